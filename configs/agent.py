@@ -1,0 +1,121 @@
+"""An edge agent's settings, as edge.yaml says them."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from configs.servers import Port
+from configs.values import Duration
+from wire.mqtt import Broker
+from wire.records import Id, Label
+
+Part = Annotated[float, Meta(ge=0, le=1)]
+Point = tuple[Part, Part]
+"""(x, y) as fractions of the picture, from its top left."""
+Polygon = Annotated[tuple[Point, ...], Meta(min_length=3)]
+
+
+class Zone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A polygon in a camera's picture; a box is inside when its bottom centre is."""
+
+    id: Id
+    polygon: Polygon
+    labels: tuple[Label, ...] = ("person",)
+
+
+class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A directed line in a camera's picture, from the first point to the second."""
+
+    id: Id
+    points: tuple[Point, Point]
+    labels: tuple[Label, ...] = ("person",)
+
+
+class StreetSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The simulated street: a scene rendered for demos, tests and load."""
+
+    seed: int = 1
+    people: Annotated[int, Meta(ge=0, le=100)] = 4
+    """How many walk through it at a time, on average."""
+    size_wh: tuple[int, int] = (640, 480)
+    fps: Annotated[float, Meta(gt=0, le=60)] = 10.0
+
+
+class Camera(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One camera. Exactly one of url, file, usb and street is given."""
+
+    id: Id
+    url: str = ""
+    """rtsp:// or http://; a password goes in ``password_env``, never here."""
+    username: str = ""
+    password_env: str = ""
+    file: str = ""
+    usb: int | None = None
+    street: StreetSettings | None = None
+    pace: Literal["clock", "fast"] = "clock"
+    """A file plays at its own frame rate, or as fast as it can be analysed."""
+    loop: bool = False
+    """A file starts again when it ends."""
+    fps: Annotated[float, Meta(gt=0, le=60)] = 5.0
+    """Pictures analysed a second at most. Higher: faster alerts, more CPU."""
+    zones: tuple[Zone, ...] = ()
+    lines: tuple[Line, ...] = ()
+    masks: tuple[Polygon, ...] = ()
+    """Painted black in every picture that leaves the device."""
+    blur: bool = True
+    unblurred_reason: str = ""
+    """Why heads are not blurred; needed where blur is off."""
+    picture_every: Duration = Duration(10_000)
+    """How often a picture goes out while nothing happens."""
+
+
+class DoorSensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A door contact."""
+
+    id: Id
+    kind: Literal["zigbee2mqtt", "simulated"]
+    topic: str = ""
+    """zigbee2mqtt: the device's topic, such as zigbee2mqtt/west gate."""
+    camera: str = ""
+    """simulated: the camera of the simulated street whose door this is."""
+    debounce: Duration = Duration(300)
+    """A contact must stay as it is this long to be believed."""
+
+
+class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The detector."""
+
+    name: str = "starter"
+    """A name from the catalog, or the path of an ONNX whose file name is in it."""
+    score: Part = 0.4
+    """Boxes below it are not reported. Higher: fewer false sightings, more missed people."""
+    iou: Part = 0.5
+    """Of two boxes that overlap more than this, the weaker goes."""
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    labels: tuple[Label, ...] = ("person", "bicycle", "car", "motorcycle", "bus", "truck", "dog")
+
+
+class Outbox(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Records on disk that the broker has not acknowledged."""
+
+    max_records: Annotated[int, Meta(ge=1000)] = 2_000_000
+    """When full, the oldest zone.count go first, then the oldest of the rest."""
+
+
+class EdgeFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An edge.yaml."""
+
+    site: Id
+    node: Id
+    data: str = "data"
+    """Folder for the outbox and what else must survive a restart."""
+    mqtt: Broker = Broker()
+    sensors_mqtt: Broker | None = None
+    """The broker that Zigbee2MQTT speaks to, where it is another."""
+    model: Model = Model()
+    cameras: tuple[Camera, ...] = ()
+    doors: tuple[DoorSensor, ...] = ()
+    outbox: Outbox = Outbox()
+    health_every: Duration = Duration(15_000)
+    http_host: str = "127.0.0.1"
+    http_port: Port = 0

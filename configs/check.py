@@ -1,0 +1,147 @@
+"""What a file's shape cannot say: references, names given twice, thresholds that fight.
+
+Each check takes structs and the document they were read from, and leaves what it finds
+in that document's problems. A document that has other problems is checked as far as it
+could be read, so that all is reported at once.
+"""
+
+import zoneinfo
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from configs.agent import Camera, DoorSensor, EdgeFile
+from configs.document import Document
+from configs.problems import did_you_mean
+from configs.rules import Clear, Condition, Rule
+from configs.signals import is_signal, known_signals
+from configs.site import CountingLine, DoorOf, Place, SiteFile, View
+
+
+def edge(file: EdgeFile, document: Document) -> None:
+    """An edge.yaml."""
+    _differ((*file.cameras, *file.doors), document)
+    for camera in file.cameras:
+        _camera(camera, document)
+    streets = {camera.id for camera in file.cameras if camera.street is not None}
+    for door in file.doors:
+        _door(door, streets, document)
+
+
+def _camera(camera: Camera, document: Document) -> None:
+    names = ("url", "file", "usb", "street")
+    given = [name for name in names if getattr(camera, name) not in ("", None)]
+    if len(given) != 1:
+        says = " and ".join(given) if given else "nothing"
+        hint = "give exactly one of url, file, usb and street"
+        document.complain(camera, "", f"has {says} to take pictures from", hint)
+    if camera.url and not camera.url.startswith(("rtsp://", "rtsps://", "http://", "https://")):
+        hint = "start it with rtsp:// or http://; use file: for a file"
+        document.complain(camera, "url", f"{camera.url!r} is no address", hint)
+    if "@" in camera.url.partition("://")[2].partition("/")[0]:
+        hint = "put the name in username and the password in the variable that password_env names"
+        document.complain(camera, "url", "holds a login", hint)
+    if not camera.blur and len(camera.unblurred_reason.strip()) < 10:
+        hint = "write why heads must stay visible; it is shown to the site"
+        document.complain(camera, "blur", "is off without unblurred_reason", hint)
+    _differ(camera.zones, document)
+    _differ(camera.lines, document)
+
+
+def _door(door: DoorSensor, streets: set[str], document: Document) -> None:
+    if door.kind == "zigbee2mqtt" and not door.topic:
+        hint = "the device's topic, such as zigbee2mqtt/west gate"
+        document.complain(door, "", "topic is missing", hint)
+    if door.kind == "simulated" and door.camera not in streets:
+        message = f"{door.camera!r} is no camera with a street here"
+        document.complain(door, "camera", message, did_you_mean(door.camera, streets))
+
+
+def site(file: SiteFile, document: Document) -> None:
+    """A site.yaml, its rules apart."""
+    _differ(file.places, document)
+    _differ(file.nodes, document)
+    if file.site.timezone not in zoneinfo.available_timezones():
+        hint = did_you_mean(file.site.timezone, zoneinfo.available_timezones())
+        document.complain(file.site, "timezone", f"{file.site.timezone!r} is no IANA zone", hint)
+    if file.site.plan and not (document.file.parent / file.site.plan).is_file():
+        document.complain(file.site, "plan", f"there is no file {file.site.plan!r} beside this one")
+    nodes = document.ids("nodes")
+    for place in file.places:
+        for part in _node_references(place):
+            if part.node not in nodes:
+                message = f"{part.node!r} is not among the site's nodes"
+                document.complain(part, "node", message, did_you_mean(part.node, nodes))
+
+
+def _node_references(place: Place) -> Iterable[View | CountingLine | DoorOf]:
+    for group in place.views:
+        yield from group
+    yield from place.lines
+    yield from place.doors
+
+
+def targets(file: SiteFile, document: Document) -> set[str]:
+    """What a rule's ``places`` may say at this site."""
+    tags = {tag for place in file.places for tag in place.tags}
+    return {"*", *document.ids("places"), *tags}
+
+
+def rules(rules: Sequence[Rule], known_places: set[str] | None, document: Document) -> None:
+    """The rules of one document, against the places of the site where that is known."""
+    _differ(rules, document)
+    for rule in rules:
+        for index, target in enumerate(rule.places):
+            if known_places is not None and target not in known_places:
+                hint = did_you_mean(target, known_places)
+                message = f"{target!r} is no place or tag of the site"
+                document.complain(rule, f"places.{index}", message, hint)
+        rule_alone(rule, document)
+
+
+def rule_alone(rule: Rule, document: Document) -> None:
+    """What is wrong with a rule whatever the site."""
+    for condition in rule.when:
+        _condition(condition, document)
+    if rule.clear is not None and rule.when:
+        _clear(rule.clear, rule.when[0], document)
+    if rule.active is not None and rule.active.within and rule.active.outside:
+        hint = "give one of them"
+        document.complain(rule.active, "", "has within and outside", hint)
+
+
+def _condition(condition: Condition, document: Document) -> None:
+    if not is_signal(condition.signal):
+        message = f"{condition.signal!r} is no signal"
+        hint = did_you_mean(condition.signal, known_signals())
+        document.complain(condition, "signal", message, hint)
+    thresholds = ("above", "below", "equals")
+    given = [name for name in thresholds if getattr(condition, name) is not None]
+    if len(given) != 1:
+        hint = "give exactly one of above, below and equals"
+        message = f"has {' and '.join(given)}" if given else "has no threshold"
+        document.complain(condition, "", message, hint)
+
+
+def _clear(clear: Clear, first: Condition, document: Document) -> None:
+    if clear.below is not None and clear.above is not None:
+        document.complain(clear, "", "has below and above", "give one of them, or only for")
+    elif first.above is not None and clear.above is not None:
+        document.complain(clear, "", "clears above what was raised above", "use below")
+    elif first.below is not None and clear.below is not None:
+        document.complain(clear, "", "clears below what was raised below", "use above")
+    elif first.above is not None and clear.below is not None and clear.below > first.above:
+        message = f"{clear.below:g} is over the {first.above:g} that raises: it would clear at once"
+        document.complain(clear, "below", message, f"at most {first.above:g}")
+    elif first.below is not None and clear.above is not None and clear.above < first.below:
+        message = (
+            f"{clear.above:g} is under the {first.below:g} that raises: it would clear at once"
+        )
+        document.complain(clear, "above", message, f"at least {first.below:g}")
+
+
+def _differ(named: Sequence[Any], document: Document) -> None:
+    seen: set[str] = set()
+    for item in named:
+        if item.id in seen:
+            document.complain(item, "id", f"{item.id!r} is given twice", "ids must differ")
+        seen.add(item.id)

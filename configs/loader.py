@@ -1,0 +1,198 @@
+"""Load a configuration file, or say everything that is wrong with it.
+
+    site = configs.load_site(Path("site.yaml"))
+
+Every loader raises `ConfigError` with all problems found, each with file, line, path
+and, where one is known, a suggestion.
+"""
+
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from configs import check
+from configs.agent import EdgeFile
+from configs.convert import Converter
+from configs.document import Document, read
+from configs.problems import ConfigError, Problem
+from configs.rules import Rule, RulesFile
+from configs.servers import HubFile, HubSettings, SeriesSettings, WebFile, WebSettings
+from configs.site import SiteFile
+from wire.mqtt import Broker
+
+T = TypeVar("T")
+
+
+def load(path: Path, kind: type[T]) -> T:
+    """A file as ``kind``, by its shape alone."""
+    document = read(path)
+    return _done(_typed(document, kind), document)
+
+
+def load_edge(path: Path) -> EdgeFile:
+    """An edge.yaml, checked; files it names are relative to its folder."""
+    document = read(path)
+    found = _typed(document, EdgeFile)
+    if found is not None:
+        check.edge(found, document)
+    edge = _done(found, document)
+    cameras = tuple(
+        replace(camera, file=_beside(path, camera.file)) if camera.file else camera
+        for camera in edge.cameras
+    )
+    return replace(
+        edge,
+        data=_beside(path, edge.data),
+        cameras=cameras,
+        mqtt=_broker_beside(path, edge.mqtt),
+        sensors_mqtt=_broker_beside(path, edge.sensors_mqtt) if edge.sensors_mqtt else None,
+    )
+
+
+def load_site(path: Path) -> SiteFile:
+    """A site.yaml with the rules of its rule files, checked."""
+    document = read(path)
+    site = _typed(document, SiteFile)
+    if site is None:
+        raise ConfigError(document.problems)
+    check.site(site, document)
+    places = check.targets(site, document)
+    check.rules(site.rules, places, document)
+    rules, problems = list(site.rules), []
+    for index, name in enumerate(site.rule_files):
+        if not (path.parent / name).is_file():
+            message = f"there is no file {name!r} beside this one"
+            document.complain(site, f"rule_files.{index}", message)
+            continue
+        extra, more = _rule_file(path.parent / name, {rule.id for rule in rules}, places)
+        rules += extra
+        problems += more
+    if document.problems or problems:
+        raise ConfigError([*document.problems, *problems])
+    return replace(
+        site,
+        rules=tuple(rules),
+        rule_files=(),
+        hub=_hub_beside(path, site.hub),
+        web=_web_beside(path, site.web),
+    )
+
+
+def _rule_file(
+    path: Path, taken: set[str], places: set[str] | None
+) -> tuple[tuple[Rule, ...], list[Problem]]:
+    try:
+        document = read(path)
+    except ConfigError as error:
+        return (), error.problems
+    found = _typed(document, RulesFile)
+    rules = found.rules if found is not None else ()
+    check.rules(rules, places, document)
+    for rule in rules:
+        if rule.id in taken:
+            document.complain(
+                rule, "id", f"{rule.id!r} is given in another file", "ids must differ"
+            )
+    return rules, document.problems
+
+
+def _typed(document: Document, kind: type[T]) -> T | None:
+    value = {} if document.value is None else document.value
+    found: T | None = Converter(document).convert(value, kind)
+    return found
+
+
+def _done(found: T | None, document: Document) -> T:
+    if found is None or document.problems:
+        raise ConfigError(document.problems)
+    return found
+
+
+def load_hub(path: Path) -> tuple[HubSettings, tuple[SiteFile, ...]]:
+    """A hub.yaml and the sites it names."""
+    file = load(path, HubFile)
+    return _hub_beside(path, file.hub), _sites(path, file.sites)
+
+
+def load_web(path: Path) -> tuple[WebSettings, tuple[SiteFile, ...]]:
+    """A web.yaml and the sites it names."""
+    file = load(path, WebFile)
+    return _web_beside(path, file.web), _sites(path, file.sites)
+
+
+def load_any(path: Path) -> EdgeFile | SiteFile | HubFile | WebFile | RulesFile:
+    """Whatever kind of Linli file it is, told by its keys, checked with all it names."""
+    keys = read(path).value
+    keys = set(keys) if isinstance(keys, dict) else set()
+    if keys >= {"rules"} and not keys & {"site", "places", "sites", "node"}:
+        rules, problems = _rule_file(path, set(), None)
+        if problems:
+            raise ConfigError(problems)
+        return RulesFile(rules=rules)
+    if "sites" in keys:
+        if "web" in keys:
+            load_web(path)
+            return load(path, WebFile)
+        load_hub(path)
+        return load(path, HubFile)
+    if keys & {"node", "cameras", "doors"}:
+        return load_edge(path)
+    if keys & {"places", "site", "nodes"}:
+        return load_site(path)
+    raise ConfigError(
+        [
+            Problem(
+                path, 0, "", "is none of Linli's files",
+                "a site has site: and places:, an edge site: and node:, "
+                "a hub or web file sites:, a rules file rules:",
+            )
+        ]
+    )  # fmt: skip
+
+
+def _sites(path: Path, names: tuple[str, ...]) -> tuple[SiteFile, ...]:
+    problems: list[Problem] = []
+    sites: list[SiteFile] = []
+    for name in names:
+        try:
+            sites.append(load_site(path.parent / name))
+        except ConfigError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigError(problems)
+    return tuple(sites)
+
+
+def _beside(path: Path, name: str) -> str:
+    return str(path.parent / name) if name else ""
+
+
+def _broker_beside(path: Path, broker: Broker) -> Broker:
+    return replace(
+        broker,
+        password_file=_beside(path, broker.password_file),
+        ca_file=_beside(path, broker.ca_file),
+    )
+
+
+def _series_beside(path: Path, series: SeriesSettings) -> SeriesSettings:
+    return replace(series, token_file=_beside(path, series.token_file))
+
+
+def _hub_beside(path: Path, hub: HubSettings) -> HubSettings:
+    return replace(
+        hub,
+        data=_beside(path, hub.data),
+        mqtt=_broker_beside(path, hub.mqtt),
+        series=_series_beside(path, hub.series),
+    )
+
+
+def _web_beside(path: Path, web: WebSettings) -> WebSettings:
+    return replace(
+        web,
+        data=_beside(path, web.data),
+        secret_file=_beside(path, web.secret_file),
+        series=_series_beside(path, web.series),
+    )
