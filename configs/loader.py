@@ -74,9 +74,17 @@ def load_site(path: Path) -> SiteFile:
         site,
         rules=tuple(rules),
         rule_files=(),
-        hub=_hub_beside(path, site.hub),
+        hub=_hub_of(path, site),
         web=_web_beside(path, site.web),
     )
+
+
+def _hub_of(path: Path, site: SiteFile) -> HubSettings:
+    """The site's hub; where the site brings a broker of its own, on that one."""
+    hub = _hub_beside(path, site.hub)
+    if site.broker is None:
+        return hub
+    return replace(hub, mqtt=replace(hub.mqtt, host="127.0.0.1", port=site.broker.port))
 
 
 def _rule_file(
@@ -110,13 +118,19 @@ def _done(found: T | None, document: Document) -> T:
 
 
 def load_hub(path: Path) -> tuple[HubSettings, tuple[SiteFile, ...]]:
-    """A hub.yaml and the sites it names."""
+    """A hub.yaml and the sites it names, or a site.yaml that says how its hub runs."""
+    if _is_site(path):
+        site = load_site(path)
+        return site.hub, (site,)
     file = load(path, HubFile)
     return _hub_beside(path, file.hub), _sites(path, file.sites)
 
 
 def load_web(path: Path) -> tuple[WebSettings, tuple[SiteFile, ...]]:
-    """A web.yaml and the sites it names."""
+    """A web.yaml and the sites it names, or a site.yaml that says how its console runs."""
+    if _is_site(path):
+        site = load_site(path)
+        return site.web, (site,)
     file = load(path, WebFile)
     return _web_beside(path, file.web), _sites(path, file.sites)
 
@@ -149,6 +163,11 @@ def load_any(path: Path) -> EdgeFile | SiteFile | HubFile | WebFile | RulesFile:
             )
         ]
     )  # fmt: skip
+
+
+def _is_site(path: Path) -> bool:
+    value = read(path).value
+    return isinstance(value, dict) and "site" in value and "sites" not in value
 
 
 def _sites(path: Path, names: tuple[str, ...]) -> tuple[SiteFile, ...]:

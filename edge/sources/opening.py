@@ -1,0 +1,54 @@
+"""From a camera's settings to its source."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from configs.agent import Camera
+from edge.sources.base import Now, Source, SourceBroken, Wait
+from edge.sources.file import FileSource
+from edge.sources.simulated import SimulatedSource
+from edge.sources.stream import StreamSource
+
+
+def open_source(
+    camera: Camera,
+    now: Now,
+    *,
+    wait: Wait | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Source:
+    """The source of a camera. Raises SourceBroken where its settings lead nowhere.
+
+    A network or USB camera that is away now raises nothing: the source keeps trying and
+    says why in ``down``.
+    """
+    fast = camera.pace == "fast"
+    if camera.street is not None:
+        return SimulatedSource(camera.street, now, fps=camera.fps, fast=fast, wait=wait)
+    if camera.file:
+        path = Path(camera.file)
+        return FileSource(path, now, fps=camera.fps, fast=fast, loop=camera.loop, wait=wait)
+    address = camera.url or camera.usb
+    if address is None:
+        raise SourceBroken(f"camera {camera.id} has no url, file, usb or street; give it one")
+    return StreamSource(
+        camera.id,
+        address,
+        now,
+        fps=camera.fps,
+        username=camera.username,
+        password=_password(camera, environment),
+        wait=wait,
+    )
+
+
+def _password(camera: Camera, environment: Mapping[str, str]) -> str:
+    if not camera.password_env:
+        return ""
+    if camera.password_env not in environment:
+        raise SourceBroken(
+            f"camera {camera.id}: the environment variable {camera.password_env} that holds its "
+            "password is not set; set it for the agent's service"
+        )
+    return environment[camera.password_env]

@@ -1,0 +1,55 @@
+"""``linli hub …``"""
+
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+from msgspec.structs import replace
+
+import configs
+from hub import service
+from hub.series.points import SeriesError
+from hub.state.store import StateError
+from wire.errors import LinkError
+
+
+@click.group("hub")
+def cli() -> None:
+    """Fuse what the edges report, store it, raise alerts."""
+
+
+@cli.command()
+@click.option(
+    "-c", "--config", "path", required=True, type=click.Path(path_type=Path), help="A hub.yaml."
+)
+@click.option("--http-port", type=click.IntRange(1, 65535), help="Instead of hub.http_port.")
+def run(path: Path, http_port: int | None) -> None:
+    """Run a hub until it is told to stop."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        settings, sites = configs.load_hub(path)
+    except configs.ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    if http_port is not None:
+        settings = replace(settings, http_port=http_port)
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    try:
+        service.serve(
+            settings,
+            sites,
+            stop,
+            on_ready=lambda port: click.echo(
+                f"hub {settings.id}: health at http://{settings.http_host}:{port}", err=True
+            ),
+        )
+    except (StateError, SeriesError, LinkError, OSError) as error:
+        click.echo(f"hub {settings.id}: {error}", err=True)
+        sys.exit(1)

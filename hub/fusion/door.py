@@ -1,0 +1,82 @@
+"""``door.open_s`` and ``door.forced``."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from configs.site import Place
+from hub.fusion.signal import GRID_MS, Reading
+from wire.records import AnyRecord, DoorAccess, DoorState
+
+GRANT_MS = 10_000
+"""An access granted opens a door without force for this long."""
+
+Key = tuple[str, str]
+"""node, source."""
+
+
+class Door:
+    """How long the longest-open door has stood open (now − when it opened, seconds); and 1
+    while a controlled door stands open that was opened with no access granted in the last
+    10 s, else 0."""
+
+    def __init__(self, place: Place) -> None:
+        self._controlled = {(door.node, door.source): door.controlled for door in place.doors}
+        self._last: dict[Key, int] = {}
+        self._opened: dict[Key, int] = {}
+        self._forced: set[Key] = set()
+        self._granted: dict[Key, int] = {}
+        self._values: dict[str, float] = {}
+        self.due: int | None = None
+
+    def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
+        key = (node, record.source)
+        if key not in self._controlled:
+            return ()
+        if isinstance(record, DoorAccess):
+            if record.granted:
+                self._granted[key] = record.ts
+            return ()
+        if not isinstance(record, DoorState) or record.ts < self._last.get(key, 0):
+            return ()
+        self._last[key] = record.ts
+        if not record.open:
+            self._opened.pop(key, None)
+            self._forced.discard(key)
+        elif key not in self._opened:
+            self._opened[key] = record.ts
+            granted = record.ts - self._granted.get(key, -GRANT_MS - 1) <= GRANT_MS
+            if self._controlled[key] and not granted:
+                self._forced.add(key)
+        return self.tick(at)
+
+    def tick(self, at: int) -> Iterable[Reading]:
+        first = min(self._opened.values(), default=None)
+        values = {"door.open_s": 0.0 if first is None else max(0, at - first) / 1000}
+        if any(self._controlled.values()):
+            values["door.forced"] = 1.0 if self._forced else 0.0
+        self.due = None if first is None else at + GRID_MS - (at - first) % GRID_MS
+        readings = [item for item in values.items() if self._values.get(item[0]) != item[1]]
+        self._values = values
+        return readings
+
+    def dump(self) -> Any:
+        keys = self._controlled
+        return {
+            "doors": [
+                [*key, self._last.get(key), self._opened.get(key), self._granted.get(key)]
+                for key in keys
+            ],
+            "forced": [list(key) for key in self._forced],
+            "values": self._values,
+            "due": self.due,
+        }
+
+    def load(self, state: Any) -> None:
+        for node, source, last, opened, granted in state["doors"]:
+            for times, ts in ((self._last, last), (self._opened, opened), (self._granted, granted)):
+                if ts is not None and (node, source) in self._controlled:
+                    times[node, source] = ts
+        forced = {(node, source) for node, source in state["forced"]}
+        self._forced = forced & set(self._controlled)
+        self._values = state["values"]
+        self.due = state["due"]

@@ -1,0 +1,85 @@
+"""``occupancy.<label>``: how many there are now."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from configs.site import Place
+from hub.fusion.signal import Reading, soonest
+from wire.records import AnyRecord, Fault, SceneFault, ZoneCount
+
+FORGET_MS = 60_000
+"""A count above zero that is not repeated for this long is no longer believed. Edges repeat
+theirs every 5 s; higher: a dead camera's people stay longer, lower: a slow link loses them."""
+
+Key = tuple[str, str, str]
+"""node, source, zone."""
+
+
+class Occupancy:
+    """Σ over groups of overlapping views of the maximum over a group's views.
+
+    Two cameras of one group that both see the same 2 people say 2; a camera of another
+    group that sees 1 makes it 3.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._groups = [[(v.node, v.source, v.zone) for v in group] for group in place.views]
+        self._views = {key for group in self._groups for key in group}
+        self._counts: dict[str, dict[Key, tuple[int, int]]] = defaultdict(dict)
+        """label → view → (count, event time of the record that said so)."""
+        self._values: dict[str, int] = {}
+        self.due: int | None = None
+
+    def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:  # noqa: ARG002
+        if isinstance(record, ZoneCount):
+            key = (node, record.source, record.zone)
+            if key not in self._views:
+                return ()
+            views = self._counts[record.label]
+            if key in views and record.ts < views[key][1]:
+                return ()  # something newer of this view is known already
+            views[key] = (record.count, record.ts)
+            return self._changed((record.label,))
+        if isinstance(record, SceneFault) and record.fault is Fault.LOST and record.active:
+            for views in self._counts.values():
+                for key in [key for key in views if key[:2] == (node, record.source)]:
+                    views[key] = (0, record.ts)
+            return self._changed(tuple(self._counts))
+        return ()
+
+    def tick(self, at: int) -> Iterable[Reading]:
+        for views in self._counts.values():
+            for key, (count, ts) in views.items():
+                if count and ts + FORGET_MS <= at:
+                    views[key] = (0, ts)
+        return self._changed(tuple(self._counts))
+
+    def _changed(self, labels: Iterable[str]) -> list[Reading]:
+        self.due = soonest(
+            ts + FORGET_MS
+            for views in self._counts.values()
+            for count, ts in views.values()
+            if count
+        )
+        readings: list[Reading] = []
+        for label in labels:
+            views = self._counts[label]
+            value = sum(max(views.get(key, (0, 0))[0] for key in group) for group in self._groups)
+            if self._values.get(label) != value:
+                self._values[label] = value
+                readings.append((f"occupancy.{label}", float(value)))
+        return readings
+
+    def dump(self) -> Any:
+        return [
+            [label, *key, count, ts]
+            for label, views in self._counts.items()
+            for key, (count, ts) in views.items()
+        ]
+
+    def load(self, state: Any) -> None:
+        for label, node, source, zone, count, ts in state:
+            if (node, source, zone) in self._views:
+                self._counts[label][node, source, zone] = (count, ts)
+        self._changed(tuple(self._counts))

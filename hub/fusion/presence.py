@@ -1,0 +1,117 @@
+"""``presence.<label>``: how sure it is that anyone is there."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from configs.site import Place
+from hub.fusion.signal import GRID_MS, Reading
+from wire.records import AnyRecord, ZoneCount
+
+HALF_LIFE_MS = 5_000
+"""What was seen counts half after this long. Higher: presence outlives short occlusions;
+lower: it ends sooner when somebody has left."""
+HOLD_MS = 8_000
+"""A sighting counts as fresh this long after its record while no record denies it (edges
+repeat a count every 5 s)."""
+NEGLIGIBLE = 0.005
+
+
+class _Sighting(Struct, array_like=True):
+    confidence: float
+    ts: int
+    """Of the last record."""
+    seen_until: int
+    """Fading starts here."""
+
+
+class Presence:
+    """Noisy-or over the views: 1 − Π(1 − wᵢ·cᵢ·2^(−ageᵢ/h)).
+
+    wᵢ is the trust in view i, cᵢ the confidence of what it last saw, ageᵢ the time since
+    it last saw it, h the half-life. Two weak views that agree are surer than either.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._trust = {
+            (view.node, view.source, view.zone): view.trust
+            for group in place.views
+            for view in group
+        }
+        self._seen: dict[str, dict[tuple[str, str, str], _Sighting]] = defaultdict(dict)
+        self._values: dict[str, float] = {}
+        self.due: int | None = None
+
+    def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
+        if not isinstance(record, ZoneCount):
+            return ()
+        key = (node, record.source, record.zone)
+        if key not in self._trust:
+            return ()
+        sightings = self._seen[record.label]
+        known = sightings.get(key)
+        if known is not None and record.ts < known.ts:
+            return ()
+        if record.count:
+            sightings[key] = _Sighting(record.confidence, record.ts, record.ts + HOLD_MS)
+        elif known is not None:
+            known.ts = record.ts
+            known.seen_until = min(known.seen_until, record.ts)
+        else:
+            sightings[key] = _Sighting(0.0, record.ts, record.ts)
+        return self._read((record.label,), at)
+
+    def tick(self, at: int) -> Iterable[Reading]:
+        return self._read(tuple(self._seen), at)
+
+    def _read(self, labels: Iterable[str], at: int) -> list[Reading]:
+        readings: list[Reading] = []
+        for label in labels:
+            value = self._value(label, at)
+            if self._values.get(label) != value:
+                self._values[label] = value
+                readings.append((f"presence.{label}", value))
+        self._plan(at)
+        return readings
+
+    def _value(self, label: str, at: int) -> float:
+        unseen = 1.0
+        for key, sighting in self._seen[label].items():
+            age = max(0, at - sighting.seen_until)
+            unseen *= 1 - self._trust[key] * sighting.confidence * 2.0 ** (-age / HALF_LIFE_MS)
+        value = 1 - unseen
+        return round(value, 4) if value >= NEGLIGIBLE else 0.0
+
+    def _plan(self, at: int) -> None:
+        """The next sample: a grid step on while something fades, or when fading begins."""
+        due: int | None = None
+        for label, sightings in self._seen.items():
+            if not self._values.get(label):
+                continue
+            for sighting in sightings.values():
+                if sighting.confidence:
+                    start = max(sighting.seen_until, at)
+                    step = start + GRID_MS - (start - sighting.seen_until) % GRID_MS
+                    due = step if due is None else min(due, step)
+        self.due = due
+
+    def dump(self) -> Any:
+        return (
+            [
+                [label, *key, sighting.confidence, sighting.ts, sighting.seen_until]
+                for label, sightings in self._seen.items()
+                for key, sighting in sightings.items()
+            ]
+            + [[label, value] for label, value in self._values.items()]
+            + [self.due]
+        )
+
+    def load(self, state: Any) -> None:
+        *rows, self.due = state
+        for row in rows:
+            if len(row) == 2:
+                self._values[row[0]] = row[1]
+            elif (row[1], row[2], row[3]) in self._trust:
+                self._seen[row[0]][row[1], row[2], row[3]] = _Sighting(*row[4:])

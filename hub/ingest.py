@@ -1,0 +1,187 @@
+"""Takes messages from the broker and acknowledges them once all that follows is on disk.
+
+paho's thread only queues. One worker takes whatever has arrived, without waiting for
+more, handles it as one batch, commits, and acknowledges; under load batches grow by
+themselves. Killed at any instant, the broker delivers the batch again and the admission
+drops what is known.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from paho.mqtt.client import Client, MQTTMessage
+from sqlalchemy.exc import SQLAlchemyError
+
+from configs.servers import HubSettings
+from hub.intake import Arrived
+from hub.metrics import HubMetrics
+from hub.pipeline import Pipeline
+from hub.series.writer import SeriesWriter
+from hub.upkeep import Upkeep
+from wire import mqtt, topics
+from wire.errors import LinkError, LinkRefused
+
+log = logging.getLogger(__name__)
+
+MAX_MESSAGES = 1000
+"""Messages in one transaction at most. Higher: more throughput, longer worst delay."""
+TICK_S = 0.05
+RETRY_S = 1.0
+
+
+class Ingest:
+    """The hub's connection to the broker, and the one thread that writes its state."""
+
+    def __init__(
+        self,
+        settings: HubSettings,
+        sites: Sequence[str],
+        pipeline: Pipeline,
+        writer: SeriesWriter,
+        upkeep: Upkeep,
+        metrics: HubMetrics,
+        now_us: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._sites = sites
+        self._pipeline = pipeline
+        self._writer = writer
+        self._upkeep = upkeep
+        self._metrics = metrics
+        self._now_us = now_us
+        self._last_rx_us = 0
+        self._arrived: deque[tuple[Arrived, int, int]] = deque()
+        """(message, mid, QoS)."""
+        self._links: deque[bool] = deque()
+        self._news = threading.Event()
+        self._stopping = threading.Event()
+        self._connected = False
+        self._said = ""
+        self.trouble: str | None = "not connected to the broker yet"
+        self._client = mqtt.client(
+            settings.mqtt, f"linli-{settings.id}", clean_session=False, manual_ack=True
+        )
+        self._client.reconnect_delay_set(1, 30)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_connect_fail = self._on_connect_fail
+        self._client.on_message = self._on_message
+        self._worker = threading.Thread(target=self._work, name="ingest")
+
+    def start(self) -> None:
+        """Connect, and keep connected; raises `LinkRefused` where the settings cannot work."""
+        broker = self._settings.mqtt
+        self._client.connect_async(broker.host, broker.port, keepalive=broker.keepalive_s)
+        self._worker.start()
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        """Finish the batch at hand; what is not acknowledged comes again to the next hub."""
+        self._stopping.set()
+        self._news.set()
+        self._worker.join()
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    # paho's thread
+
+    def _on_connect(self, client: Client, _data: Any, _flags: Any, code: Any, _props: Any) -> None:
+        problem = mqtt.refusal(code, self._settings.mqtt)
+        if problem is not None:
+            self._say(problem)
+            return
+        for site in self._sites:
+            client.subscribe(topics.subscription(site), qos=1)
+        self._link(up=True)
+        log.info("connected to the broker at %s:%d",
+                 self._settings.mqtt.host, self._settings.mqtt.port)  # fmt: skip
+
+    def _on_disconnect(self, _c: Client, _data: Any, _flags: Any, code: Any, _props: Any) -> None:
+        if not self._stopping.is_set() and self._connected:
+            log.warning("lost the broker (%s); trying again until it is back", code)
+        self._link(up=False)
+
+    def _on_connect_fail(self, _client: Client, _data: Any) -> None:
+        broker = self._settings.mqtt
+        self._say(mqtt.unreachable(broker))
+
+    def _say(self, problem: LinkError) -> None:
+        self.trouble = str(problem)
+        if self.trouble != self._said:  # paho tries again for ever; say each reason once
+            self._said = self.trouble
+            level = logging.ERROR if isinstance(problem, LinkRefused) else logging.WARNING
+            log.log(level, "%s", problem)
+
+    def _link(self, *, up: bool) -> None:
+        self._connected = up
+        self._metrics.connected.set(up)
+        self.trouble = None if up else "not connected to the broker"
+        self._said = "" if up else self._said
+        self._links.append(up)
+        self._news.set()
+
+    def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        self._last_rx_us = max(self._now_us(), self._last_rx_us + 1)
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = "(a topic that is not UTF-8)"
+        arrived = Arrived(topic, bytes(message.payload), self._last_rx_us)
+        self._arrived.append((arrived, message.mid, message.qos))
+        self._news.set()
+
+    # the worker's thread
+
+    def _work(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._news.wait(TICK_S)
+                self._news.clear()
+                self._handle_what_arrived()
+                while len(self._arrived) and not self._stopping.is_set():
+                    self._handle_what_arrived()
+            self._pipeline.checkpoint()
+        except Exception:
+            log.exception("the hub cannot go on; what was not acknowledged will come again")
+            self.trouble = "the ingest failed; see the log"
+            raise
+
+    def _handle_what_arrived(self) -> None:
+        batch = [self._arrived.popleft() for _ in range(min(len(self._arrived), MAX_MESSAGES))]
+        now = self._now_us() // 1000
+        while self._links:
+            self._pipeline.watermark.link(up=self._links.popleft(), now=now)
+        work = self._pipeline.prepare([message for message, _, _ in batch], now)
+        row = self._commit(work)
+        for _, mid, qos in batch:
+            if qos:
+                self._client.ack(mid, qos)
+        if batch:
+            self._metrics.batch.observe(len(batch))
+        if row is not None:
+            self._writer.notify(*row)
+        self._metrics.held.set(self._pipeline.watermark.held(now))
+        if not self._arrived:
+            self._retrying(lambda: self._upkeep.run(now, self._pipeline.checkpoint))
+
+    def _commit(self, work: Any) -> Any:
+        return self._retrying(lambda: self._pipeline.commit(work, self._now_us() // 1000))
+
+    def _retrying(self, act: Callable[[], Any]) -> Any:
+        """Do it until the store takes it: nothing is acknowledged meanwhile, nothing lost."""
+        while True:
+            try:
+                result = act()
+            except SQLAlchemyError as error:
+                self._metrics.commit_failures.inc()
+                self.trouble = f"the state store does not take writes: {error.__cause__ or error}"
+                log.error("%s; check its disk and permissions; trying again", self.trouble)
+                if self._stopping.wait(RETRY_S):
+                    raise
+            else:
+                if self._connected:
+                    self.trouble = None
+                return result

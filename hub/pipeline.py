@@ -1,0 +1,260 @@
+"""The hub's pipeline: a batch of messages through named stages into one transaction.
+
+    decode → admit → engine → commit → (acknowledge, series)
+
+`Pipeline.prepare` goes as far as the engine, in memory; `Pipeline.commit` puts all that
+follows on disk, after which the messages may be acknowledged.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import replace
+from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Engine as Database
+
+from configs.servers import HubSettings
+from configs.site import SiteFile
+from hub import alerts
+from hub.intake import Arrived, Intake, Work
+from hub.ledger import PICTURES, PLACES, Ledger, place_rows, upsert
+from hub.metrics import HubMetrics
+from hub.rules.engine import Engine
+from hub.rules.place import Outcome
+from hub.rules.watch import Step, Transition
+from hub.series.journal import decode_entry, encode_entry
+from hub.series.points import AlertPoint, Entry, SignalPoint, Stored
+from hub.state.store import reading
+from hub.state.tables import AlertEvent, Change, Checkpoint, DeadLetter, Journal
+from hub.watermark import Watermark
+
+FLUSH_MS = 200
+"""Values of places and sources go to the pages at most this often."""
+OVERRULE_MS = 250
+"""How often the hub looks for alerts that operators have resolved."""
+PICTURE_AGE_MS = 15_000
+"""A picture this old still shows why an alert came."""
+
+
+class Pipeline:
+    """Handles batches; the one writer of a hub's state."""
+
+    def __init__(
+        self,
+        sites: Sequence[SiteFile],
+        settings: HubSettings,
+        database: Database,
+        metrics: HubMetrics,
+        now: int,
+    ) -> None:
+        self._lateness = settings.lateness
+        self._database = database
+        self._metrics = metrics
+        self._site_ids = {file.site.id for file in sites}
+        self.engine = Engine(sites)
+        self.ledger = Ledger()
+        self.watermark = Watermark(
+            settle_ms=settings.settle, patience_ms=settings.patience, now=now
+        )
+        self._intake = Intake(sites, settings, self.ledger, self.watermark, metrics)
+        self._book = alerts.AlertBook(
+            {(file.site.id, rule.id): rule for file in sites for rule in file.rules}
+        )
+        self._changed_places: set[tuple[str, str]] = set()
+        self._values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(dict)
+        """(site, place) → signal → [value, event time of its last change]."""
+        self._flushed_at = 0
+        self._journal_n = 0
+        self._overrules_read_at = now
+        self._overruled_id = 0
+
+    def recover(self, now: int) -> None:
+        """Take up where the last hub left off: its checkpoint, then the journal after it."""
+        with reading(self._database).begin() as connection:
+            self.ledger.load(connection)
+            for (site, name), node in self.ledger.nodes.items():
+                self.watermark.remember(site, name, -node.clock_ms, now)
+            self._recover_engine(connection)
+            self._overruled_id = connection.scalar(select(func.max(AlertEvent.id))) or 0
+        for key, place in self.engine.places.items():
+            self._values[key] = {name: [v, place.clock] for name, v in place.values.items()}
+            self._changed_places.add(key)
+        with self._database.begin() as connection:
+            active = set(self.engine.active())
+            self._book.close_orphans(connection, self._site_ids, active, now)
+
+    def _recover_engine(self, connection: Connection) -> None:
+        saved = connection.execute(
+            select(Checkpoint.n, Checkpoint.state).where(Checkpoint.name == "engine")
+        ).first()
+        if saved is not None:
+            self.engine.load(saved.state)
+            self._journal_n = saved.n
+        rows = connection.execute(
+            select(Journal.n, Journal.entry)
+            .where(Journal.n > self._journal_n)
+            .order_by(Journal.n)
+            .execution_options(yield_per=500)
+        )
+        for n, entry in rows:
+            replay(self.engine, decode_entry(entry))
+            self._journal_n = n
+
+    def prepare(self, messages: Sequence[Arrived], now: int) -> Work:
+        """What follows from what has arrived, and from what has fallen due by ``now`` (ms)."""
+        work = Work()
+        for stored in self._intake.take(messages, work):
+            work.stored.append(self._apply(stored, work.outcome))
+        self.engine.advance(
+            lambda key: self.watermark.limit(key[0], self.engine.nodes[key], now), now, work.outcome
+        )
+        if now - self._overrules_read_at >= OVERRULE_MS:
+            self._overrules_read_at = now
+            self._learn_overrules(work)
+        for point in work.outcome.signals:
+            self._values[point.site, point.place][point.name] = [point.value, point.ts]
+            self._changed_places.add((point.site, point.place))
+        return work
+
+    def _apply(self, stored: Stored, outcome: Outcome) -> Stored:
+        late = stored.rx_us // 1000 - stored.record.ts > self._lateness
+        at = self.engine.take(
+            stored.site, stored.node, stored.record, stored.at, outcome, late=late
+        )
+        return stored if at == stored.at else replace(stored, at=at)
+
+    def _learn_overrules(self, work: Work) -> None:
+        with reading(self._database).begin() as connection:
+            rows = alerts.overruled(connection, self._overruled_id)
+        for event, site, place, alert in rows:
+            self._overruled_id = event
+            self.engine.overrule(site, place, alert)
+            work.resolved.append((site, place, alert))
+
+    def commit(self, work: Work, now: int) -> tuple[int, Entry] | None:
+        """Put all that a batch led to on disk, in one transaction.
+
+        Returns the journal's row for the series writer, if there is one. Raises
+        SQLAlchemyError where the store does not take it; the same work may be committed
+        again, and must be before another is prepared.
+        """
+        flush = now - self._flushed_at >= FLUSH_MS
+        if not self._has_news(work, flush=flush):
+            return None
+        steps = work.outcome.transitions
+        entry = _entry(work)
+        n = self._journal_n + 1
+        with self._metrics.commit.time(), self._database.begin() as connection:
+            if entry is not None:
+                connection.execute(insert(Journal), {"n": n, "entry": encode_entry(entry)})
+            news = self._book.write(
+                connection, steps, rx=now, late=work.outcome.late, evidence=self._evidence(steps)
+            )
+            self._write_rest(connection, work, now, flush=flush)
+        self._committed(news, now, flush=flush)
+        if entry is None:
+            return None
+        self._journal_n = n
+        return n, entry
+
+    def _has_news(self, work: Work, *, flush: bool) -> bool:
+        ledger = self.ledger
+        return bool(
+            work.stored
+            or work.dead
+            or work.pictures
+            or work.changes
+            or work.resolved
+            or work.outcome.transitions
+            or work.outcome.signals
+            or ledger.changed_nodes
+            or ledger.changed_cursors
+            or (flush and (self._changed_places or ledger.changed_sources))
+        )
+
+    def _evidence(self, steps: Sequence[Transition]) -> dict[str, str]:
+        """For each alert that fires, the newest picture of its place: <node>/<ref>."""
+        found: dict[str, str] = {}
+        for step in steps:
+            if step.step is not Step.FIRING:
+                continue
+            newest = step.ts - PICTURE_AGE_MS
+            for node, name in self.engine.sources[step.site, step.place]:
+                source = self.ledger.sources.get((step.site, node, name))
+                if source is not None and source.told and source.told_ts >= newest:
+                    newest = source.told_ts
+                    found[step.alert] = f"{node}/{source.told}"
+        return found
+
+    def _write_rest(self, connection: Connection, work: Work, now: int, *, flush: bool) -> None:
+        self.ledger.write(connection)
+        if work.dead:
+            connection.execute(insert(DeadLetter), work.dead)
+        told = [row for row in work.pictures if row["size"] == 0]
+        came = [row for row in work.pictures if row["size"] and row["source"]]
+        strays = [row for row in work.pictures if row["size"] and not row["source"]]
+        upsert(connection, PICTURES, told, keep=("size",))
+        upsert(connection, PICTURES, came, keep=("ts",))
+        upsert(connection, PICTURES, strays, keep=("ts", "source"))
+        changes = set(work.changes)
+        if flush:
+            changes |= {("place", site, place) for site, place in self._changed_places}
+            clocks = {key: self.engine.places[key].clock for key in self._changed_places}
+            upsert(connection, PLACES, place_rows(self._changed_places, self._values, clocks))
+            self.ledger.write_sources(connection)
+        if changes:
+            rows: list[dict[str, Any]] = [
+                {"kind": kind, "site": site, "key": key, "at": now} for kind, site, key in changes
+            ]
+            connection.execute(insert(Change), rows)
+
+    def _committed(self, news: Sequence[Transition], now: int, *, flush: bool) -> None:
+        self.ledger.written(sources=flush)
+        if flush:
+            self._changed_places.clear()
+            self._flushed_at = now
+        for step in news:
+            self._metrics.alerts.labels(str(step.step), step.severity).inc()
+            if step.step is Step.FIRING:
+                self._metrics.news_seconds.observe(max(0, now - step.ts) / 1000)
+
+    def checkpoint(self) -> None:
+        """Save the engine, so that a restart need not replay the journal up to here."""
+        row = {"name": "engine", "n": self._journal_n, "state": self.engine.dump()}
+        with self._database.begin() as connection:
+            upsert(connection, Checkpoint.__table__, [row])
+
+
+def _entry(work: Work) -> Entry | None:
+    outcome = work.outcome
+    if not (work.stored or outcome.signals or outcome.transitions or work.resolved):
+        return None
+    return Entry(
+        tuple(work.stored),
+        tuple(outcome.signals),
+        tuple(
+            AlertPoint(
+                step.site, step.place, step.rule, step.severity, step.ts, str(step.step), step.alert
+            )
+            for step in outcome.transitions
+        ),
+        tuple(work.resolved),
+    )
+
+
+def replay(engine: Engine, entry: Entry) -> Outcome:
+    """Give an engine what a journal's entry gave the live one; the outcome is the same."""
+    outcome = Outcome()
+    for stored in entry.records:
+        engine.take(stored.site, stored.node, stored.record, stored.at, outcome, late=False)
+    reached: dict[tuple[str, str], int] = {}
+    points: tuple[SignalPoint | AlertPoint, ...] = (*entry.signals, *entry.alerts)
+    for point in points:
+        key = (point.site, point.place)
+        reached[key] = max(reached.get(key, 0), point.ts)
+    for (site, place), ts in reached.items():
+        engine.advance_place(site, place, ts, outcome)
+    for site, place, alert in entry.resolved:
+        engine.overrule(site, place, alert)
+    return outcome

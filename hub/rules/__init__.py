@@ -1,0 +1,1 @@
+"""Rules: thresholds on the signals of a place, in time. Pure: no clock, no store."""

@@ -1,0 +1,133 @@
+"""The engine: every place of every site, moved by records and by time.
+
+A pure function of (sites, records, times): no clock, no store, no threads. The live hub
+and a replay run this same code.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from configs.rules import Rule
+from configs.site import Place, SiteFile
+from hub.rules.place import Outcome, PlaceAtWork
+from hub.rules.watch import Step
+from wire.records import AGENT, AnyRecord
+
+Key = tuple[str, str, str]
+"""site, node, source."""
+
+
+class Engine:
+    """Routes records to the places they concern; what does not concern a place costs nothing."""
+
+    def __init__(self, sites: Sequence[SiteFile]) -> None:
+        self.places: dict[tuple[str, str], PlaceAtWork] = {}
+        self.sources: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        """(site, place) → the (node, source) that tell about it."""
+        self.nodes: dict[tuple[str, str], set[str]] = {}
+        """(site, place) → the nodes of those."""
+        self._routes: dict[Key, list[PlaceAtWork]] = defaultdict(list)
+        for file in sites:
+            for place in file.places:
+                self._add(file, place)
+        self._queue: list[tuple[int, tuple[str, str]]] = []
+        self._queued: dict[tuple[str, str], int] = {}
+
+    def _add(self, file: SiteFile, place: Place) -> None:
+        key = (file.site.id, place.id)
+        rules = [rule for rule in file.rules if concerns(rule, place)]
+        work = PlaceAtWork(place, file.site.id, file.site.timezone, rules)
+        self.places[key] = work
+        sources = {(view.node, view.source) for group in place.views for view in group}
+        sources |= {(line.node, line.source) for line in place.lines}
+        sources |= {(door.node, door.source) for door in place.doors}
+        self.sources[key] = set(sources)
+        self.nodes[key] = {node for node, _ in sources}
+        sources |= {(node, AGENT) for node in self.nodes[key]}
+        for node, source in sources:
+            self._routes[file.site.id, node, source].append(work)
+
+    def take(
+        self, site: str, node: str, record: AnyRecord, at: int, outcome: Outcome, *, late: bool
+    ) -> int:
+        """Apply a record at event time ``at`` (ms) to every place it concerns.
+
+        Returns the time at which it was really applied: later than ``at`` where one of
+        its places had moved on. A replay gives that time and gets the same outcomes.
+        """
+        places = self._routes.get((site, node, record.source))
+        if not places:
+            return at
+        for place in places:
+            at = max(at, place.clock)
+        before = len(outcome.transitions)
+        for place in places:
+            place.take(node, record, at, outcome)
+            self._schedule(place)
+        if late:
+            outcome.late.update(
+                step.alert for step in outcome.transitions[before:] if step.step is Step.FIRING
+            )
+        return at
+
+    def advance(self, limit: Callable[[tuple[str, str]], int], now: int, outcome: Outcome) -> None:
+        """Let fall due what does, at each place up to ``limit`` (ms) of it, none past ``now``."""
+        waiting: list[tuple[int, tuple[str, str]]] = []
+        while self._queue and self._queue[0][0] <= now:
+            due, key = heapq.heappop(self._queue)
+            if self._queued.get(key) != due:
+                continue  # it was scheduled for earlier since
+            place = self.places[key]
+            place.advance(limit(key), outcome)
+            del self._queued[key]
+            if place.due is not None:
+                waiting.append((place.due, key))
+        for due, key in waiting:
+            self._queued[key] = due
+            heapq.heappush(self._queue, (due, key))
+
+    def advance_place(self, site: str, place: str, to: int, outcome: Outcome) -> None:
+        """Let one place reach ``to`` (ms), as a replay does."""
+        work = self.places.get((site, place))
+        if work is not None:
+            work.advance(to, outcome)
+            self._schedule(work)
+
+    def _schedule(self, place: PlaceAtWork) -> None:
+        due, key = place.due, (place.site, place.id)
+        if due is not None and due < self._queued.get(key, due + 1):
+            self._queued[key] = due
+            heapq.heappush(self._queue, (due, key))
+
+    def overrule(self, site: str, place: str, alert: str) -> None:
+        """An operator resolved ``alert``; its rule stays quiet until its conditions end once."""
+        work = self.places.get((site, place))
+        if work is not None and any(watch.overrule(alert) for watch in work.watches):
+            self._schedule(work)
+
+    def active(self) -> Iterable[str]:
+        """Ids of the alerts that are pending or firing."""
+        for place in self.places.values():
+            yield from (watch.alert for watch in place.watches if watch.alert is not None)
+
+    def dump(self) -> bytes:
+        """The whole state; `load` of it into an engine of the same sites continues it."""
+        return msgspec.msgpack.encode(
+            [[site, place, work.dump()] for (site, place), work in self.places.items()]
+        )
+
+    def load(self, state: bytes) -> None:
+        """Take up a dumped state, as far as it fits today's sites."""
+        for site, place, dumped in msgspec.msgpack.decode(state):
+            work = self.places.get((site, place))
+            if work is not None:
+                work.load(dumped)
+                self._schedule(work)
+
+
+def concerns(rule: Rule, place: Place) -> bool:
+    """Whether a rule watches a place: by id, by tag, or all."""
+    return any(target in ("*", place.id) or target in place.tags for target in rule.places)

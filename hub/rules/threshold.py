@@ -1,0 +1,74 @@
+"""A condition of a rule at one place: does it hold, since when, and for long enough?"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from configs.rules import Clear, Condition
+from hub.rules.window import Window
+
+
+def holds(condition: Condition | Clear, value: float) -> bool:
+    """Whether ``value`` is beyond the threshold."""
+    if condition.above is not None:
+        return value > condition.above
+    if condition.below is not None:
+        return value < condition.below
+    equals = getattr(condition, "equals", None)
+    return equals is not None and value == equals
+
+
+def spell(condition: Condition) -> str:
+    """The condition in words, as the alert shows it: ``presence.person above 0.7 for 3 s``."""
+    of = condition.signal
+    if condition.over is not None:
+        of = f"{condition.take} of {of} over {condition.over.seconds:g} s"
+    for word in ("above", "below", "equals"):
+        limit = getattr(condition, word)
+        if limit is not None:
+            of += f" {word} {limit:g}"
+    return of + (f" for {condition.for_.seconds:g} s" if condition.for_ else "")
+
+
+class Threshold:
+    """The running state of one condition."""
+
+    def __init__(self, condition: Condition) -> None:
+        self.condition = condition
+        over = condition.over
+        self._window = Window(over, condition.take) if over is not None else None
+        self.since: int | None = None
+        """Since when it has held without a break."""
+        self.value: float | None = None
+
+    def look(self, values: Mapping[str, float], at: int, *, watching: bool) -> None:
+        """Take the signals' values at ``at``; outside the rule's hours nothing holds."""
+        current = values.get(self.condition.signal)
+        if self._window is not None and current is not None:
+            self.value = self._window.value(at)
+        else:
+            self.value = current
+        if watching and self.value is not None and holds(self.condition, self.value):
+            self.since = at if self.since is None else self.since
+        else:
+            self.since = None
+
+    def changed(self, at: int, value: float) -> None:
+        """The signal took a value (a window needs every one)."""
+        if self._window is not None:
+            self._window.add(at, value)
+
+    def met_at(self) -> int | None:
+        """When it has held for long enough, if nothing breaks it; None while it does not hold."""
+        return None if self.since is None else self.since + self.condition.for_
+
+    def due(self, at: int) -> int | None:
+        """When the window's value will have moved by itself."""
+        return self._window.due(at) if self._window is not None else None
+
+    def dump(self) -> Any:
+        return [self.since, self._window.dump() if self._window is not None else None]
+
+    def load(self, state: Any) -> None:
+        self.since, window = state
+        if self._window is not None and window is not None:
+            self._window.load(window)

@@ -1,0 +1,1 @@
+"""The series store: records, signals, health and alerts over time, behind one interface."""

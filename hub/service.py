@@ -1,0 +1,74 @@
+"""Wires a hub together; reads from top to bottom."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from configs.servers import HubSettings
+from configs.site import SiteFile
+from health.server import HealthServer
+from hub.ingest import Ingest
+from hub.metrics import HubMetrics
+from hub.pipeline import Pipeline
+from hub.series.open import open_series
+from hub.series.writer import SeriesWriter
+from hub.state import store
+from hub.upkeep import Upkeep
+
+log = logging.getLogger(__name__)
+
+FLUSH_S = 5.0
+"""How long a hub that stops waits for the series store; what is left stays in the journal."""
+
+
+def now_us() -> int:
+    """Microseconds since the Unix epoch."""
+    return time.time_ns() // 1000
+
+
+def serve(
+    settings: HubSettings,
+    sites: Sequence[SiteFile],
+    stop: threading.Event,
+    *,
+    on_ready: Callable[[int], None],
+) -> None:
+    """Run a hub until ``stop`` is set; ``on_ready`` gets the port of its health endpoint.
+
+    Raises `StateError`, `SeriesRefused`, `LinkRefused` or OSError where it cannot start.
+    """
+    data = Path(settings.data)
+    data.mkdir(parents=True, exist_ok=True)
+    registry = CollectorRegistry()
+    metrics = HubMetrics(registry)
+    with ExitStack() as teardown:
+        database = store.connect(store.address(settings.state_url, data))
+        teardown.callback(database.dispose)
+        store.migrate(database)
+
+        series = open_series(settings.series, data)
+        teardown.callback(series.close)
+        writer = SeriesWriter(database, series, now=lambda: now_us() // 1000, registry=registry)
+        writer.start()
+        teardown.callback(writer.stop, FLUSH_S)
+
+        pipeline = Pipeline(sites, settings, database, metrics, now_us() // 1000)
+        pipeline.recover(now_us() // 1000)
+        upkeep = Upkeep(settings, database, pipeline.ledger, series, metrics)
+        names = [file.site.id for file in sites]
+        ingest = Ingest(settings, names, pipeline, writer, upkeep, metrics, now_us)
+
+        health = teardown.enter_context(
+            HealthServer(settings.http_host, settings.http_port, registry, lambda: ingest.trouble)
+        )
+        ingest.start()
+        teardown.callback(ingest.stop)
+        log.info("hub %s watches %s", settings.id, ", ".join(names))
+        on_ready(health.port)
+        stop.wait()
+        log.info("hub %s stops", settings.id)

@@ -1,0 +1,13 @@
+"""Alembic's entry: runs on the connection that `hub.state.store.migrate` hands over."""
+
+from alembic import context
+
+from hub.state.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,  # SQLite alters a table by making it anew
+)
+with context.begin_transaction():
+    context.run_migrations()

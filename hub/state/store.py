@@ -1,0 +1,71 @@
+"""Opens the state store: engine, pragmas, schema."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class StateError(Exception):
+    """The state store cannot be used; the text says which and what to do."""
+
+
+def address(state_url: str, data: Path) -> URL:
+    """The store's address: as configured, or SQLite in the data folder."""
+    return (
+        make_url(state_url) if state_url else URL.create("sqlite", database=str(data / "state.db"))
+    )
+
+
+def connect(url: URL) -> Engine:
+    """An engine whose SQLite files survive a power cut and let readers read while it writes."""
+    engine = create_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite")
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "begin", _begin_at_once)
+    return engine
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are ours to begin, see _begin_at_once
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # FULL: a commit is on the disk before the broker is told that we have the records.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA busy_timeout=10000")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_at_once(connection: Any) -> None:
+    # A transaction that reads first and writes later would fail with SQLITE_BUSY when
+    # another process wrote in between; taking the write lock first waits instead. Readers
+    # that mean to stay readers say so.
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def reading(engine: Engine) -> Engine:
+    """The same store for transactions that only read: they never wait for a writer."""
+    return engine.execution_options(read_only=True)
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to this version; raises `StateError`."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except SQLAlchemyError as error:
+        reason = getattr(error, "orig", None) or error
+        raise StateError(
+            f"cannot open the state store {engine.url.render_as_string(hide_password=True)}: "
+            f"{reason}; check state_url, and that the folder exists and is writable"
+        ) from error

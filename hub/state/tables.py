@@ -1,0 +1,251 @@
+"""The tables of the state store.
+
+Times are milliseconds since the Unix epoch, UTC. ``*_ts`` is event time (when it
+happened, by the edge's clock), ``*_rx`` and ``*_at`` the hub's or the console's clock.
+"""
+
+import enum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows in INTEGER alone
+
+
+class Base(DeclarativeBase):
+    """What Alembic compares the database with."""
+
+    type_annotation_map = {int: BigInteger, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 - SQLAlchemy reads it
+
+
+class AlertState(enum.StrEnum):
+    """An alert's life. Acknowledged is not a state of it: ISA-18.2 keeps the two apart."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class Alert(Base):
+    """A rule that holds, or held, at a place."""
+
+    __tablename__ = "alert"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    """The same for the same rule, place and beginning, so that a replay finds its own row."""
+    site: Mapped[str] = mapped_column(String(63))
+    place: Mapped[str] = mapped_column(String(63))
+    rule: Mapped[str] = mapped_column(String(63))
+    severity: Mapped[str] = mapped_column(String(10))
+    state: Mapped[str] = mapped_column(String(10))
+    pending_ts: Mapped[int]
+    fired_ts: Mapped[int | None]
+    fired_rx: Mapped[int | None]
+    """When the hub decided it; ``fired_rx - fired_ts`` is how long the news took."""
+    resolved_ts: Mapped[int | None]
+    resolved_by: Mapped[str] = mapped_column(String(80), default="")
+    """"rule" when the conditions ended it, else who did."""
+    acknowledged_at: Mapped[int | None]
+    acknowledged_by: Mapped[str] = mapped_column(String(80), default="")
+    late: Mapped[bool] = mapped_column(default=False)
+    """Raised by a record that came later than the allowed lateness."""
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """title {en, zh}, advice {en, zh}, values [{signal, value, threshold, text}]."""
+    evidence: Mapped[str] = mapped_column(String(200), default="")
+    """``<node>/<ref>`` of the picture of the moment."""
+
+    __table_args__ = (
+        Index("alert_active", "site", "state"),
+        Index("alert_time", "site", "pending_ts"),
+    )
+
+
+class AlertEvent(Base):
+    """One transition of an alert, or one thing that somebody did to it. Only ever added."""
+
+    __tablename__ = "alert_event"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    alert: Mapped[str] = mapped_column(String(32), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    """pending, firing, resolved, dropped (pending that never fired), acknowledged."""
+    ts: Mapped[int]
+    """Event time."""
+    at: Mapped[int]
+    """When it was written."""
+    actor: Mapped[str] = mapped_column(String(80))
+    """"hub", or the user's name."""
+    note: Mapped[str] = mapped_column(Text, default="")
+
+
+class PlaceState(Base):
+    """What a place is like now, for the live page."""
+
+    __tablename__ = "place_state"
+
+    site: Mapped[str] = mapped_column(String(63), primary_key=True)
+    place: Mapped[str] = mapped_column(String(63), primary_key=True)
+    signals: Mapped[dict[str, Any]]
+    """Name to {"value": number, "ts": event time of its last change}."""
+    ts: Mapped[int]
+    """Event time that the place has reached."""
+
+
+class SourceState(Base):
+    """The last word of a camera or sensor."""
+
+    __tablename__ = "source_state"
+
+    site: Mapped[str] = mapped_column(String(63), primary_key=True)
+    node: Mapped[str] = mapped_column(String(63), primary_key=True)
+    source: Mapped[str] = mapped_column(String(63), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    """"camera", "door" or "agent"."""
+    last_ts: Mapped[int]
+    ok: Mapped[bool] = mapped_column(default=True)
+    detail: Mapped[str] = mapped_column(String(200), default="")
+    values: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """door: open, since_ts, battery, tamper, linkquality; camera: fps, infer_ms, faults [..];
+    agent: outbox, rss_bytes …"""
+    evidence: Mapped[str] = mapped_column(String(63), default="")
+    """The ref of its newest picture that has arrived."""
+    evidence_ts: Mapped[int] = mapped_column(default=0)
+
+
+class NodeState(Base):
+    """An edge agent as the hub knows it."""
+
+    __tablename__ = "node_state"
+
+    site: Mapped[str] = mapped_column(String(63), primary_key=True)
+    node: Mapped[str] = mapped_column(String(63), primary_key=True)
+    online: Mapped[bool] = mapped_column(default=False)
+    online_at: Mapped[int] = mapped_column(default=0)
+    """When ``online`` last changed, hub's clock."""
+    epoch: Mapped[str] = mapped_column(String(63), default="")
+    about: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    last_ts: Mapped[int] = mapped_column(default=0)
+    last_rx: Mapped[int] = mapped_column(default=0)
+    clock_ms: Mapped[int] = mapped_column(default=0)
+    """How far its clock seems ahead of the hub's; negative: behind, or its records waited."""
+    admitted: Mapped[int] = mapped_column(default=0)
+    duplicate: Mapped[int] = mapped_column(default=0)
+    late: Mapped[int] = mapped_column(default=0)
+    lost: Mapped[int] = mapped_column(default=0)
+    """Records that the node numbered and the hub never got."""
+    unknown: Mapped[int] = mapped_column(default=0)
+    bad: Mapped[int] = mapped_column(default=0)
+
+
+class EpochCursor(Base):
+    """Which records of a node's outbox the hub has: all up to ``high`` but the gaps."""
+
+    __tablename__ = "epoch_cursor"
+
+    site: Mapped[str] = mapped_column(String(63), primary_key=True)
+    node: Mapped[str] = mapped_column(String(63), primary_key=True)
+    epoch: Mapped[str] = mapped_column(String(63), primary_key=True)
+    low: Mapped[int]
+    """The first seq that was ever seen: what lies below it was never ours."""
+    high: Mapped[int]
+    gaps: Mapped[list[Any]]
+    """[[first, last, when it opened (hub's clock), counts as lost], …], rising."""
+    given_up: Mapped[int] = mapped_column(default=0)
+    """Records of gaps that are no longer kept."""
+
+
+class DeadLetter(Base):
+    """What could not be read, with the reason."""
+
+    __tablename__ = "dead_letter"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    rx: Mapped[int]
+    topic: Mapped[str] = mapped_column(String(300))
+    reason: Mapped[str] = mapped_column(String(500))
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    """Its first 4 KiB."""
+    size: Mapped[int]
+
+
+class Picture(Base):
+    """A picture that a record speaks of."""
+
+    __tablename__ = "picture"
+
+    site: Mapped[str] = mapped_column(String(63), primary_key=True)
+    node: Mapped[str] = mapped_column(String(63), primary_key=True)
+    ref: Mapped[str] = mapped_column(String(63), primary_key=True)
+    source: Mapped[str] = mapped_column(String(63))
+    ts: Mapped[int] = mapped_column(index=True)
+    """Event time of the record."""
+    size: Mapped[int] = mapped_column(default=0)
+    """Bytes; 0 until the picture has arrived. The file is
+    ``<data>/pictures/<site>/<node>/<ref>.jpg``."""
+
+
+class Journal(Base):
+    """Batches that were admitted, until the series store and a checkpoint have them."""
+
+    __tablename__ = "journal"
+
+    n: Mapped[int] = mapped_column(BigId, primary_key=True)
+    entry: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Checkpoint(Base):
+    """Positions in the journal, and the state of the engine at one of them."""
+
+    __tablename__ = "checkpoint"
+
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    n: Mapped[int]
+    state: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+
+
+class Change(Base):
+    """News for the pages. Written in the transaction that makes it true."""
+
+    __tablename__ = "change"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    """"place", "alert", "node" or "source"."""
+    site: Mapped[str] = mapped_column(String(63))
+    key: Mapped[str] = mapped_column(String(130))
+    """The place's id, the alert's id, the node's id, or <node>/<source>."""
+    at: Mapped[int]
+
+    # An id that was used once is never used again, or a reader would miss news.
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy reads it
+
+
+class User(Base):
+    """Somebody who may log in."""
+
+    __tablename__ = "user"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(200))
+    role: Mapped[str] = mapped_column(String(20))
+    """"viewer", "operator", "maintainer" or "admin"."""
+    language: Mapped[str] = mapped_column(String(5), default="")
+    session_key: Mapped[str] = mapped_column(String(32))
+    """Part of every session; a new one ends them all."""
+    disabled: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[int]
+
+
+class Audit(Base):
+    """Who did what, and who looked at which picture. Only ever added."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[int]
+    actor: Mapped[str] = mapped_column(String(80))
+    action: Mapped[str] = mapped_column(String(40))
+    target: Mapped[str] = mapped_column(String(200))
+    detail: Mapped[str] = mapped_column(Text, default="")

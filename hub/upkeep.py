@@ -1,0 +1,86 @@
+"""What a hub does now and then: count what is lost, forget what is old."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Engine, delete, func, select
+
+from configs.servers import HubSettings
+from hub.ledger import Ledger
+from hub.metrics import HubMetrics
+from hub.pictures import PictureFolder
+from hub.series.points import SeriesError, SeriesStore
+from hub.state.tables import Change, DeadLetter, Picture
+
+log = logging.getLogger(__name__)
+
+EVERY_MS = 10_000
+PURGE_EVERY_MS = 3_600_000
+KEEP_CHANGES = 20_000
+KEEP_DEAD_LETTERS = 10_000
+LOST_AFTER_MS = 120_000
+"""A gap in a node's numbers that is open for this long is an outage's loss. Brokers hold
+back unacknowledged messages for up to a minute after a reconnect."""
+PURGE_CHUNK = 500
+
+
+class Upkeep:
+    """Runs in the hub's one writing thread, between batches."""
+
+    def __init__(
+        self, settings: HubSettings, database: Engine, ledger: Ledger, series: SeriesStore,
+        metrics: HubMetrics,
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._database = database
+        self._ledger = ledger
+        self._series = series
+        self._metrics = metrics
+        self._folder = PictureFolder(Path(settings.data))
+        self._ran_at = 0
+        self._purged_at = 0
+
+    def run(self, now: int, checkpoint: Callable[[], None]) -> None:
+        """Do what is due at ``now`` (ms)."""
+        if now - self._ran_at < EVERY_MS:
+            return
+        self._ran_at = now
+        self._metrics.lost.set(self._ledger.count_lost(now - LOST_AFTER_MS))
+        self._metrics.missing.set(sum(c.missing for c in self._ledger.cursors.values()))
+        checkpoint()
+        self._trim()
+        if now - self._purged_at >= PURGE_EVERY_MS:
+            self._purged_at = now
+            self._purge(now)
+
+    def _trim(self) -> None:
+        with self._database.begin() as connection:
+            for table, keep in ((Change, KEEP_CHANGES), (DeadLetter, KEEP_DEAD_LETTERS)):
+                newest = connection.scalar(select(func.max(table.id))) or 0
+                connection.execute(delete(table).where(table.id <= newest - keep))
+
+    def _purge(self, now: int) -> None:
+        """Retention: pictures and series points past their time go."""
+        pictures = self._purge_pictures(now - self._settings.keep_pictures)
+        try:
+            points = self._series.purge(now - self._settings.keep_records)
+        except SeriesError as error:
+            log.warning("old records stay for another hour: %s", error)
+            points = 0
+        if pictures or points > 0:
+            log.info("retention: %d pictures and %d points removed", pictures, points)
+
+    def _purge_pictures(self, before: int) -> int:
+        count = 0
+        old = select(Picture.site, Picture.node, Picture.ref).where(Picture.ts < before)
+        while True:
+            with self._database.begin() as connection:
+                rows = connection.execute(old.limit(PURGE_CHUNK)).all()
+                for site, node, ref in rows:
+                    self._folder.remove(site, node, ref)
+                    key = (Picture.site == site) & (Picture.node == node) & (Picture.ref == ref)
+                    connection.execute(delete(Picture).where(key))
+            count += len(rows)
+            if len(rows) < PURGE_CHUNK:
+                return count

@@ -1,0 +1,236 @@
+"""Which models Linli knows, where their files are, and whether a file is what it says.
+
+    found = resolve("yolox-nano", folders())
+    found.entry, found.path, found.sha256
+
+Errors::
+
+    ModelError
+    ├── UnknownModel    neither a catalog name nor a known file
+    ├── ModelMissing    in the catalog, but its file is in none of the folders
+    └── ModelMismatch   the file's sha256 is not the catalog's
+"""
+
+import difflib
+import hashlib
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from configs.loader import load
+
+log = logging.getLogger(__name__)
+
+CATALOG = Path(__file__).parent / "catalog.yaml"
+WEIGHTS = Path(__file__).parent / "weights"
+"""Weights that ship with Linli."""
+
+Pixels = Annotated[int, Meta(ge=32, le=4096)]
+
+
+class ModelError(Exception):
+    """A model that cannot be used as asked. Trying again does not help."""
+
+
+class UnknownModel(ModelError):
+    """Neither a catalog name nor a file that the catalog knows."""
+
+
+class ModelMissing(ModelError):
+    """The catalog knows the model, but its file is not here."""
+
+
+class ModelMismatch(ModelError):
+    """A file is not the one that the catalog means."""
+
+
+class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model of the catalog."""
+
+    name: str
+    title: str
+    task: Literal["detect", "faces"]
+    decoder: Literal["yolox", "fastestdet", "yunet"]
+    file: str
+    """The weights' file name; under ``weights/`` for those that ship with Linli."""
+    size_wh: tuple[Pixels, Pixels]
+    """The input picture, pixels. Its layout is NCHW: 1 × 3 × height × width, float32."""
+    layout: Literal["nchw"] = "nchw"
+    channels: Literal["bgr", "rgb"]
+    scale: Annotated[float, Meta(gt=0)]
+    """What 0–255 is multiplied by."""
+    fit: Literal["letterbox", "stretch"]
+    """letterbox: keep the aspect, picture at the top left, pad the rest; stretch: fill."""
+    pad: Annotated[int, Meta(ge=0, le=255)] = 0
+    classes: tuple[str, ...] = ()
+    class_list: str = ""
+    """A list shared by models, instead of ``classes``."""
+    licence: str
+    urls: tuple[str, ...] = ()
+    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
+    size_bytes: Annotated[int, Meta(gt=0)]
+
+
+class ClassList(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Class names in the order of the model's outputs."""
+
+    name: str
+    classes: Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+class CatalogFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A catalog.yaml."""
+
+    class_lists: tuple[ClassList, ...] = ()
+    models: tuple[Entry, ...]
+
+
+class Catalog:
+    """The entries of a catalog file, by name, sha256 and file stem.
+
+    Raises ConfigError where the file is malformed, ModelError where it contradicts itself.
+    """
+
+    def __init__(self, path: Path = CATALOG) -> None:
+        content = load(path, CatalogFile)
+        self._lists = {shared.name: shared.classes for shared in content.class_lists}
+        self.entries = content.models
+        self._by_name = {entry.name: entry for entry in self.entries}
+        if len(self._by_name) != len(self.entries):
+            raise ModelError(f"{path}: two models have the same name; rename one")
+        for entry in self.entries:
+            if bool(entry.classes) == bool(entry.class_list):
+                raise ModelError(f"{path}: {entry.name}: give either classes or class_list")
+            if entry.class_list and entry.class_list not in self._lists:
+                raise ModelError(
+                    f"{path}: {entry.name}: there is no class list {entry.class_list!r}; "
+                    f"known: {', '.join(sorted(self._lists)) or 'none'}"
+                )
+
+    def labels(self, entry: Entry) -> tuple[str, ...]:
+        """The entry's class names, in the order of its outputs."""
+        return entry.classes or self._lists[entry.class_list]
+
+    def named(self, name: str) -> Entry | None:
+        """The entry of a name; ``_`` and ``-`` are the same, capitals do not matter."""
+        return self._by_name.get(_plain(name))
+
+    def of_file(self, path: Path, sha256: str) -> Entry | None:
+        """The entry that a file belongs to: by its sha256, or else by its stem."""
+        by_hash = (entry for entry in self.entries if entry.sha256 == sha256)
+        by_stem = (
+            entry
+            for entry in self.entries
+            if _plain(path.stem) in (entry.name, _plain(Path(entry.file).stem))
+        )
+        return next(by_hash, None) or next(by_stem, None)
+
+    def unknown(self, asked: str) -> UnknownModel:
+        """The error for a model that the catalog does not know."""
+        names = sorted(self._by_name)
+        near = difflib.get_close_matches(_plain(Path(asked).stem), names, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return UnknownModel(f"unknown model {asked!r}: known are {', '.join(names)}{hint}")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model whose file is here."""
+
+    entry: Entry
+    path: Path
+    sha256: str
+    """Of the file's content, computed."""
+    labels: tuple[str, ...]
+    """Class names in the order of the outputs."""
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Catalog:
+    """The catalog that ships with Linli."""
+    return Catalog()
+
+
+def folders() -> tuple[Path, ...]:
+    """Where weights are looked for: $LINLI_MODELS, or else ~/.local/share/linli/models."""
+    named = os.environ.get("LINLI_MODELS", "")
+    if named:
+        return tuple(Path(part) for part in named.split(os.pathsep) if part)
+    return (Path.home() / ".local/share/linli/models",)
+
+
+def resolve(
+    name_or_path: str, folders: Sequence[Path] = (), *, catalog: Catalog | None = None
+) -> ModelFile:
+    """The model of a catalog name or of an .onnx file.
+
+    By name, the weights that ship with Linli are looked at first, then the folders in order.
+    A file given by its path belongs to the entry with its sha256, or with its stem. Raises
+    UnknownModel, ModelMissing or ModelMismatch.
+    """
+    catalog = catalog or shipped()
+    entry = catalog.named(name_or_path)
+    if entry is not None:
+        return _of_name(entry, folders, catalog)
+    path = Path(name_or_path)
+    if path.suffix.lower() != ".onnx":
+        raise catalog.unknown(name_or_path)
+    if not path.is_file():
+        raise ModelMissing(f"there is no model file {path}; check the path in model.name")
+    sha256 = sha256_of(path)
+    entry = catalog.of_file(path, sha256)
+    if entry is None:
+        raise catalog.unknown(name_or_path)
+    if entry.sha256 != sha256:
+        log.warning(
+            "%s is run as %s, but its sha256 is %s, not the catalog's %s: other weights",
+            path,
+            entry.name,
+            sha256,
+            entry.sha256,
+        )
+    return ModelFile(entry, path, sha256, catalog.labels(entry))
+
+
+def _of_name(entry: Entry, folders: Iterable[Path], catalog: Catalog) -> ModelFile:
+    path = find(entry, folders)
+    if path is None:
+        raise ModelMissing(missing_text(entry, folders))
+    sha256 = sha256_of(path)
+    if sha256 != entry.sha256:
+        raise ModelMismatch(
+            f"{path} is not {entry.name}: its sha256 is {sha256}, the catalog says "
+            f"{entry.sha256}; fetch the file again, or name it by its path to use it as it is"
+        )
+    return ModelFile(entry, path, sha256, catalog.labels(entry))
+
+
+def find(entry: Entry, folders: Iterable[Path]) -> Path | None:
+    """The file of an entry: among the shipped weights, then in the folders."""
+    shipped_file = CATALOG.parent / entry.file
+    name = Path(entry.file).name
+    candidates = [shipped_file, WEIGHTS / name, *(folder / name for folder in folders)]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def missing_text(entry: Entry, folders: Iterable[Path]) -> str:
+    """What to tell someone who lacks the weights of an entry."""
+    places = ", ".join(str(folder) for folder in folders) or "the folder that LINLI_MODELS names"
+    source = f"; it can be fetched from {entry.urls[0]}" if entry.urls else ""
+    return f"the weights of {entry.name} are not here: put {entry.file} into {places}{source}"
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
