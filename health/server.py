@@ -74,8 +74,15 @@ class HealthServer:
         if path == "/healthz":
             return 200, TEXT, b"ok\n"
         if path == "/readyz":
-            reason = self._ready()
+            reason = self._reason()
             return (200, TEXT, b"ok\n") if reason is None else (503, TEXT, f"{reason}\n".encode())
         if path == "/metrics":
             return 200, CONTENT_TYPE_LATEST, generate_latest(self._registry)
         return 404, TEXT, b"try /healthz, /readyz or /metrics\n"
+
+    def _reason(self) -> str | None:
+        try:
+            return self._ready()
+        except Exception as error:
+            log.warning("the readiness check failed", exc_info=error)
+            return f"the check itself failed: {error}"

@@ -50,6 +50,6 @@ def run(path: Path, http_port: int | None) -> None:
                 f"hub {settings.id}: health at http://{settings.http_host}:{port}", err=True
             ),
         )
-    except (StateError, SeriesError, LinkError, OSError) as error:
+    except (StateError, SeriesError, LinkError, service.HubFailed, OSError) as error:
         click.echo(f"hub {settings.id}: {error}", err=True)
         sys.exit(1)

@@ -44,7 +44,10 @@ class Ingest:
         upkeep: Upkeep,
         metrics: HubMetrics,
         now_us: Callable[[], int],
+        on_failure: Callable[[], None],
     ) -> None:
+        """``now_us`` gives microseconds since the Unix epoch; ``on_failure`` is called, on the
+        worker's thread, when the worker has ended by ``failure``."""
         self._settings = settings
         self._sites = sites
         self._pipeline = pipeline
@@ -52,6 +55,8 @@ class Ingest:
         self._upkeep = upkeep
         self._metrics = metrics
         self._now_us = now_us
+        self._on_failure = on_failure
+        self.failure: Exception | None = None
         self._last_rx_us = 0
         self._arrived: deque[tuple[Arrived, int, int]] = deque()
         """(message, mid, QoS)."""
@@ -118,8 +123,8 @@ class Ingest:
     def _link(self, *, up: bool) -> None:
         self._connected = up
         self._metrics.connected.set(up)
-        self.trouble = None if up else "not connected to the broker"
         self._said = "" if up else self._said
+        self.trouble = None if up else self._said or "not connected to the broker"
         self._links.append(up)
         self._news.set()
 
@@ -144,10 +149,10 @@ class Ingest:
                 while len(self._arrived) and not self._stopping.is_set():
                     self._handle_what_arrived()
             self._pipeline.checkpoint()
-        except Exception:
+        except Exception as error:
             log.exception("the hub cannot go on; what was not acknowledged will come again")
-            self.trouble = "the ingest failed; see the log"
-            raise
+            self.failure = error
+            self._on_failure()
 
     def _handle_what_arrived(self) -> None:
         batch = [self._arrived.popleft() for _ in range(min(len(self._arrived), MAX_MESSAGES))]

@@ -28,6 +28,9 @@ from wire.topics import Topic
 log = logging.getLogger(__name__)
 
 DEAD_LETTER_BYTES = 4096
+OLDEST_MS = 31 * 86_400_000
+"""What is older is applied as being this old: a device that woke up in 1970 must not make
+its places live through the decades since."""
 
 
 class Arrived(Struct, frozen=True):
@@ -157,7 +160,8 @@ class Intake:
         fresh.sort(key=lambda item: item[0].ts)  # batches of several nodes come interleaved
         stored = []
         for record, topic, epoch, rx_us in fresh:
-            at = min(record.ts, rx_us // 1000 + CLOCK_TOLERANCE_MS)
+            rx = rx_us // 1000
+            at = max(rx - OLDEST_MS, min(record.ts, rx + CLOCK_TOLERANCE_MS))
             stored.append(Stored(topic.site, topic.node, epoch, rx_us, at, record))
         return stored
 

@@ -13,7 +13,7 @@ class HubMetrics:
         )
         self.records = Counter(
             "linli_hub_records",
-            "Records by outcome: admitted, duplicate, late, unknown, bad, clock_corrected.",
+            "Records by outcome: admitted, duplicate, late, unknown, bad, clock_corrected, failed.",
             ["outcome"],
             registry=registry,
         )

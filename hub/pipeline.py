@@ -6,6 +6,7 @@
 follows on disk, after which the messages may be acknowledged.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -26,8 +27,10 @@ from hub.rules.watch import Step, Transition
 from hub.series.journal import decode_entry, encode_entry
 from hub.series.points import AlertPoint, Entry, SignalPoint, Stored
 from hub.state.store import reading
-from hub.state.tables import AlertEvent, Change, Checkpoint, DeadLetter, Journal
+from hub.state.tables import Alert, AlertEvent, Change, Checkpoint, DeadLetter, Journal
 from hub.watermark import Watermark
+
+log = logging.getLogger(__name__)
 
 FLUSH_MS = 200
 """Values of places and sources go to the pages at most this often."""
@@ -119,9 +122,12 @@ class Pipeline:
 
     def _apply(self, stored: Stored, outcome: Outcome) -> Stored:
         late = stored.rx_us // 1000 - stored.record.ts > self._lateness
-        at = self.engine.take(
-            stored.site, stored.node, stored.record, stored.at, outcome, late=late
-        )
+        try:
+            at = take(self.engine, stored, outcome, late=late)
+        except Exception:  # a record that trips over a defect must not stop all that follow it
+            log.exception("the engine failed on %s; the record is stored", stored)
+            self._metrics.records.labels("failed").inc()
+            return stored
         return stored if at == stored.at else replace(stored, at=at)
 
     def _learn_overrules(self, work: Work) -> None:
@@ -198,16 +204,33 @@ class Pipeline:
         upsert(connection, PICTURES, came, keep=("ts",))
         upsert(connection, PICTURES, strays, keep=("ts", "source"))
         changes = set(work.changes)
+        changes |= self._alerts_of(connection, work.pictures)
+        if flush or any(kind == "source" for kind, _, _ in changes):
+            self.ledger.write_sources(connection)
         if flush:
             changes |= {("place", site, place) for site, place in self._changed_places}
             clocks = {key: self.engine.places[key].clock for key in self._changed_places}
             upsert(connection, PLACES, place_rows(self._changed_places, self._values, clocks))
-            self.ledger.write_sources(connection)
         if changes:
             rows: list[dict[str, Any]] = [
                 {"kind": kind, "site": site, "key": key, "at": now} for kind, site, key in changes
             ]
             connection.execute(insert(Change), rows)
+
+    @staticmethod
+    def _alerts_of(
+        connection: Connection, pictures: Sequence[dict[str, Any]]
+    ) -> set[tuple[str, str, str]]:
+        """Changes of the alerts whose picture has just arrived."""
+        came = [row for row in pictures if row["size"]]
+        found: set[tuple[str, str, str]] = set()
+        for row in came:
+            shown = (Alert.site == row["site"]) & (Alert.evidence == f"{row['node']}/{row['ref']}")
+            found |= {
+                ("alert", row["site"], alert)
+                for alert in connection.scalars(select(Alert.id).where(shown))
+            }
+        return found
 
     def _committed(self, news: Sequence[Transition], now: int, *, flush: bool) -> None:
         self.ledger.written(sources=flush)
@@ -243,11 +266,19 @@ def _entry(work: Work) -> Entry | None:
     )
 
 
+def take(engine: Engine, stored: Stored, outcome: Outcome, *, late: bool) -> int:
+    """Give the engine a stored record; returns the time (ms) at which it was applied."""
+    return engine.take(stored.site, stored.node, stored.record, stored.at, outcome, late=late)
+
+
 def replay(engine: Engine, entry: Entry) -> Outcome:
     """Give an engine what a journal's entry gave the live one; the outcome is the same."""
     outcome = Outcome()
     for stored in entry.records:
-        engine.take(stored.site, stored.node, stored.record, stored.at, outcome, late=False)
+        try:
+            take(engine, stored, outcome, late=False)
+        except Exception:  # as the live one went on after it, so does the replay
+            log.exception("the engine failed on %s again", stored)
     reached: dict[tuple[str, str], int] = {}
     points: tuple[SignalPoint | AlertPoint, ...] = (*entry.signals, *entry.alerts)
     for point in points:

@@ -26,6 +26,10 @@ FLUSH_S = 5.0
 """How long a hub that stops waits for the series store; what is left stays in the journal."""
 
 
+class HubFailed(Exception):
+    """A defect ended the hub; started again, it goes on where it was."""
+
+
 def now_us() -> int:
     """Microseconds since the Unix epoch."""
     return time.time_ns() // 1000
@@ -40,7 +44,8 @@ def serve(
 ) -> None:
     """Run a hub until ``stop`` is set; ``on_ready`` gets the port of its health endpoint.
 
-    Raises `StateError`, `SeriesRefused`, `LinkRefused` or OSError where it cannot start.
+    Raises `StateError`, `SeriesRefused`, `LinkRefused` or OSError where it cannot start, and
+    `HubFailed` where it cannot go on.
     """
     data = Path(settings.data)
     data.mkdir(parents=True, exist_ok=True)
@@ -61,7 +66,7 @@ def serve(
         pipeline.recover(now_us() // 1000)
         upkeep = Upkeep(settings, database, pipeline.ledger, series, metrics)
         names = [file.site.id for file in sites]
-        ingest = Ingest(settings, names, pipeline, writer, upkeep, metrics, now_us)
+        ingest = Ingest(settings, names, pipeline, writer, upkeep, metrics, now_us, stop.set)
 
         health = teardown.enter_context(
             HealthServer(settings.http_host, settings.http_port, registry, lambda: ingest.trouble)
@@ -72,3 +77,5 @@ def serve(
         on_ready(health.port)
         stop.wait()
         log.info("hub %s stops", settings.id)
+        if ingest.failure is not None:
+            raise HubFailed(f"the ingest failed: {ingest.failure!r}") from ingest.failure

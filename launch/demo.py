@@ -12,6 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 import configs
 from configs.site import SiteFile
+from edge.sources.base import SourceBroken
+from edge.sources.file import FileSource
 from launch import report as reports
 from launch.scene import Scene, write_scene
 from launch.supervisor import Child, LaunchError, Supervisor, folder
@@ -40,6 +42,8 @@ class Wish:
 
 def run(wish: Wish, console: Console) -> None:
     """Run until the time, the video or the patience of the user ends; raises `LaunchError`."""
+    if wish.video is not None:
+        _look_at(wish.video)
     data = _empty_folder(wish.data)
     scene = write_scene(
         data,
@@ -69,6 +73,14 @@ def run(wish: Wish, console: Console) -> None:
             reports.write(wish.report, report)
             console.print(f"Report: {wish.report}")
     console.print("Everything has stopped.")
+
+
+def _look_at(video: Path) -> None:
+    """Before anything starts: can the video be read at all?"""
+    try:
+        FileSource(video, lambda: 0, fps=1).close()
+    except SourceBroken as error:
+        raise LaunchError(str(error)) from None
 
 
 def _empty_folder(path: Path) -> Path:

@@ -18,9 +18,11 @@ FALLBACK_FPS = 25.0
 class FileSource(Base):
     """Plays a video file.
 
-    ``fast`` hands out every picture as soon as it is asked for. Otherwise the file plays at
-    its own rate by the clock, at most ``fps`` pictures a second, and pictures that are already
-    late are skipped. In both, a picture's ts is the start plus its place in the file.
+    ``fast`` hands out every picture as soon as it is asked for, as a recording that ended
+    just now: nothing it shows lies in the future, however fast it is read. Otherwise the file
+    plays at its own rate by the clock, at most ``fps`` pictures a second, and pictures that
+    are already late are skipped. In both, a picture's ts is the start plus its place in the
+    file.
     Raises SourceBroken where the file is missing or is no video.
     """
 
@@ -62,7 +64,8 @@ class FileSource(Base):
             if image is None:
                 return None
             if self._start_ts is None:
-                self._start_ts = self._now()
+                recorded = self._expected / self.native_fps if self._fast else 0
+                self._start_ts = self._now() - round(recorded * 1000)
             index = self._index
             self._index += 1
             frame = Frame(image, self._start_ts + round(index * 1000 / self.native_fps), index)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import GRID_MS, Reading
+from hub.fusion.signal import Reading, next_look
 from wire.records import AnyRecord, DoorAccess, DoorState
 
 GRANT_MS = 10_000
@@ -54,7 +54,7 @@ class Door:
         values = {"door.open_s": 0.0 if first is None else max(0, at - first) / 1000}
         if any(self._controlled.values()):
             values["door.forced"] = 1.0 if self._forced else 0.0
-        self.due = None if first is None else at + GRID_MS - (at - first) % GRID_MS
+        self.due = None if first is None else next_look(first, at)
         readings = [item for item in values.items() if self._values.get(item[0]) != item[1]]
         self._values = values
         return readings

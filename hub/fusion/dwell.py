@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import GRID_MS, Reading
+from hub.fusion.signal import Reading, next_look, soonest
 from wire.records import AnyRecord, Fault, SceneFault, ZoneDwell, ZoneEnter, ZoneExit
 
 FORGET_MS = 60_000
@@ -57,7 +57,7 @@ class Dwell:
                 readings.append((f"dwell.{label}", value))
             if first is not None:
                 came_in.append(first)
-        self.due = min((at + GRID_MS - (at - first) % GRID_MS for first in came_in), default=None)
+        self.due = soonest(next_look(first, at) for first in came_in)
         return readings
 
     def dump(self) -> Any:

@@ -38,6 +38,21 @@ class Signal(Protocol):
         """Take up a state that `dump` gave, as far as it still fits the configuration."""
 
 
+def next_look(since: int, at: int, step_ms: int = GRID_MS, share: int = 600) -> int:
+    """When something that has lasted since ``since`` is looked at next, after ``at``.
+
+    Every ``step_ms``, and once it has lasted long, every ``share``-th part of its age: so a
+    threshold is met in time, and a gap of years takes thousands of looks and not billions.
+    """
+    age = at - since
+    step = step_ms * max(1, age // (step_ms * share))
+    return since + (age // step + 1) * step
+
+
 def soonest(times: Iterable[int | None]) -> int | None:
     """The earliest of some times, leaving out the ones that will not come."""
-    return min((time for time in times if time is not None), default=None)
+    first = None
+    for time in times:  # a plain loop: a generator would be twice as slow, and records wait
+        if time is not None and (first is None or time < first):
+            first = time
+    return first

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import Reading
+from hub.fusion.signal import Reading, next_look
 from wire.records import AGENT, AnyRecord, NodeHealth
 
 SILENT_AFTER_MS = 20_000
 """Below it the value is 0: a node speaks every 15 s even when nothing happens."""
 STEP_MS = 5_000
+STEP_SHARE = 20
 
 
 class Silence:
@@ -48,7 +49,8 @@ class Silence:
         age = at - since
         silent = age >= SILENT_AFTER_MS
         value = age / 1000 if silent else 0.0
-        self.due = at + STEP_MS - (age % STEP_MS) if silent else since + SILENT_AFTER_MS
+        later = next_look(since, at, STEP_MS, STEP_SHARE)
+        self.due = later if silent else since + SILENT_AFTER_MS
         if value == self._value:
             return ()
         self._value = value

@@ -51,12 +51,8 @@ class PlaceAtWork:
         self.values: dict[str, float] = {}
         self.clock = 0
         """The event time it has reached, ms."""
-
-    @property
-    def due(self) -> int | None:
+        self.due: int | None = None
         """When time alone will bring news."""
-        signal_due = soonest(signal.due for signal in self.signals.values())
-        return soonest((signal_due, *(watch.due for watch in self.watches)))
 
     def take(self, node: str, record: AnyRecord, at: int, outcome: Outcome) -> None:
         """Apply a record at ``at`` (ms, not before `clock`), after what falls due until then."""
@@ -67,16 +63,23 @@ class PlaceAtWork:
             self._changed(signal.take(node, record, at), at, changed, outcome)
         if changed:
             self._look(at, changed, outcome)
+        self._plan()
 
     def advance(self, to: int, outcome: Outcome) -> None:
         """Let happen what falls due up to ``to`` (ms), each at its own time."""
-        while (due := self.due) is not None and due <= to:
-            at = self.clock = max(due, self.clock)
+        while self.due is not None and self.due <= to:
+            at = self.clock = max(self.due, self.clock)
             changed: set[str] = set()
             for signal in self.signals.values():
                 if signal.due is not None and signal.due <= at:
                     self._changed(signal.tick(at), at, changed, outcome)
             self._look(at, changed, outcome)
+            self._plan()
+
+    def _plan(self) -> None:
+        times = [signal.due for signal in self.signals.values()]
+        times += [watch.due for watch in self.watches]
+        self.due = soonest(times)
 
     def _changed(
         self, readings: Iterable[Reading], at: int, changed: set[str], outcome: Outcome
@@ -116,3 +119,4 @@ class PlaceAtWork:
                 watch.load(state["watches"][watch.rule.id])
             else:
                 watch.due = 0  # a rule that is new looks at what is there already
+        self._plan()

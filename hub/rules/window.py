@@ -63,7 +63,8 @@ class Window:
         if len(self._steps) < 2 or self._take is Take.LAST:
             lone_sum = self._take is Take.SUM and self._steps
             return self._steps[0][0] + self._over_ms if lone_sum and self._in(at) else None
-        return at + GRID_MS - at % GRID_MS
+        step = max(GRID_MS, self._over_ms // 600)
+        return at + step - at % step
 
     def _in(self, at: int) -> bool:
         return self._steps[0][0] > at - self._over_ms

@@ -58,6 +58,7 @@ class Alert(Base):
     __table_args__ = (
         Index("alert_active", "site", "state"),
         Index("alert_time", "site", "pending_ts"),
+        Index("alert_evidence", "evidence"),
     )
 
 

@@ -35,6 +35,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.create_index("alert_active", ["site", "state"], unique=False)
+        batch_op.create_index("alert_evidence", ["evidence"], unique=False)
         batch_op.create_index("alert_time", ["site", "pending_ts"], unique=False)
 
     op.create_table(
@@ -197,6 +198,7 @@ def downgrade() -> None:
     op.drop_table("alert_event")
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.drop_index("alert_time")
+        batch_op.drop_index("alert_evidence")
         batch_op.drop_index("alert_active")
 
     op.drop_table("alert")

@@ -1,0 +1,301 @@
+"""The agent: wires sources, detector, outbox and link together, and runs until stopped.
+
+Everything is made in one straight line, and each part's teardown is registered the moment it
+exists; it runs in the opposite order, so that the outbox closes last.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import psutil
+from msgspec import UNSET
+from prometheus_client import CollectorRegistry
+
+from configs.agent import Camera, DoorSensor, EdgeFile
+from edge.camera import AnyDetector, CameraWorker, Condition, SharedDetector
+from edge.doors import SimulatedDoor, Zigbee2MqttDoors
+from edge.frames import Frame
+from edge.link import Link
+from edge.metrics import EdgeMetrics
+from edge.outbox import Outbox
+from edge.recorder import Recorder
+from edge.sources import Source, open_source
+from health import HealthServer
+from wire.records import AGENT, About, Do, Done, ModelAbout, NodeHealth, SourceAbout
+
+log = logging.getLogger(__name__)
+
+OUTBOX_FILE: Final = "outbox.sqlite"
+CHECK_S: Final = 1.0
+"""How often cameras are looked after."""
+FLUSH_S: Final = 5.0
+"""How long a stop waits for the broker to take what is left."""
+FINISHED_FLUSH_S: Final = 60.0
+"""The same when all files have ended: then nothing is more urgent."""
+
+Now = Callable[[], int]
+
+
+def wall_ms() -> int:
+    """Milliseconds since the Unix epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Agent:
+    """One node. ``start``, then ``wait``, then ``stop``."""
+
+    def __init__(
+        self,
+        settings: EdgeFile,
+        detector: AnyDetector,
+        *,
+        model: ModelAbout | None = None,
+        now: Now = wall_ms,
+        opener: Callable[[Camera, Now], Source] = open_source,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        """Make every part; raises `OutboxError` where the data folder cannot be used."""
+        cv2.setNumThreads(1)  # the detector's threads are set apart; more only cost memory
+        self._settings = settings
+        self._model = model
+        self._now = now
+        self._recorded = bool(settings.cameras) and all(
+            camera.file and camera.pace == "fast" for camera in settings.cameras
+        )
+        """All cameras are recordings, read as fast as possible: then time is theirs."""
+        self._frame_ts = 0
+        self._started_ts = now()
+        self._process = psutil.Process()
+        self._ended = threading.Event()
+        self._stack = ExitStack()
+        self._ticker = threading.Thread(target=self._tick, name="ticker", daemon=True)
+        self._stopping = threading.Event()
+        self.registry = registry or CollectorRegistry()
+        self.metrics = EdgeMetrics(self.registry)
+        self.outbox = Outbox(
+            Path(settings.data) / OUTBOX_FILE, max_records=settings.outbox.max_records
+        )
+        self._stack.callback(self.outbox.close)
+        self._expose_outbox()
+        self.recorder = Recorder(self.outbox, self.metrics)
+        shared = SharedDetector(detector)
+        self.link = Link(
+            settings.mqtt,
+            settings.site,
+            settings.node,
+            outbox=self.outbox,
+            metrics=self.metrics,
+            now=now,
+            about=self.about,
+            on_caught_up=self._tell_health,
+            on_do=self._answer,
+        )
+        self.cameras = [self._camera(camera, shared, opener) for camera in settings.cameras]
+        self.doors = self._zigbee_doors()
+        self.health: HealthServer | None = None
+
+    def start(self) -> None:
+        """Begin; parts that cannot reach what they need keep trying by themselves.
+
+        Raises OSError where the health port cannot be had, `LinkRefused` where the sensors'
+        broker cannot be used as configured.
+        """
+        host, port = self._settings.http_host, self._settings.http_port
+        self.health = HealthServer(host, port, self.registry, self.ready)
+        self._stack.callback(self.health.close)
+        log.info("health at http://%s:%d/healthz", host, self.health.port)
+        self._stack.callback(self._stop_link)
+        self.link.start()
+        if self.doors is not None:
+            self._stack.callback(self.doors.stop)
+            self.doors.start()
+        for camera in self.cameras:
+            self._stack.callback(camera.stop)
+            camera.start()
+        self._stack.callback(self._stop_ticker)
+        self._ticker.start()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Until every camera was a file and has ended, or `ask_to_stop`; False on timeout."""
+        return self._ended.wait(timeout_s)
+
+    def ask_to_stop(self) -> None:
+        """End `wait`; may be called from a signal handler."""
+        self._ended.set()
+
+    def stop(self) -> None:
+        """Tear everything down, the last begun first; what is left to send gets a moment."""
+        self._stack.close()
+
+    def ready(self) -> str | None:
+        """None, or why the node is not doing its work."""
+        reasons = [self.link.problem] if self.link.problem else []
+        reasons += [
+            f"camera {each.camera.id} is {each.condition}"
+            for each in self.cameras
+            if each.condition in (Condition.STARTING, Condition.LOST)
+        ]
+        return "; ".join(reasons) or None
+
+    def about(self) -> About:
+        """What this node is."""
+        cameras = [_about_camera(each) for each in self.cameras]
+        doors = [SourceAbout(id=door.id, kind="door") for door in self._settings.doors]
+        return About(agent=f"linli {_version()}", model=self._model, sources=(*cameras, *doors))
+
+    def report(self) -> dict[str, Any]:
+        """Final counters, for trials."""
+        return {
+            "cameras": {
+                each.camera.id: {
+                    "condition": each.condition.value,
+                    "frames_read": each.delivered + each.skipped,
+                    "frames_inferred": each.inferred,
+                    "frames_skipped": each.skipped,
+                    "reconnects": each.reconnects,
+                }
+                for each in self.cameras
+            },
+            "records": dict(self.recorder.by_type),
+            "records_failed": self.recorder.failed,
+            "records_published": self.link.published,
+            "records_waiting": self.outbox.depth,
+            "records_dropped": self.outbox.dropped,
+            "pictures_published": self.link.pictures_published,
+            "pictures_waiting": self.outbox.pictures_waiting,
+            "pictures_dropped": self.outbox.pictures_dropped,
+            "epoch": self.outbox.epoch,
+        }
+
+    def _camera(
+        self, camera: Camera, detector: SharedDetector, opener: Callable[[Camera, Now], Source]
+    ) -> CameraWorker:
+        doors = [
+            SimulatedDoor(door, self.recorder)
+            for door in self._settings.doors
+            if door.kind == "simulated" and door.camera == camera.id
+        ]
+
+        def on_frame(source: Source, frame: Frame) -> None:
+            self._frame_ts = max(self._frame_ts, frame.ts)
+            for door in doors:
+                door.look(source, frame)
+
+        return CameraWorker(
+            camera,
+            open_source=lambda each: opener(each, self._now),
+            detector=detector,
+            score=self._settings.model.score,
+            recorder=self.recorder,
+            metrics=self.metrics,
+            now=self._time,
+            on_frame=on_frame,
+            on_finished=self._note_finished,
+        )
+
+    def _zigbee_doors(self) -> Zigbee2MqttDoors | None:
+        sensors: Sequence[DoorSensor] = [
+            door for door in self._settings.doors if door.kind == "zigbee2mqtt"
+        ]
+        if not sensors:
+            return None
+        return Zigbee2MqttDoors(
+            sensors,
+            self._settings.sensors_mqtt or self._settings.mqtt,
+            f"linli-doors-{self._settings.site}-{self._settings.node}",
+            recorder=self.recorder,
+            metrics=self.metrics,
+            now=self._now,
+        )
+
+    def _expose_outbox(self) -> None:
+        self.metrics.outbox_records.set_function(lambda: self.outbox.depth)
+        self.metrics.outbox_dropped.set_function(lambda: self.outbox.dropped)
+        self.metrics.pictures_waiting.set_function(lambda: self.outbox.pictures_waiting)
+        self.metrics.pictures_dropped.set_function(lambda: self.outbox.pictures_dropped)
+
+    def _note_finished(self) -> None:
+        # A node that also has a door, or another camera, has still something to watch.
+        others = any(door.kind == "zigbee2mqtt" for door in self._settings.doors)
+        if not others and all(each.condition is Condition.FINISHED for each in self.cameras):
+            log.info("every camera's file has ended")
+            self._ended.set()
+
+    def _tick(self) -> None:
+        next_health = self._now() + self._settings.health_every
+        while not self._stopping.wait(CHECK_S):
+            for camera in self.cameras:
+                camera.check()
+            if self._now() >= next_health:
+                next_health = self._now() + self._settings.health_every
+                self._tell_health()
+
+    def _time(self) -> int:
+        """Now (ms), or what a recording shows as now: records of one node go by one clock."""
+        return self._frame_ts if self._recorded and self._frame_ts else self._now()
+
+    def _tell_health(self) -> None:
+        if self._recorded and not self._frame_ts:
+            return  # when that would be is not known before the first picture
+        self.recorder.append([self.node_health(), *(each.health() for each in self.cameras)])
+
+    def node_health(self) -> NodeHealth:
+        """How the node itself does."""
+        lost = [each.camera.id for each in self.cameras if each.condition is Condition.LOST]
+        return NodeHealth(
+            seq=0,
+            ts=self._time(),
+            source=AGENT,
+            ok=not lost,
+            detail=f"lost: {', '.join(lost)}"[:200] if lost else "",
+            uptime_s=max(self._now() - self._started_ts, 0) // 1000,
+            outbox=self.outbox.depth,
+            dropped=self.outbox.dropped + self.recorder.failed,
+            rss_bytes=self._process.memory_info().rss,
+        )
+
+    def _answer(self, command: Do) -> Done:
+        if command.verb != "snapshot":
+            known = "ping and snapshot"
+            return Done(command.id, False, f"unknown verb {command.verb!r}; known: {known}")
+        chosen = [each for each in self.cameras if command.source in ("", each.camera.id)]
+        if not chosen:
+            return Done(command.id, False, f"no camera {command.source!r} on this node")
+        for camera in chosen:
+            camera.snapshot()
+        return Done(command.id, True, "the next picture of each camera is sent")
+
+    def _stop_ticker(self) -> None:
+        self._stopping.set()
+        self._ticker.join(5.0)
+
+    def _stop_link(self) -> None:
+        done = self.cameras and all(each.condition is Condition.FINISHED for each in self.cameras)
+        self.link.stop(FINISHED_FLUSH_S if done else FLUSH_S)
+
+
+def _about_camera(worker: CameraWorker) -> SourceAbout:
+    camera = worker.camera
+    return SourceAbout(
+        id=camera.id,
+        kind="camera",
+        zones=tuple(zone.id for zone in camera.zones),
+        lines=tuple(line.id for line in camera.lines),
+        size_wh=worker.size_wh or UNSET,
+        blurred=camera.blur,
+        unblurred_reason=camera.unblurred_reason[:200],
+    )
+
+
+def _version() -> str:
+    try:
+        return version("linli")
+    except PackageNotFoundError:  # run from a checkout
+        return "0+checkout"

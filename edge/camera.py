@@ -1,0 +1,284 @@
+"""One camera, from its pictures to records: source, detector, tracker, zones and lines.
+
+A thread of its own, so that a camera that fails or hangs takes no other along. The detector
+is shared and serves one camera at a time.
+"""
+
+import enum
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import Final, Protocol
+
+from configs.agent import Camera
+from edge.detections import Detections
+from edge.evidence import PictureDesk, people, render
+from edge.frames import Frame, Image
+from edge.lines import LineWatch
+from edge.metrics import EdgeMetrics
+from edge.recorder import Recorder
+from edge.sources import Source, SourceBroken
+from edge.track import Tracker, TrackSettings
+from edge.zones import ZoneWatch
+from wire.records import AnyRecord, Fault, NodeHealth, SceneFault
+
+log = logging.getLogger(__name__)
+
+BACKOFF_S: Final = (1.0, 30.0)
+"""The first and the longest wait before a failed camera is opened again."""
+LOST_MS: Final = 5_000
+"""A camera without a picture this long is reported lost. Higher: tolerates hiccups."""
+
+
+class AnyDetector(Protocol):
+    """What the camera needs of a detector."""
+
+    @property
+    def labels(self) -> Sequence[str]: ...
+
+    def detect(self, image: Image) -> Detections: ...
+
+
+class SharedDetector:
+    """A detector that several cameras take turns at."""
+
+    def __init__(self, detector: AnyDetector) -> None:
+        self._detector = detector
+        self._lock = threading.Lock()
+        self.labels = tuple(detector.labels)
+
+    def detect(self, image: Image) -> tuple[Detections, float]:
+        """What is in the picture, and how long that took in seconds, queueing left out."""
+        with self._lock:
+            begun = time.perf_counter()
+            found = self._detector.detect(image)
+            return found, time.perf_counter() - begun
+
+
+class Condition(enum.StrEnum):
+    """How a camera does."""
+
+    STARTING = "starting"
+    WATCHING = "watching"
+    LOST = "lost"
+    FINISHED = "finished"
+
+
+class _Scene:
+    """What is known of the scene since the camera was opened: tracks, zones, lines."""
+
+    def __init__(
+        self, camera: Camera, names: Sequence[str], size_wh: tuple[int, int], score: float
+    ) -> None:
+        self.size_wh = size_wh
+        self.tracker = Tracker(TrackSettings(high=score))
+        self._zones = [ZoneWatch(zone, camera.id, names, size_wh) for zone in camera.zones]
+        self._lines = [LineWatch(line, camera.id, names, size_wh) for line in camera.lines]
+
+    def look(self, detections: Detections, ts: int) -> list[AnyRecord]:
+        tracks = self.tracker.update(detections, ts)
+        records: list[AnyRecord] = []
+        for zone in self._zones:
+            records += zone.look(tracks, ts)
+        for line in self._lines:
+            records += line.look(tracks, ts)
+        return records
+
+
+class CameraWorker:
+    """Runs one camera until its file ends or it is stopped."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        *,
+        open_source: Callable[[Camera], Source],
+        detector: SharedDetector,
+        score: float,
+        recorder: Recorder,
+        metrics: EdgeMetrics,
+        now: Callable[[], int],
+        on_frame: Callable[[Source, Frame], None] | None = None,
+        on_finished: Callable[[], None] = lambda: None,
+        backoff_s: tuple[float, float] = BACKOFF_S,
+    ) -> None:
+        """``score``: boxes below it start no track. ``on_frame`` hears of every picture."""
+        self.camera = camera
+        self._open_source = open_source
+        self._detector = detector
+        self._score = score
+        self._recorder = recorder
+        self._metrics = metrics
+        self._now = now
+        self._on_frame = on_frame
+        self._on_finished = on_finished
+        self._backoff_s = backoff_s
+        self._desk = PictureDesk(camera.id, camera.picture_every)
+        self._scene: _Scene | None = None
+        self._source: Source | None = None
+        self._stopping = threading.Event()
+        self._asked = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"camera {camera.id}", daemon=True)
+        self.condition = Condition.STARTING
+        self.detail = ""
+        """Why it is lost."""
+        self.delivered = self.skipped = self.inferred = self.reconnects = 0
+        self._infer_s = 0.0
+        self._heard_at = now()
+        self._told = (now(), 0, 0.0)
+
+    @property
+    def size_wh(self) -> tuple[int, int] | None:
+        """The picture's size, once one has come."""
+        return self._scene.size_wh if self._scene is not None else None
+
+    def start(self) -> None:
+        """Begin watching."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End watching, within moments."""
+        self._stopping.set()
+        if (source := self._source) is not None:
+            source.close()
+        if self._thread.is_alive():
+            self._thread.join(10.0)
+
+    def snapshot(self) -> None:
+        """Send a picture of the next look."""
+        self._asked.set()
+
+    def check(self) -> None:
+        """Report the camera lost where no picture has come for long. Call it now and then."""
+        if self.condition in (Condition.STARTING, Condition.WATCHING):
+            silent_ms = self._now() - self._heard_at
+            if silent_ms > LOST_MS + 3000 / self.camera.fps:
+                down = self._source.down if self._source is not None else None
+                self._lose(str(down) if down else f"no picture for {silent_ms / 1000:.0f} s")
+
+    def health(self) -> NodeHealth:
+        """How the camera does; rates are since this was last asked."""
+        ts, seen, infer_s = self._now(), self.inferred, self._infer_s
+        since, seen_before, infer_s_before = self._told
+        self._told = (ts, seen, infer_s)
+        looks = seen - seen_before
+        return NodeHealth(
+            seq=0,
+            ts=ts,
+            source=self.camera.id,
+            ok=self.condition is not Condition.LOST,
+            detail=(self.detail or self.condition.value)[:200],
+            fps=round(looks * 1000 / max(ts - since, 1), 2),
+            infer_ms=round((infer_s - infer_s_before) * 1000 / looks, 2) if looks else 0.0,
+            frames=self.delivered,
+            skipped=self.skipped,
+            reconnects=self.reconnects,
+        )
+
+    def _run(self) -> None:
+        wait_s = self._backoff_s[0]
+        while not self._stopping.is_set():
+            seen = self.inferred
+            try:
+                self._watch()
+            except Exception as error:  # noqa: BLE001 - one camera's failure stays its own
+                self._fail(error)
+            else:
+                break
+            wait_s = self._backoff_s[0] if self.inferred > seen else wait_s
+            self._stopping.wait(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            wait_s = min(wait_s * 2, self._backoff_s[1])
+        if not self._stopping.is_set():
+            self.condition = Condition.FINISHED
+            log.info("camera %s: its file has ended", self.camera.id)
+        self._on_finished()
+
+    def _fail(self, error: Exception) -> None:
+        self._metrics.camera_failures.labels(self.camera.id).inc()
+        expected = isinstance(error, SourceBroken)
+        log.warning("camera %s: %s", self.camera.id, error, exc_info=None if expected else error)
+        self._lose(str(error) or type(error).__name__)
+
+    def _watch(self) -> None:
+        """From opening the source to its end; raises whatever goes wrong."""
+        with closing(self._open_source(self.camera)) as source:
+            self._source = source
+            told = (0, 0, 0)
+            self._scene = None
+            while not self._stopping.is_set():
+                frame = source.read()
+                told = self._tally(source, told)
+                if frame is None:
+                    return
+                self._heard_at = self._now()
+                self._recover(frame.ts)
+                self._look(frame)
+                if self._on_frame is not None:
+                    self._on_frame(source, frame)
+
+    def _look(self, frame: Frame) -> None:
+        size_wh = (frame.image.shape[1], frame.image.shape[0])
+        if self._scene is None or self._scene.size_wh != size_wh:
+            self._scene = _Scene(self.camera, self._detector.labels, size_wh, self._score)
+        detections, infer_s = self._detector.detect(frame.image)
+        self.inferred += 1
+        self._infer_s += infer_s
+        self._metrics.frames_inferred.labels(self.camera.id).inc()
+        self._metrics.inference.labels(self.camera.id).observe(infer_s)
+        found = self._scene.look(detections, frame.ts)
+        asked = self._asked.is_set()
+        records, ref = self._desk.choose(found, frame.ts, asked=asked)
+        seqs = self._recorder.append(records)
+        if ref is not None and seqs:
+            self._asked.clear()
+            shown = max(
+                seq for seq, record in zip(seqs, records, strict=True) if record.evidence == ref
+            )
+            self._show(frame, detections, shown, ref)
+
+    def _show(self, frame: Frame, detections: Detections, seq: int, ref: str) -> None:
+        if self._scene is None:
+            return
+        boxes = people(detections, self._scene.tracker.alive(), self._detector.labels)
+        try:
+            jpeg = render(frame.image, boxes, self.camera)
+        except ValueError as error:
+            log.warning(
+                "camera %s: record %d stays without its picture: %s", self.camera.id, seq, error
+            )
+            return
+        self._recorder.picture(seq, ref, jpeg)
+        self._metrics.pictures_made.labels(self.camera.id).inc()
+
+    def _tally(self, source: Source, told: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Add to the counts what the source counted since it was last asked."""
+        now = (source.delivered, source.skipped, source.reconnects)
+        delivered, skipped, reconnects = (a - b for a, b in zip(now, told, strict=True))
+        self.delivered += delivered
+        self.skipped += skipped
+        self.reconnects += reconnects
+        self._metrics.frames_read.labels(self.camera.id).inc(delivered + skipped)
+        self._metrics.frames_skipped.labels(self.camera.id).inc(skipped)
+        return now
+
+    def _lose(self, detail: str) -> None:
+        self.detail = detail
+        if self.condition is not Condition.LOST:
+            self.condition = Condition.LOST
+            self._tell_fault(self._now(), active=True)
+            self._recorder.append([self.health()])
+
+    def _recover(self, ts: int) -> None:
+        lost = self.condition is Condition.LOST
+        self.condition, self.detail = Condition.WATCHING, ""
+        if lost:
+            log.info("camera %s gives pictures again", self.camera.id)
+            self._tell_fault(ts, active=False)
+            self._recorder.append([self.health()])
+
+    def _tell_fault(self, ts: int, *, active: bool) -> None:
+        fault = SceneFault(seq=0, ts=ts, source=self.camera.id, fault=Fault.LOST, active=active)
+        self._recorder.append([fault])

@@ -1,0 +1,51 @@
+"""The one door to the outbox: counts what goes in, and what could not."""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Sequence
+
+from edge.metrics import EdgeMetrics
+from edge.outbox import Outbox, OutboxFailed
+from wire.records import AnyRecord
+
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Appends to the outbox; a full disk loses records, never the agent. Thread-safe."""
+
+    def __init__(self, outbox: Outbox, metrics: EdgeMetrics) -> None:
+        self._outbox = outbox
+        self._metrics = metrics
+        self._lock = threading.Lock()
+        self.by_type: Counter[str] = Counter()
+        """Records written since the start, by their type."""
+        self.failed = 0
+        """Records that could not be written since the start."""
+
+    def append(self, records: Sequence[AnyRecord]) -> list[int]:
+        """The records' seqs; empty where they could not be written (logged and counted)."""
+        if not records:
+            return []
+        try:
+            seqs = self._outbox.append(records)
+        except OutboxFailed as error:
+            with self._lock:
+                self.failed += len(records)
+            self._metrics.records_failed.inc(len(records))
+            log.error("%s; %d records are lost", error, len(records))
+            return []
+        kinds = Counter(record.type for record in records)
+        with self._lock:
+            self.by_type += kinds
+        for kind, count in kinds.items():
+            self._metrics.records_appended.labels(kind).inc(count)
+        return seqs
+
+    def picture(self, seq: int, ref: str, jpeg: bytes) -> None:
+        """Keep a picture to follow record ``seq``."""
+        try:
+            self._outbox.add_picture(seq, ref, jpeg)
+        except OutboxFailed as error:
+            log.error("%s; picture %s is lost", error, ref)

@@ -1,0 +1,196 @@
+"""One camera: looks become records, and its failures stay its own."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from configs.agent import Camera, Line, Zone
+from edge.camera import AnyDetector, CameraWorker, Condition, SharedDetector
+from edge.detections import Detections
+from edge.metrics import EdgeMetrics
+from edge.outbox import Outbox
+from edge.recorder import Recorder
+from edge.sources import Source, SourceBroken, SourceDown
+from tests.edge.fakes import Clock, ScriptedDetector, ScriptedSource, boxes, until
+from wire.codec import decode_record
+from wire.records import AnyRecord, LineCross, NodeHealth, SceneFault, ZoneEnter
+
+CAMERA = Camera(
+    id="cam",
+    file="scripted",
+    zones=(Zone(id="yard", polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))),),
+    lines=(Line(id="gate", points=((0.5, 1.0), (0.5, 0.0))),),
+)
+
+
+class Rig:
+    """A worker with everything around it scripted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = Clock()
+        self.registry = CollectorRegistry()
+        self.metrics = EdgeMetrics(self.registry)
+        self.outbox = Outbox(folder / "outbox.sqlite", max_records=10_000)
+        self.recorder = Recorder(self.outbox, self.metrics)
+        self.workers: list[CameraWorker] = []
+
+    def run(
+        self, detector: AnyDetector, opener: Callable[[Camera], Source], camera: Camera = CAMERA
+    ) -> CameraWorker:
+        worker = CameraWorker(
+            camera,
+            open_source=opener,
+            detector=SharedDetector(detector),
+            score=0.4,
+            recorder=self.recorder,
+            metrics=self.metrics,
+            now=self.clock,
+            backoff_s=(0.01, 0.05),
+        )
+        self.workers.append(worker)
+        worker.start()
+        return worker
+
+    def records(self) -> list[AnyRecord]:
+        rows = self.outbox.peek(after=0, limit_records=10_000, limit_bytes=10**8).rows
+        return [decode_record(row.raw) for row in rows]
+
+    def metric(self, name: str) -> float | None:
+        return self.registry.get_sample_value(name, {"camera": "cam"})
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(tmp_path)
+    yield made
+    for worker in made.workers:
+        worker.stop()
+    made.outbox.close()
+
+
+def walkers(count: int) -> list[Detections | Exception]:
+    return [boxes((200 + 10 * look, 300)) for look in range(count)]
+
+
+def test_a_walk_becomes_an_entry_a_crossing_and_a_picture(rig: Rig) -> None:
+    source = ScriptedSource(30, start=rig.clock.ms)
+    worker = rig.run(ScriptedDetector(walkers(30)), lambda _: source)
+    until(lambda: worker.condition is Condition.FINISHED)
+    records = rig.records()
+    (enter,) = [record for record in records if isinstance(record, ZoneEnter)]
+    (cross,) = [record for record in records if isinstance(record, LineCross)]
+    assert (enter.track, cross.track, cross.direction) == (1, 1, "right")
+    assert enter.ts < cross.ts <= rig.clock.ms + 2900
+    assert [record.seq for record in records] == list(range(1, len(records) + 1))
+    rig.outbox.delete(1, len(records))
+    picture = rig.outbox.peek_picture()
+    assert picture is not None
+    assert picture.ref in {record.evidence for record in records}
+    assert cv2.imdecode(np.frombuffer(picture.jpeg, np.uint8), cv2.IMREAD_COLOR) is not None
+
+
+def test_frames_and_inferences_are_counted(rig: Rig) -> None:
+    source = ScriptedSource(12, start=rig.clock.ms)
+    source.skipped = 5
+    worker = rig.run(ScriptedDetector([Detections.none()]), lambda _: source)
+    until(lambda: worker.condition is Condition.FINISHED)
+    rig.clock.ms += 1000
+    health = worker.health()
+    assert (health.frames, health.skipped, health.fps, health.ok) == (12, 5, 12.0, True)
+    assert health.infer_ms is not None
+    assert rig.metric("linli_edge_frames_read_total") == 17
+    assert rig.metric("linli_edge_frames_inferred_total") == 12
+    assert rig.metric("linli_edge_inference_seconds_count") == 12
+
+
+def test_a_failing_detector_is_reported_as_a_lost_camera_and_recovers(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    detector = ScriptedDetector([Detections.none(), RuntimeError("out of memory"), boxes((9, 200))])
+    with caplog.at_level(logging.WARNING):
+        worker = rig.run(detector, lambda _: ScriptedSource(5, start=rig.clock.ms))
+        until(lambda: worker.condition is Condition.FINISHED)
+    assert "camera cam: out of memory" in caplog.text
+    faults = [record for record in rig.records() if isinstance(record, SceneFault)]
+    assert [(fault.fault, fault.active) for fault in faults] == [("lost", True), ("lost", False)]
+    sick = [r for r in rig.records() if isinstance(r, NodeHealth) and not r.ok]
+    assert [(health.source, health.detail) for health in sick] == [("cam", "out of memory")]
+    assert rig.metric("linli_edge_camera_failures_total") == 1
+
+
+def test_a_camera_that_cannot_be_opened_is_told_once_and_tried_again(rig: Rig) -> None:
+    tries: list[str] = []
+
+    def opener(camera: Camera) -> Source:
+        tries.append(camera.id)
+        if len(tries) < 4:
+            raise SourceBroken("there is no video file x; check the camera's file")
+        return ScriptedSource(2, start=rig.clock.ms)
+
+    worker = rig.run(ScriptedDetector([Detections.none()]), opener)
+    until(lambda: worker.condition is Condition.FINISHED)
+    assert len(tries) == 4
+    faults = [record for record in rig.records() if isinstance(record, SceneFault)]
+    assert [fault.active for fault in faults] == [True, False]
+
+
+def test_a_camera_that_falls_silent_is_lost_with_the_sources_reason(rig: Rig) -> None:
+    source = ScriptedSource(3, start=rig.clock.ms)
+    source.ends = False
+    worker = rig.run(ScriptedDetector([Detections.none()]), lambda _: source)
+    until(lambda: worker.inferred == 3)
+    worker.check()
+    assert worker.condition is Condition.WATCHING
+    source.down = SourceDown("camera cam (rtsp://x) gives no picture")
+    rig.clock.ms += 10_000
+    worker.check()
+    worker.check()
+    assert not worker.health().ok
+    assert worker.health().detail == "camera cam (rtsp://x) gives no picture"
+    assert sum(isinstance(record, SceneFault) for record in rig.records()) == 1
+
+
+def test_a_new_picture_size_starts_the_scene_anew(rig: Rig) -> None:
+    sources = [
+        ScriptedSource(5, start=rig.clock.ms),
+        ScriptedSource(5, start=rig.clock.ms + 1000, size_wh=(320, 240)),
+    ]
+    broken: list[Detections | Exception] = [boxes((100, 200))] * 5
+    detector = ScriptedDetector([*broken[:4], RuntimeError("x"), *broken])
+    worker = rig.run(detector, lambda _: sources.pop(0))
+    until(lambda: worker.condition is Condition.FINISHED)
+    assert worker.size_wh == (320, 240)
+    assert sum(isinstance(record, ZoneEnter) for record in rig.records()) == 2
+
+
+def test_stopping_ends_a_blocked_read_at_once(rig: Rig) -> None:
+    source = ScriptedSource(1, start=rig.clock.ms)
+    source.ends = False
+    worker = rig.run(ScriptedDetector([Detections.none()]), lambda _: source)
+    until(lambda: worker.inferred == 1)
+    worker.stop()
+    assert worker.condition is not Condition.FINISHED
+
+
+def test_a_full_disk_loses_records_but_not_the_camera(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    (pages,) = rig.outbox._db.execute("PRAGMA page_count").fetchone()
+    rig.outbox._db.execute(f"PRAGMA max_page_count = {pages}")
+    camera = Camera(
+        id="cam",
+        file="scripted",
+        zones=tuple(Zone(id=f"z-{n}", polygon=CAMERA.zones[0].polygon) for n in range(60)),
+    )
+    source = ScriptedSource(40, start=rig.clock.ms)
+    worker = rig.run(ScriptedDetector(walkers(20)), lambda _: source, camera)
+    until(lambda: worker.condition is Condition.FINISHED)
+    assert worker.inferred == 40
+    assert rig.recorder.failed > 0
+    assert "records are lost" in caplog.text
+    assert rig.registry.get_sample_value("linli_edge_records_failed_total") == rig.recorder.failed

@@ -1,0 +1,108 @@
+"""A console over a seeded store, and readers of it."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine
+from werkzeug.test import TestResponse
+
+from configs.servers import WebSettings
+from hub.state import store
+from tests.web import seed
+from web import users
+from web.app import close, create_app
+from web.roles import Role
+
+NOW = 1_795_460_000_000
+PASSWORD = "correct horse battery"
+
+
+@dataclass
+class Clock:
+    """A clock that tests turn."""
+
+    ms: int = NOW
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+@dataclass
+class Reader:
+    """A browser without JavaScript."""
+
+    client: FlaskClient
+    name: str = ""
+
+    def token(self, path: str = "/login") -> str:
+        """The CSRF token that the page carries."""
+        text = self.client.get(path, follow_redirects=True).text
+        found = re.search(r'name="csrf-token" content="([^"]+)"', text)
+        assert found is not None
+        return found[1]
+
+    def post(self, path: str, page: str = "/login", **fields: str) -> TestResponse:
+        """Send a form as a page would."""
+        return self.client.post(path, data={"csrf_token": self.token(page), **fields})
+
+    def log_in(self, name: str, password: str = PASSWORD, **fields: str) -> TestResponse:
+        self.name = name
+        return self.post("/login", name=name, password=password, **fields)
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashing that takes no second of each test."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(users, "_hasher", hasher)
+    monkeypatch.setattr(users, "_NOBODY", hasher.hash("nobody"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def engine(data: Path) -> Iterator[Engine]:
+    """The hub's hand on the store, with a user of each role named after it."""
+    data.mkdir()
+    engine = store.connect(store.address("", data))
+    store.migrate(engine)
+    seed.fill(engine, data, NOW)
+    for role in Role:
+        users.ensure_user(engine, role.value, role, PASSWORD, now=NOW)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def app(engine: Engine, data: Path, clock: Clock) -> Iterator[Flask]:
+    del engine  # it has made the store
+    app = create_app(WebSettings(data=str(data), threads=12), [seed.site_file()], now_ms=clock)
+    yield app
+    close(app)
+
+
+@pytest.fixture
+def reader(app: Flask) -> Callable[[str], Reader]:
+    """A new browser, logged in under the name, or not at all for ""."""
+
+    def open_(name: str) -> Reader:
+        found = Reader(app.test_client())
+        if name:
+            assert found.log_in(name).status_code == 302
+        return found
+
+    return open_

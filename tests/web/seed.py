@@ -1,0 +1,218 @@
+"""A site with a believable moment in it, for tests and for looking at the pages."""
+
+import itertools
+from pathlib import Path
+
+import cv2
+import numpy as np
+from sqlalchemy import Connection, Engine, insert
+
+from configs.site import CountingLine, DoorOf, NodeOf, Place, Site, SiteFile, View
+from configs.values import Text
+from hub.state.tables import (
+    Alert,
+    AlertEvent,
+    Change,
+    NodeState,
+    Picture,
+    PlaceState,
+    SourceState,
+)
+
+_ids = itertools.count(1)
+
+
+def site_file() -> SiteFile:
+    """Six places on two nodes."""
+    gate, yard = "gate-1", "yard-1"
+    return SiteFile(
+        site=Site(id="garden", name=Text("Garden Court", "花园小区"), timezone="Asia/Shanghai"),
+        nodes=(
+            NodeOf(id=gate, name=Text("Gatehouse", "门岗")),
+            NodeOf(id=yard, name=Text("Courtyard cabinet", "庭院机柜")),
+        ),
+        places=(
+            Place(
+                id="west-gate",
+                name=Text("West gate", "西门"),
+                views=((View(node=gate, source="cam-gate", zone="gate"),),),
+                lines=(CountingLine(node=gate, source="cam-gate", line="in"),),
+                doors=(DoorOf(node=gate, source="door-gate", controlled=True),),
+            ),
+            Place(
+                id="courtyard",
+                name=Text("Courtyard", "庭院"),
+                views=((View(node=yard, source="cam-yard", zone="yard"),),),
+            ),
+            Place(
+                id="bike-shed",
+                name=Text("Bike shed", "自行车棚"),
+                views=((View(node=yard, source="cam-bikes", zone="shed"),),),
+                doors=(DoorOf(node=yard, source="door-shed"),),
+            ),
+            Place(
+                id="lobby-3",
+                name=Text("Lobby of building 3", "3 号楼大堂"),
+                views=((View(node=gate, source="cam-lobby", zone="lobby"),),),
+                doors=(DoorOf(node=gate, source="door-lobby"),),
+            ),
+            Place(
+                id="fire-lane",
+                name=Text("Fire lane", "消防通道"),
+                views=((View(node=yard, source="cam-lane", zone="lane"),),),
+            ),
+            Place(
+                id="pump-room",
+                name=Text("Pump room", "水泵房"),
+                doors=(DoorOf(node=gate, source="door-pump"),),
+            ),
+        ),
+    )
+
+
+def fill(engine: Engine, data: Path, now: int) -> None:
+    """Write the moment ``now`` (ms)."""
+    with engine.begin() as connection:
+        node(connection, "gate-1", now, late=3, duplicate=12)
+        node(connection, "yard-1", now, late=41, duplicate=2, lost=4)
+        _places(connection, data, now)
+        _doors(connection, now)
+        alert(connection, now - 190_000, "bike-shed", rule="night-intrusion", severity="critical",
+              title=("Someone in the bike shed after hours", "夜间有人进入自行车棚"),
+              value=0.93, evidence="yard-1/bikes-1", late=True)  # fmt: skip
+        alert(connection, now - 1_450_000, "lobby-3", rule="door-open", severity="medium",
+              title=("Door has stood open too long", "门长时间未关"), signal="door.open_s",
+              value=1330.0, text="door.open_s above 300 for 10 s",
+              acknowledged_by="王伟")  # fmt: skip
+        alert(connection, now - 40_000, "west-gate", rule="crowd", severity="low",
+              title=("Many people at the gate", "大门人员聚集"), signal="occupancy.person",
+              value=9.0, text="mean of occupancy.person over 20 s above 8")  # fmt: skip
+        alert(connection, now - 9_000_000, "courtyard", rule="loitering", severity="high",
+              title=("Someone is staying in the courtyard", "有人在庭院长时间停留"),
+              signal="dwell.person", value=640.0, text="dwell.person above 600",
+              state="resolved")  # fmt: skip
+
+
+def alert(
+    connection: Connection,
+    ts: int,
+    place: str,
+    *,
+    rule: str = "night-intrusion",
+    severity: str = "high",
+    title: tuple[str, str] = ("Someone in the courtyard after hours", "夜间有人进入庭院"),
+    signal: str = "presence.person",
+    value: float = 0.82,
+    text: str = "presence.person above 0.7 for 3 s",
+    state: str = "firing",
+    evidence: str = "",
+    late: bool = False,
+    acknowledged_by: str = "",
+) -> str:
+    """An alert that fired at ``ts``, with its story and its change; returns its id."""
+    name = f"a{next(_ids):07d}"
+    fired = None if state == "pending" else ts
+    details = {
+        "title": {"en": title[0], "zh": title[1]},
+        "advice": {"en": "Send the nearest patrol.", "zh": "请就近派人查看。"},
+        "values": [{"signal": signal, "value": value, "text": text}],
+    }
+    row = {
+        "id": name, "site": "garden", "place": place, "rule": rule, "severity": severity,
+        "state": state, "pending_ts": ts - 3000, "fired_ts": fired,
+        "fired_rx": fired and ts + (48_000 if late else 310),
+        "resolved_ts": ts + 60_000 if state == "resolved" else None,
+        "resolved_by": "rule" if state == "resolved" else "", "late": late, "details": details,
+        "evidence": evidence, "acknowledged_by": acknowledged_by,
+        "acknowledged_at": ts + 35_000 if acknowledged_by else None,
+    }  # fmt: skip
+    connection.execute(insert(Alert).values(row))
+    for kind, at in (("pending", ts - 3000), ("firing", ts), ("resolved", ts + 60_000)):
+        if kind == "pending" or (fired and kind == "firing") or state == kind:
+            event = {"alert": name, "kind": kind, "ts": at, "at": at, "actor": "hub", "note": ""}
+            connection.execute(insert(AlertEvent).values(event))
+    change(connection, "alert", name, ts)
+    return name
+
+
+def change(connection: Connection, kind: str, key: str, at: int) -> None:
+    """News for the pages."""
+    row = {"kind": kind, "site": "garden", "key": key, "at": at}
+    connection.execute(insert(Change).values(row))
+
+
+def node(connection: Connection, name: str, now: int, **counters: int) -> None:
+    """A node that is online and spoke a second ago."""
+    row = {"site": "garden", "node": name, "online": True, "online_at": now - 86_000_000,
+           "epoch": "e1", "about": {"agent": "0.1.0"}, "last_ts": now - 1200,
+           "last_rx": now - 1000, "clock_ms": -40, **counters}  # fmt: skip
+    connection.execute(insert(NodeState).values(row))
+
+
+def picture(connection: Connection, data: Path, node: str, ref: str, source: str, ts: int) -> None:
+    """A picture that has arrived: a street at night, more or less."""
+    folder = data / "pictures" / "garden" / node
+    folder.mkdir(parents=True, exist_ok=True)
+    jpeg = _street(sum(ref.encode()))
+    (folder / f"{ref}.jpg").write_bytes(jpeg)
+    row = {"site": "garden", "node": node, "ref": ref, "source": source, "ts": ts}
+    connection.execute(insert(Picture).values({**row, "size": len(jpeg)}))
+
+
+def _street(seed: int) -> bytes:
+    random = np.random.default_rng(seed)
+    image = np.zeros((360, 640, 3), np.uint8)
+    image[:, :, :] = np.linspace(38, 96, 360, dtype=np.uint8)[:, None, None]
+    image[:, :, 0] += 14
+    for _ in range(7):
+        x, h = int(random.integers(0, 600)), int(random.integers(90, 210))
+        tone = int(random.integers(50, 92))
+        cv2.rectangle(image, (x, 210 - h), (x + 110, 210), (tone + 16, tone + 6, tone), -1)
+    for _ in range(3):
+        x, y = int(random.integers(60, 580)), int(random.integers(235, 300))
+        cv2.ellipse(image, (x, y), (12, 34), 0, 0, 360, (120, 140, 150), -1)
+        cv2.circle(image, (x, y - 44), 13, (150, 160, 170), -1)
+    blurred = cv2.GaussianBlur(image, (0, 0), 2.2)
+    return bytes(cv2.imencode(".jpg", blurred)[1])
+
+
+def _places(connection: Connection, data: Path, now: int) -> None:
+    moments = {
+        "west-gate": ("gate-1", "cam-gate", {"occupancy.person": 9.0, "presence.person": 1.0,
+                      "dwell.person": 74.0, "flow.in": 11.0, "flow.out": 4.0,
+                      "occupancy.bicycle": 2.0, "occupancy.car": 1.0}),
+        "courtyard": ("yard-1", "cam-yard", {"occupancy.person": 0.0, "presence.person": 0.12,
+                      "dwell.person": 0.0}),
+        "bike-shed": ("yard-1", "cam-bikes", {"occupancy.person": 1.0, "presence.person": 0.93,
+                      "dwell.person": 186.0}),
+        "lobby-3": ("gate-1", "cam-lobby", {"occupancy.person": 2.0, "presence.person": 0.97,
+                    "dwell.person": 33.0}),
+        "fire-lane": ("yard-1", "cam-lane", {"occupancy.person": 0.0, "presence.person": 0.0,
+                      "dwell.person": 0.0, "occupancy.car": 1.0}),
+    }  # fmt: skip
+    for number, (place, (name, source, values)) in enumerate(moments.items()):
+        ts = now - 900 - 1500 * number
+        ref = f"{source.removeprefix('cam-')}-1"
+        picture(connection, data, name, ref, source, ts)
+        signals = {key: {"value": value, "ts": ts} for key, value in values.items()}
+        row = {"site": "garden", "place": place, "signals": signals, "ts": ts}
+        connection.execute(insert(PlaceState).values(row))
+        faults = ["blurred"] if place == "fire-lane" else []
+        row = {"site": "garden", "node": name, "source": source, "kind": "camera", "last_ts": ts,
+               "values": {"fps": 12.5, "faults": faults}, "evidence": ref,
+               "evidence_ts": ts}  # fmt: skip
+        connection.execute(insert(SourceState).values(row))
+
+
+def _doors(connection: Connection, now: int) -> None:
+    doors = (
+        ("gate-1", "door-gate", False, 190_000, 88),
+        ("yard-1", "door-shed", True, 205_000, 9),
+        ("gate-1", "door-lobby", True, 1_760_000, 61),
+        ("gate-1", "door-pump", False, 70_000_000, 97),
+    )
+    for name, source, is_open, ago, battery in doors:
+        values = {"open": is_open, "since_ts": now - ago, "battery": battery, "tamper": False}
+        row = {"site": "garden", "node": name, "source": source, "kind": "door",
+               "last_ts": now - 5000, "values": values}  # fmt: skip
+        connection.execute(insert(SourceState).values(row))

@@ -1,0 +1,229 @@
+"""The live page in a real browser: news without a reload, two operators, keys, no jumps."""
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sqlalchemy import Engine, update
+
+from configs.servers import WebSettings
+from hub.state.tables import NodeState, PlaceState
+from tests.web import seed
+from tests.web.conftest import PASSWORD
+from web.serve import serve
+
+pytestmark = pytest.mark.browser
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
+WATCH_SHIFTS = """() => {
+  window.shifted = 0;
+  new PerformanceObserver((list) => {
+    for (const one of list.getEntries()) window.shifted += one.value;
+  }).observe({ type: "layout-shift" });
+}"""
+WATCH_ARRIVAL = """() => {
+  window.arrived = new Promise((resolve) => {
+    const list = document.getElementById("live-alerts");
+    const known = list.children.length;
+    new MutationObserver(() => { if (list.children.length > known) resolve(Date.now()); })
+      .observe(list, { childList: true });
+  });
+}"""
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@pytest.fixture
+def address(engine: Engine, data: Path) -> Iterator[str]:
+    """A console that runs."""
+    stop, ready, found = threading.Event(), threading.Event(), [""]
+    with engine.begin() as connection:  # the seeded moment is long ago for a real clock
+        connection.execute(update(PlaceState).values(ts=now_ms()))
+
+    def on_listening(at: str) -> None:
+        found[0] = at
+        ready.set()
+
+    settings = WebSettings(data=str(data), port=0, threads=16)
+    thread = threading.Thread(
+        target=serve,
+        args=(settings, [seed.site_file()]),
+        kwargs={"stop": stop, "on_listening": on_listening},
+    )
+    thread.start()
+    assert ready.wait(20)
+    yield found[0]
+    stop.set()
+    thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
+        yield found
+        found.close()
+
+
+def log_in(browser: Browser, address: str, name: str, width: int = 1440) -> Page:
+    """A page of its own context, live; anything it complains about fails the test."""
+    page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+    page.on("pageerror", lambda error: pytest.fail(f"the page failed: {error}"))
+    page.goto(address)
+    page.fill("#name", name)
+    page.fill("#password", PASSWORD)
+    page.click("button.primary")
+    expect(page.locator("#line:not(.off)")).to_be_visible()
+    return page
+
+
+def raise_alert(engine: Engine, place: str = "courtyard", **more: str) -> str:
+    with engine.begin() as connection:
+        return seed.alert(connection, now_ms(), place, **more)  # type: ignore[arg-type]
+
+
+def test_an_alert_arrives_is_taken_and_a_second_operator_follows(
+    browser: Browser, address: str, engine: Engine
+) -> None:
+    first, second = log_in(browser, address, "operator"), log_in(browser, address, "admin")
+    expect(first.locator("#live-alerts > li")).to_have_count(3)
+    first.evaluate(WATCH_SHIFTS)
+    first.evaluate(WATCH_ARRIVAL)
+    alert = raise_alert(engine, severity="critical")
+    committed = now_ms()
+    assert first.evaluate("window.arrived") - committed < 500
+    row = f'[id="alert.{alert}"]'
+    expect(first.locator("#live-alerts > li").first).to_have_attribute("id", f"alert.{alert}")
+    expect(first.locator("#firing")).to_have_text("4")
+    expect(first.locator("#said")).to_contain_text("New alert: Critical")
+    expect(second.locator(row)).to_be_visible()
+    first.locator(row).get_by_role("button", name="Acknowledge").click()
+    expect(second.locator(row)).to_contain_text("acknowledged by operator")
+    expect(first.locator(row)).to_contain_text("acknowledged by operator")
+    second.locator(row).get_by_text("Resolve…").click()
+    second.fill("#note", "it was a cat")
+    second.locator("dialog#resolve button.primary").click()
+    expect(first.locator(row)).to_have_count(0)
+    expect(first.locator("#firing")).to_have_text("3")
+    assert first.evaluate("window.shifted") < 0.25
+
+
+def test_a_place_changes_without_a_reload_and_nothing_jumps(
+    browser: Browser, address: str, engine: Engine
+) -> None:
+    page = log_in(browser, address, "viewer")
+    page.evaluate(WATCH_SHIFTS)
+    page.evaluate("window.same = true")
+    signals = {"occupancy.person": {"value": 37.0, "ts": now_ms()}}
+    with engine.begin() as connection:
+        connection.execute(
+            update(PlaceState)
+            .where(PlaceState.place == "courtyard")
+            .values(signals=signals, ts=now_ms())
+        )
+        seed.change(connection, "place", "courtyard", now_ms())
+        connection.execute(update(NodeState).where(NodeState.node == "gate-1").values(online=False))
+        seed.change(connection, "node", "gate-1", now_ms())
+    card = page.locator('[id="place.garden.courtyard"]')
+    expect(card.locator("dd").first).to_have_text("37")
+    expect(card.locator(".asof")).to_have_text(re.compile(r"\ds ago"))
+    expect(page.locator('[id="node.garden.gate-1"]')).to_contain_text("offline")
+    expect(page.locator('[id="place.garden.lobby-3"]')).to_contain_text("cut off")
+    assert page.evaluate("window.same")
+    assert page.evaluate("window.shifted") < 0.05
+
+
+def test_keys_move_between_alerts_acknowledge_and_keep_the_focus(
+    browser: Browser, address: str, engine: Engine
+) -> None:
+    page = log_in(browser, address, "operator")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    focused = "document.activeElement.closest('li').id"
+    second = page.locator("#live-alerts > li").nth(1).get_attribute("id")
+    assert page.evaluate(focused) == second
+    raise_alert(engine, severity="critical")
+    expect(page.locator("#live-alerts > li")).to_have_count(4)
+    assert page.evaluate(focused) == second
+    page.keyboard.press("a")
+    expect(page.locator(f'[id="{second}"]')).to_contain_text("acknowledged by operator")
+    assert page.evaluate(focused) == second
+    page.keyboard.press("?")
+    expect(page.locator("dialog#keys")).to_be_visible()
+
+
+def test_a_cut_line_shows_a_banner_and_what_was_missed_comes_after_it(
+    browser: Browser, address: str, engine: Engine
+) -> None:
+    page = log_in(browser, address, "operator")
+    cut = threading.Event()
+    page.route("**/live*", lambda route: route.abort() if cut.is_set() else route.continue_())
+    cut.set()
+    page.context.set_offline(True)
+    page.evaluate("dispatchEvent(new Event('online'))")  # connects anew, and cannot
+    expect(page.locator("#banner")).to_contain_text("Connection lost", timeout=8000)
+    alert = raise_alert(engine)
+    cut.clear()
+    page.context.set_offline(False)
+    expect(page.locator(f'[id="alert.{alert}"]')).to_be_visible(timeout=10_000)
+    expect(page.locator("#banner")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1440, 3840])
+def test_no_page_is_wider_than_the_screen(browser: Browser, address: str, width: int) -> None:
+    page = log_in(browser, address, "operator", width)
+    for path in ("/", "/alerts"):
+        page.goto(address + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+CONTRAST = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgb = (colour) => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return canvas.getImageData(0, 0, 1, 1).data;
+  };
+  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
+    .map((c) => (c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+  const ground = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const colour = rgb(getComputedStyle(one).backgroundColor);
+      if (colour[3] > 250) return colour;
+    }
+    return rgb("white");
+  };
+  const poor = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !element.checkVisibility()) continue;
+    const [a, b] = [light(rgb(getComputedStyle(element).color)), light(ground(element))];
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 4.5) poor.push([element.className, element.textContent.trim(), ratio]);
+  }
+  return poor;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_every_text_has_the_contrast_that_wcag_aa_asks_for(
+    browser: Browser, address: str, engine: Engine, scheme: str
+) -> None:
+    for severity in ("info", "high"):
+        raise_alert(engine, severity=severity)
+    page = log_in(browser, address, "operator")
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    assert page.evaluate(CONTRAST) == []
+    page.goto(f"{address}/alerts")
+    assert page.evaluate(CONTRAST) == []

@@ -1,0 +1,283 @@
+"""Who gets in: login, CSRF, roles, sessions, limits, headers."""
+
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from sqlalchemy import Engine, select
+
+from configs.servers import WebSettings
+from hub.state.tables import Alert, Audit, User
+from tests.web import seed
+from tests.web.conftest import NOW, PASSWORD, Clock, Reader
+from web import users
+from web.app import close, create_app
+from web.console import WebError
+from web.login import local
+from web.roles import ACT, LEAST, Role
+from web.secret import session_secret
+
+Open = Callable[[str], Reader]
+PATHS = {
+    "static": "/static/linli.css",
+    "vitals.healthz": "/healthz",
+    "vitals.readyz": "/readyz",
+    "vitals.metrics": "/metrics",
+    "login.show": "/login",
+    "login.enter": "/login",
+    "login.language": "/language",
+    "login.leave": "/logout",
+    "now.page": "/",
+    "live.stream": "/live",
+    "pictures.show": "/pictures/garden/gate-1/gate-1.jpg",
+    "alerts.listing": "/alerts",
+    "alerts.detail": "/alerts/{alert}",
+    "alerts.acknowledge": "/alerts/{alert}/acknowledge",
+    "alerts.resolve": "/alerts/{alert}/resolve",
+}
+
+
+def some_alert(engine: Engine) -> str:
+    with engine.begin() as connection:
+        return seed.alert(connection, NOW - 1000, "courtyard")
+
+
+def test_every_route_has_a_role_and_every_role_a_route(app: Flask) -> None:
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == set(LEAST) == set(PATHS)
+
+
+def test_an_endpoint_that_is_not_in_the_table_is_refused_to_the_admin_too(
+    app: Flask, reader: Open
+) -> None:
+    app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
+    answer = reader("admin").client.get("/forgotten")
+    assert answer.status_code == 403
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("who", ["", *Role])
+@pytest.mark.parametrize("endpoint", sorted(PATHS))
+def test_each_route_lets_in_exactly_those_with_the_role(
+    app: Flask, reader: Open, engine: Engine, who: str, endpoint: str
+) -> None:
+    rule = next(rule for rule in app.url_map.iter_rules() if rule.endpoint == endpoint)
+    path = PATHS[endpoint].format(alert=some_alert(engine))
+    browser = reader(who)
+    if "POST" in (rule.methods or ()):
+        answer = browser.post(path, page="/" if who else "/login")
+    else:
+        answer = browser.client.get(path, buffered=False)
+    answer.close()
+    least = LEAST[endpoint]
+    if endpoint == "login.enter":
+        assert answer.status_code == 401  # no name was given
+    elif least is None or (who and Role(who).includes(least)):
+        assert answer.status_code < 400
+        assert "/login" not in answer.headers.get("Location", "") or endpoint == "login.leave"
+    elif who:
+        assert answer.status_code == 403
+    else:
+        assert answer.status_code == 401 or answer.headers["Location"].startswith("/login")
+
+
+def test_a_viewer_sees_no_buttons_and_an_operator_does(reader: Open) -> None:
+    assert "/acknowledge" not in reader("viewer").client.get("/").text
+    assert "/acknowledge" in reader("operator").client.get("/").text
+
+
+@pytest.mark.parametrize("path", ["/login", "/logout", "/language", "/alerts/{alert}/acknowledge"])
+def test_a_form_without_its_token_changes_nothing(reader: Open, engine: Engine, path: str) -> None:
+    browser, alert = reader("operator"), some_alert(engine)
+    answer = browser.client.post(path.format(alert=alert), data={"language": "zh"})
+    assert answer.status_code == 400
+    assert browser.client.get("/").status_code == 200
+    with engine.connect() as connection:
+        row = connection.execute(select(Alert.__table__).where(Alert.id == alert)).one()
+    assert row.acknowledged_at is None
+
+
+def test_a_form_of_an_older_session_says_why_and_keeps_what_was_typed(
+    reader: Open, engine: Engine
+) -> None:
+    browser, alert = reader("operator"), some_alert(engine)
+    old = browser.token("/")
+    browser.post("/logout", page="/")
+    browser.log_in("operator")
+    path = f"/alerts/{alert}/resolve"
+    answer = browser.client.post(path, data={"csrf_token": old, "note": "a <cat>"})
+    assert answer.status_code == 400
+    assert "This form was opened before you last logged in" in answer.text
+    assert "a &lt;cat&gt;</textarea>" in answer.text
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', answer.text)[-1]
+    sent = browser.client.post(path, data={"csrf_token": token, "note": "a <cat>"})
+    assert sent.status_code == 302
+
+
+def test_a_form_sent_after_the_session_ended_is_kept_through_the_login(
+    reader: Open, engine: Engine
+) -> None:
+    browser, alert = reader("operator"), some_alert(engine)
+    token = browser.token("/")
+    users.set_password(engine, "operator", "another password", actor="test", now=NOW)
+    path = f"/alerts/{alert}/resolve"
+    asked = browser.client.post(path, data={"csrf_token": token, "note": "it was a cat"})
+    assert asked.status_code == 401
+    assert "You were logged out while this form was open" in asked.text
+    assert 'name="kept.note" value="it was a cat"' in asked.text
+    fields = {"next": path, "kept.note": "it was a cat"}
+    again = browser.log_in("operator", "another password", **fields)
+    assert again.status_code == 200
+    assert "it was a cat</textarea>" in again.text
+    assert f'action="{path}"' in again.text
+
+
+def test_changed_passwords_and_disabled_users_end_sessions_at_once(
+    reader: Open, engine: Engine
+) -> None:
+    first, second = reader("operator"), reader("viewer")
+    users.set_password(engine, "operator", "another password", actor="test", now=NOW)
+    users.set_disabled(engine, "viewer", True, actor="test", now=NOW)
+    assert first.client.get("/").headers["Location"] == "/login"
+    assert second.client.get("/").headers["Location"] == "/login"
+    assert second.log_in("viewer").status_code == 401
+
+
+def test_wrong_names_and_wrong_passwords_get_the_same_words(reader: Open) -> None:
+    wrong = reader("").log_in("operator", "wrong password")
+    nobody = reader("").log_in("nobody-here", "wrong password")
+    words = "Name and password do not belong together."
+    assert (wrong.status_code, nobody.status_code) == (401, 401)
+    assert words in wrong.text
+    assert words in nobody.text
+
+
+def test_a_name_is_locked_after_eight_failures_and_says_for_how_long(reader: Open) -> None:
+    browser = reader("")
+    for _ in range(8):
+        assert browser.log_in("operator", "wrong password").status_code == 401
+    answer = browser.log_in("operator")
+    assert answer.status_code == 429
+    assert re.search(r"Too many failed logins\. Wait \d+ s, then try again\.", answer.text)
+    assert int(answer.headers["Retry-After"]) > 200
+    assert browser.log_in("viewer").status_code == 302
+
+
+def test_an_address_is_locked_after_thirty_failures_whatever_the_names(reader: Open) -> None:
+    browser = reader("")
+    for number in range(30):
+        assert browser.log_in(f"guess-{number}", "wrong password").status_code == 401
+    assert browser.log_in("operator").status_code == 429
+
+
+def test_logins_that_succeed_are_not_counted(reader: Open) -> None:
+    for _ in range(12):
+        assert reader("").log_in("operator").status_code == 302
+
+
+def test_an_old_hash_is_replaced_at_login(
+    reader: Open, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stronger = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
+    monkeypatch.setattr(users, "_hasher", stronger)
+    reader("operator")
+    with engine.connect() as connection:
+        row = connection.execute(select(User.__table__).where(User.name == "operator")).one()
+    assert "m=16,t=2" in row.password_hash
+
+
+def test_every_answer_carries_the_strict_headers(reader: Open) -> None:
+    browser = reader("operator")
+    for path in ("/", "/alerts", "/nowhere", "/static/linli.js", "/healthz"):
+        headers = browser.client.get(path, buffered=True).headers
+        assert headers["Content-Security-Policy"].startswith(
+            "default-src 'none'; script-src 'self'"
+        )
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+
+
+def test_pages_hold_no_inline_script_style_or_handler(reader: Open, engine: Engine) -> None:
+    browser, alert = reader("admin"), some_alert(engine)
+    for path in ("/", "/alerts", f"/alerts/{alert}", "/nowhere"):
+        text = browser.client.get(path).text
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]* src=)", text)
+        assert not re.search(r"(?:src|href)=\"(?:https?:)?//", text)
+
+
+def test_the_session_cookie_is_hidden_from_scripts_and_secure_when_asked(
+    data: Path, engine: Engine
+) -> None:
+    del engine
+    settings = WebSettings(data=str(data), secure_cookies=True)
+    app = create_app(settings, [seed.site_file()], now_ms=Clock())
+    cookie = app.test_client().get("/login").headers["Set-Cookie"]
+    close(app)
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Secure" in cookie
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "", "/a\nb"]
+)
+def test_a_login_leads_only_to_pages_of_the_console(app: Flask, target: str) -> None:
+    with app.test_request_context():
+        assert local(target) == "/"
+        assert local("/alerts?state=open") == "/alerts?state=open"
+
+
+def test_the_session_secret_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    first = session_secret("", tmp_path)
+    assert session_secret("", tmp_path) == first
+    assert stat.S_IMODE((tmp_path / "web.secret").stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["web.secret"]
+
+
+def test_a_short_session_secret_refuses_to_start(tmp_path: Path) -> None:
+    short = tmp_path / "secret"
+    short.write_text("admin")
+    with pytest.raises(WebError, match="shorter than 16 bytes; put a longer random text there"):
+        session_secret(str(short), tmp_path)
+
+
+def test_logins_are_audited(reader: Open, engine: Engine) -> None:
+    reader("operator")
+    with engine.connect() as connection:
+        row = connection.execute(select(Audit.__table__).where(Audit.action == "login")).one()
+    assert (row.actor, row.at) == ("operator", NOW)
+
+
+def test_metrics_are_for_this_machine_and_not_for_a_proxy(app: Flask) -> None:
+    client = app.test_client()
+    assert "linli_web_requests_total" in client.get("/metrics").text
+    assert client.get("/metrics", headers={"X-Forwarded-For": "10.0.0.9"}).status_code == 404
+    far = {"REMOTE_ADDR": "10.0.0.9"}
+    assert client.get("/metrics", environ_base=far).status_code == 404
+
+
+def test_ready_says_how_long_the_hub_has_been_quiet_and_no_when_the_store_is_gone(
+    app: Flask, data: Path, engine: Engine
+) -> None:
+    client = app.test_client()
+    answer = client.get("/readyz")
+    assert answer.json == {"ready": True, "state_store": "ok", "hub_quiet_s": 0.9}
+    engine.dispose()
+    app.extensions["linli"].engine.dispose()
+    (data / "state.db").rename(data / "gone.db")
+    assert client.get("/readyz").status_code == 503
+
+
+def test_acting_is_for_operators_and_up() -> None:
+    assert [role for role in Role if role.includes(ACT)] == ["operator", "maintainer", "admin"]
+
+
+def test_a_short_password_and_a_taken_name_are_refused_in_words(engine: Engine) -> None:
+    with pytest.raises(users.UserError, match="at least 10 characters"):
+        users.create(engine, "new", Role.VIEWER, "short", actor="test", now=NOW)
+    with pytest.raises(users.UserError, match="there is a user 'admin' already"):
+        users.create(engine, "admin", Role.VIEWER, PASSWORD, actor="test", now=NOW)

@@ -1,0 +1,165 @@
+"""The application factory: one straight line from settings to a Flask app."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask, Response, g, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_limiter import RateLimitExceeded
+from flask_login import LoginManager
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import HTTPException
+
+from configs.servers import WebSettings
+from configs.site import SiteFile
+from hub.state import store
+from web import alerts, headers, language, live, login, now, pictures, roles, users, vitals
+from web.console import Console, console
+from web.news import Draughtsman
+from web.secret import session_secret
+from web.tail import ChangeTail
+
+SHIFT = timedelta(hours=12)
+"""A session that is not used this long ends."""
+RESERVED_THREADS = 8
+"""Threads that live events leave to the pages."""
+MAX_FORM_BYTES = 64 * 1024
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def create_app(
+    settings: WebSettings,
+    sites: Sequence[SiteFile],
+    *,
+    now_ms: Callable[[], int] = wall_clock_ms,
+) -> Flask:
+    """The console over one state store. Raises `WebError` or `StateError` with what to do.
+
+    The state store's schema is brought to this version if it is older.
+    """
+    app = Flask("web", root_path=str(Path(__file__).parent))
+    engine = store.connect(store.address(settings.state_url, Path(settings.data)))
+    Path(settings.data).mkdir(parents=True, exist_ok=True)
+    store.migrate(engine)
+    here = Console(settings, sites, engine, now_ms)
+    app.extensions["linli"] = here
+    _configure(app, settings)
+    _install_accounts(app, here)
+    language.install(app)
+    headers.install(app)
+    _install_parts(app)
+    _install_live(app, here)
+    _install_errors(app)
+    app.context_processor(_for_every_page)
+    app.before_request(_start_clock)
+    app.after_request(_count)
+    return app
+
+
+def live_limit(threads: int) -> int:
+    """How many pages may be live when there are this many threads."""
+    return max(1, threads - RESERVED_THREADS)
+
+
+def close(app: Flask) -> None:
+    """End live connections and let go of the store."""
+    tail: ChangeTail = app.extensions["linli.tail"]
+    tail.close()
+    found: Console = app.extensions["linli"]
+    found.engine.dispose()
+
+
+def _configure(app: Flask, settings: WebSettings) -> None:
+    app.config.update(
+        SECRET_KEY=session_secret(settings.secret_file, Path(settings.data)),
+        SESSION_COOKIE_NAME="linli",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        PERMANENT_SESSION_LIFETIME=SHIFT,
+        MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
+        # A page stays open for a whole shift: its forms are good for as long as the session.
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+def _install_accounts(app: Flask, here: Console) -> None:
+    manager = LoginManager(app)
+    manager.user_loader(lambda session_id: users.find(here.engine, session_id))
+    # The gate comes first, so that a form without a login is answered by the login page.
+    app.before_request(roles.gate)
+    CSRFProtect(app)
+
+
+def _install_parts(app: Flask) -> None:
+    app.url_map.converters["id"] = pictures.IdConverter
+    for part in (vitals, login, now, alerts, live, pictures):
+        app.register_blueprint(part.blueprint)
+    login.limit(app)
+    app.extensions["linli.viewings"] = pictures.Viewings()
+
+
+def _install_live(app: Flask, here: Console) -> None:
+    drawer = Draughtsman(app, here)
+    limit = live_limit(here.settings.threads)
+    app.extensions["linli.tail"] = ChangeTail(
+        here.reader, drawer.draw, here.meters, here.now, limit=limit
+    )
+
+
+def _install_errors(app: Flask) -> None:
+    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(RateLimitExceeded, lambda _error: login.too_many())
+    app.register_error_handler(HTTPException, _excuse)
+
+
+def _stale_form(_error: CSRFError) -> ResponseReturnValue:
+    reason = gettext(
+        "This form was opened before you last logged in, so nothing was changed yet. "
+        "What you typed is below."
+    )
+    return login.stale_form(reason)
+
+
+def _excuse(error: HTTPException) -> ResponseReturnValue:
+    """An error as a page, in words."""
+    words = {
+        401: gettext("Log in first."),
+        403: gettext("Your account may not do this. Ask an administrator for the role it needs."),
+        404: gettext("There is nothing here. It may have been removed, or never was."),
+        405: gettext("This address does not answer to that."),
+        413: gettext("That is too much text for one form."),
+        500: gettext("Something failed on our side. It is in the log; please try again."),
+    }
+    code = error.code or 500
+    text = words.get(code, error.description or "")
+    if roles.wants_json() or request.endpoint == "pictures.show":
+        return {"error": text}, code
+    if code == 401:
+        return login.ask()
+    return render_template("error.html", code=code, text=text), code
+
+
+def _for_every_page() -> dict[str, object]:
+    return {"server_now": console().now(), "sites_known": console().sites}
+
+
+def _start_clock() -> None:
+    g.started = time.perf_counter()
+
+
+def _count(response: Response) -> Response:
+    endpoint = request.endpoint or "none"
+    meters = console().meters
+    meters.requests.labels(endpoint, str(response.status_code)).inc()
+    if "started" in g:
+        meters.request_seconds.labels(endpoint).observe(time.perf_counter() - g.started)
+    return response

@@ -1,0 +1,122 @@
+"""``linli web``: run the console, and look after who may log in."""
+
+import logging
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from sqlalchemy import Engine
+
+import configs
+from hub.state import store
+from web import users
+from web.console import WebError
+from web.roles import Role
+from web.serve import serve
+
+ACTOR = "command line"
+"""Who the audit says it was."""
+cli = click.Group("web", help="The console for the control room.")
+_config = click.option(
+    "-c", "--config", "path", required=True, type=click.Path(path_type=Path), help="A web.yaml."
+)
+_name = click.option("--name", required=True, help="The user's name.")
+_password = click.option(
+    "--generate", is_flag=True, help="Make up a password and print it once, instead of asking."
+)
+
+
+@cli.command("run")
+@_config
+def run(path: Path) -> None:
+    """Serve the console until SIGTERM or Ctrl-C."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        settings, sites = configs.load_web(path)
+        serve(settings, sites, stop=stop, on_listening=lambda at: click.echo(f"console: {at}"))
+    except (configs.ConfigError, WebError, store.StateError) as error:
+        _fail(error)
+
+
+@cli.command("create-admin")
+@_config
+@_name
+@_password
+def create_admin(path: Path, name: str, generate: bool) -> None:
+    """Make the first account; it may do everything."""
+    _create(path, name, Role.ADMIN, generate)
+
+
+@cli.command("create-user")
+@_config
+@_name
+@click.option("--role", type=click.Choice([role.value for role in Role]), default="operator")
+@_password
+def create_user(path: Path, name: str, role: str, generate: bool) -> None:
+    """Make an account: viewers look, operators also acknowledge and resolve."""
+    _create(path, name, Role(role), generate)
+
+
+@cli.command("set-password")
+@_config
+@_name
+@_password
+def set_password(path: Path, name: str, generate: bool) -> None:
+    """Give a user a new password; ends every session of theirs."""
+    password = _ask(generate)
+    _do(path, lambda engine: users.set_password(engine, name, password, actor=ACTOR))
+    click.echo(f"{name} has a new password; open sessions have ended")
+
+
+@cli.command("disable-user")
+@_config
+@_name
+@click.option("--undo", is_flag=True, help="Open the account again.")
+def disable_user(path: Path, name: str, undo: bool) -> None:
+    """Shut an account at once; what it did stays in the audit."""
+    _do(path, lambda engine: users.set_disabled(engine, name, not undo, actor=ACTOR))
+    click.echo(f"{name} may log in again" if undo else f"{name} is shut out")
+
+
+def _create(path: Path, name: str, role: Role, generate: bool) -> None:
+    password = _ask(generate)
+    _do(path, lambda engine: users.create(engine, name, role, password, actor=ACTOR))
+    click.echo(f"{name} may log in as {role}")
+
+
+def _ask(generate: bool) -> str:
+    if not generate:
+        text = f"Password (at least {users.MIN_PASSWORD} characters)"
+        entered: str = click.prompt(text, hide_input=True, confirmation_prompt=True)
+        return entered
+    password = secrets.token_urlsafe(12)
+    click.echo(f"password (shown this once): {password}")
+    return password
+
+
+def _do(path: Path, verb: Callable[[Engine], None]) -> None:
+    try:
+        settings, _sites = configs.load_web(path)
+        data = Path(settings.data)
+        data.mkdir(parents=True, exist_ok=True)
+        engine = store.connect(store.address(settings.state_url, data))
+        try:
+            store.migrate(engine)
+            verb(engine)
+        finally:
+            engine.dispose()
+    except (configs.ConfigError, store.StateError, users.UserError) as error:
+        _fail(error)
+
+
+def _fail(error: Exception) -> NoReturn:
+    click.echo(str(error), err=True)
+    sys.exit(2 if isinstance(error, configs.ConfigError) else 1)

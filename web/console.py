@@ -1,0 +1,66 @@
+"""What every part of the console shares, and how a view finds it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from flask import current_app
+from sqlalchemy import Engine
+
+from configs.servers import WebSettings
+from configs.site import Place, SiteFile
+from hub.state.store import reading
+from web.vitals import Meters
+
+
+class WebError(Exception):
+    """The console cannot start; the text says why and what to do."""
+
+
+@dataclass(slots=True)
+class Console:
+    """Stores, sites and clock of one console."""
+
+    settings: WebSettings
+    sites: Sequence[SiteFile]
+    engine: Engine
+    now: Callable[[], int]
+    """Milliseconds since the epoch."""
+    meters: Meters = field(default_factory=Meters)
+    _places: dict[tuple[str, str], Place] = field(init=False)
+    _sites: dict[str, SiteFile] = field(init=False)
+    _zones: dict[str, ZoneInfo] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sites = {file.site.id: file for file in self.sites}
+        self._places = {
+            (file.site.id, place.id): place for file in self.sites for place in file.places
+        }
+        self._zones = {file.site.id: ZoneInfo(file.site.timezone) for file in self.sites}
+
+    @property
+    def data(self) -> Path:
+        """The hub's data folder."""
+        return Path(self.settings.data)
+
+    @property
+    def reader(self) -> Engine:
+        """The state store, for transactions that only read."""
+        return reading(self.engine)
+
+    def site(self, site: str) -> SiteFile | None:
+        return self._sites.get(site)
+
+    def place(self, site: str, place: str) -> Place | None:
+        return self._places.get((site, place))
+
+    def zone(self, site: str) -> ZoneInfo:
+        """The site's time zone; UTC for a site that is no longer configured."""
+        return self._zones.get(site) or ZoneInfo("UTC")
+
+
+def console() -> Console:
+    """The console that the current request or rendering belongs to."""
+    found: Console = current_app.extensions["linli"]
+    return found

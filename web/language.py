@@ -1,0 +1,212 @@
+"""What the reader reads: English or Chinese, times by the site's clock, values with units."""
+
+import io
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import Translations
+from flask import Flask, request, session
+from flask_babel import Babel, get_locale, gettext, lazy_gettext
+from flask_login import current_user
+
+from configs.values import Text
+from web.console import console
+
+LANGUAGES = {"en": "English", "zh": "中文"}
+TAGS = {"en": "en", "zh": "zh-Hans"}
+"""For the ``lang`` attribute."""
+CATALOGUES = Path(__file__).parent / "translations"
+_ = lazy_gettext
+LABELS = {
+    "person": _("person"),
+    "bicycle": _("bicycle"),
+    "motorcycle": _("motorcycle"),
+    "car": _("car"),
+    "truck": _("truck"),
+    "bus": _("bus"),
+    "dog": _("dog"),
+    "cat": _("cat"),
+    "backpack": _("backpack"),
+    "suitcase": _("suitcase"),
+}
+SEVERITIES = {
+    "critical": _("Critical"),
+    "high": _("High"),
+    "medium": _("Medium"),
+    "low": _("Low"),
+    "info": _("Info"),
+}
+FAULTS = {
+    "dark": _("picture too dark"),
+    "blurred": _("picture blurred"),
+    "covered": _("camera covered"),
+    "moved": _("camera moved"),
+    "frozen": _("picture frozen"),
+    "lost": _("no picture"),
+}
+SIGNALS = {
+    "occupancy.person": _("People"),
+    "presence.person": _("Presence"),
+    "flow.in": _("In per minute"),
+    "flow.out": _("Out per minute"),
+    "dwell.person": _("Longest stay"),
+    "door.open_s": _("Door open for"),
+    "door.forced": _("Door forced"),
+    "silence_s": _("Silent for"),
+}
+TAKES = {
+    "mean": _("mean"),
+    "max": _("maximum"),
+    "min": _("minimum"),
+    "sum": _("sum"),
+    "last": _("last"),
+    "rate": _("rate"),
+}
+SIDES = {"above": _("above"), "below": _("below"), "equals": _("equal to")}
+_THRESHOLD = re.compile(
+    r"(?:(?P<take>\w+) of )?(?P<signal>.+?)(?: over (?P<over>[\d.e+]+) s)?"
+    r" (?P<side>above|below|equals) (?P<limit>-?[\d.e+-]+)(?: for (?P<held>[\d.e+]+) s)?"
+)
+"""How the hub spells a condition (`hub.rules.threshold.spell`)."""
+FAMILIES = {
+    "occupancy": _("Count"),
+    "presence": _("Presence"),
+    "dwell": _("Longest stay"),
+}
+
+
+def install(app: Flask) -> None:
+    """Catalogues, the choice of language, and the filters that templates use."""
+    babel = Babel(app, locale_selector=choose)
+    with app.app_context():
+        for path in CATALOGUES.glob("*/LC_MESSAGES/messages.po"):
+            key = (path.parent.parent.name, babel.domain)
+            babel.domain_instance.cache[key] = compile_catalogue(path)
+    app.jinja_env.filters |= {
+        "said": said,
+        "clock": clock,
+        "iso": iso,
+        "span": span,
+        "signal": signal,
+        "value": value,
+        "threshold": threshold,
+        "word": word,
+        "label": lambda name: str(LABELS.get(name, name)),
+    }
+    app.jinja_env.globals |= {
+        "LANGUAGES": LANGUAGES,
+        "SEVERITIES": SEVERITIES,
+        "FAULTS": FAULTS,
+        "language": language,
+        "language_tag": lambda: TAGS[language()],
+    }
+
+
+def compile_catalogue(path: Path) -> Translations:
+    """A .po file made ready in memory, so that a fresh checkout needs no build step."""
+    with path.open("rb") as file:
+        catalogue = read_po(file)
+    buffer = io.BytesIO()
+    write_mo(buffer, catalogue)
+    buffer.seek(0)
+    return Translations(buffer)
+
+
+def choose() -> str:
+    """The reader's own choice, else the browser's, else the first site's."""
+    chosen = getattr(current_user, "language", "") or session.get("language", "")
+    if chosen in LANGUAGES:
+        return str(chosen)
+    known = request.accept_languages.best_match([*LANGUAGES, "zh-CN", "zh-TW", "zh-HK"])
+    if known:
+        return known[:2]
+    sites = console().sites
+    return sites[0].site.language if sites else "en"
+
+
+def language() -> str:
+    """ "en" or "zh"."""
+    locale = get_locale()
+    return locale.language if locale is not None else "en"
+
+
+def said(text: Text) -> str:
+    """Words of the configuration in the reader's language."""
+    return text.in_(language())
+
+
+def word(key: str, words: Mapping[str, Any]) -> str:
+    """The reader's word for a key; a key that has none stands for itself."""
+    return str(words.get(key, key))
+
+
+def clock(ts: int, site: str, *, seconds: bool = True) -> str:
+    """A moment by the site's clock: the time alone for today, else with its date."""
+    zone = console().zone(site)
+    moment = datetime.fromtimestamp(ts / 1000, zone)
+    today = datetime.fromtimestamp(console().now() / 1000, zone).date()
+    form = "%H:%M:%S" if seconds else "%H:%M"
+    return moment.strftime(form if moment.date() == today else f"%Y-%m-%d {form}")
+
+
+def iso(ts: int) -> str:
+    """For ``datetime`` attributes."""
+    return datetime.fromtimestamp(ts / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units; does not break over lines."""
+    whole = max(0, round(seconds))
+    d, h, m, s = whole // 86_400, whole // 3600 % 24, whole // 60 % 60, whole % 60
+    words = [
+        gettext("%(d)d d", d=d) if d else "",
+        gettext("%(h)d h", h=h) if h else "",
+        gettext("%(m)d min", m=m) if m and not d else "",
+        gettext("%(s)d s", s=s) if s and not d and not h else "",
+    ]
+    return " ".join(word for word in words if word).replace(" ", "\u00a0") or str(gettext("0 s"))
+
+
+def signal(name: str) -> str:
+    """What a signal is called."""
+    if name in SIGNALS:
+        return str(SIGNALS[name])
+    family, _dot, label = name.partition(".")
+    if family in FAMILIES:
+        return f"{FAMILIES[family]} · {LABELS.get(label, label)}"
+    return name
+
+
+def value(number: float | None, name: str) -> str:
+    """A signal's value as people say it."""
+    if number is None:
+        return "—"
+    if name.startswith("presence."):
+        return f"{number:.0%}"
+    if name.startswith("dwell.") or name.endswith("_s"):
+        return span(number)
+    if name == "door.forced":
+        return str(gettext("yes") if number else gettext("no"))
+    return f"{number:g}"
+
+
+def threshold(text: str, name: str) -> str:
+    """The hub's condition in the reader's language, without the signal's name; a text that is
+    no such condition stays as it is."""
+    found = _THRESHOLD.fullmatch(text)
+    if found is None:
+        return text
+    words = f"{SIDES[found['side']]} {value(float(found['limit']), name)}"
+    if found["take"]:
+        over = span(float(found["over"]))
+        words = gettext(
+            "%(take)s over %(over)s %(words)s", take=TAKES[found["take"]], over=over, words=words
+        )
+    if found["held"]:
+        words = gettext("%(words)s for %(held)s", words=words, held=span(float(found["held"])))
+    return str(words)

@@ -1,0 +1,170 @@
+"""Logging in and out, and the choice of language."""
+
+import time
+from urllib.parse import urlsplit
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import current_user, login_user, logout_user
+
+from hub.desk import audit
+from web import users
+from web.console import console
+from web.language import LANGUAGES
+
+blueprint = Blueprint("login", __name__, template_folder="templates")
+PER_ADDRESS = "30 per 5 minutes"
+PER_NAME = "8 per 5 minutes"
+"""Failed tries; a password is guessed 2,300 times a day at most."""
+OURS = ("csrf_token", "name", "password", "next")
+
+
+def limit(app: Flask) -> None:
+    """Count failed logins for each address and for each name."""
+    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
+    app.extensions["linli.limiter"] = limiter
+    by_address = limiter.limit(PER_ADDRESS, key_func=get_remote_address, deduct_when=_failed)
+    by_name = limiter.limit(PER_NAME, key_func=_name, deduct_when=_failed)
+    app.view_functions["login.enter"] = by_address(by_name(enter))
+
+
+def _name() -> str:
+    return request.form.get("name", "").strip().casefold()[:80]
+
+
+def _failed(response: Response) -> bool:
+    return response.status_code == 401
+
+
+def ask() -> ResponseReturnValue:
+    """The login page instead of what was asked for; keeps what a form had typed in it."""
+    if request.endpoint == "login.leave":
+        return redirect(url_for("login.show"))  # it has ended already
+    if request.method == "POST":
+        flash(gettext("You were logged out while this form was open. Log in to send it."), "warn")
+        return _page(next_=request.path, kept=_typed(), status=401)
+    target = request.full_path.rstrip("?")
+    return redirect(url_for("login.show", next=target if target != "/" else None))
+
+
+@blueprint.get("/login")
+def show() -> ResponseReturnValue:
+    """The form."""
+    if current_user.is_authenticated:
+        return redirect(local(request.args.get("next", "")))
+    return _page(next_=request.args.get("next", ""), kept={}, status=200)
+
+
+@blueprint.post("/login")
+def enter() -> ResponseReturnValue:
+    """Log in; says no in the same words and time whether the name or the password is wrong."""
+    here, name = console(), request.form.get("name", "")
+    account = users.verify(here.engine, name, request.form.get("password", ""))
+    if account is None:
+        here.meters.logins.labels("refused").inc()
+        current_app.logger.warning("login refused for %r from %s", name[:80], request.remote_addr)
+        flash(gettext("Name and password do not belong together."), "error")
+        return _page(next_=request.form.get("next", ""), kept=_kept(), status=401)
+    here.meters.logins.labels("ok").inc()
+    with here.engine.begin() as connection:
+        audit(connection, account.name, "login", account.name, "", here.now())
+    language = session.get("language", "")
+    session.clear()  # nothing of before goes on, so that nobody can plant a session
+    session.permanent = True
+    login_user(account)
+    if language and language != account.language:
+        users.set_language(here.engine, account.id, language)
+    if kept := _kept():
+        return again(local(request.form.get("next", "")), kept, "", 200)
+    return redirect(local(request.form.get("next", "")))
+
+
+@blueprint.post("/logout")
+def leave() -> ResponseReturnValue:
+    """End this session."""
+    here = console()
+    with here.engine.begin() as connection:
+        audit(connection, current_user.name, "logout", current_user.name, "", here.now())
+    language = session.get("language", "")
+    logout_user()
+    session.clear()
+    session["language"] = language or "en"
+    flash(gettext("You are logged out."), "ok")
+    return redirect(url_for("login.show"))
+
+
+@blueprint.post("/language")
+def language() -> ResponseReturnValue:
+    """Switch the language, here and for the next login."""
+    chosen = request.form.get("language", "")
+    if chosen in LANGUAGES:
+        session["language"] = chosen
+        if current_user.is_authenticated:
+            users.set_language(console().engine, current_user.id, chosen)
+    return redirect(local(request.form.get("next", "")))
+
+
+def again(target: str, kept: dict[str, str], reason: str, status: int) -> ResponseReturnValue:
+    """A form that was not sent, with what was typed in it and a button that sends it."""
+    return render_template("login/again.html", target=target, kept=kept, reason=reason), status
+
+
+def stale_form(reason: str) -> ResponseReturnValue:
+    """What a form gets whose token is not of this session."""
+    if request.endpoint in ("login.enter", "login.leave", "login.language"):
+        flash(gettext("This page was open for too long. Please try again."), "warn")
+        return _page(next_=request.form.get("next", ""), kept=_kept(), status=400)
+    return again(request.path, _typed(), reason, 400)
+
+
+def local(target: str) -> str:
+    """``target`` if it is an address of this console, else the first page."""
+    parts = urlsplit(target)
+    plain = target.startswith("/") and not target.startswith(("//", "/\\"))
+    clean = plain and not parts.scheme and not parts.netloc and "\\" not in target
+    return target if clean and target.isprintable() else url_for("now.page")
+
+
+def too_many() -> ResponseReturnValue:
+    """The login page when the limit is reached."""
+    console().meters.logins.labels("limited").inc()
+    limiter: Limiter = current_app.extensions["linli.limiter"]
+    broken = limiter.current_limit
+    # The limiter counts by the machine's clock, so its end is read by the same.
+    wait_s = max(1, round(broken.reset_at - time.time())) if broken is not None else 300
+    flash(gettext("Too many failed logins. Wait %(s)d s, then try again.", s=wait_s), "error")
+    response = current_app.make_response(
+        _page(next_=request.form.get("next", ""), kept=_kept(), status=429)
+    )
+    response.headers["Retry-After"] = str(wait_s)
+    return response
+
+
+def _page(*, next_: str, kept: dict[str, str], status: int) -> ResponseReturnValue:
+    return render_template("login/login.html", next=next_, kept=kept), status
+
+
+def _typed() -> dict[str, str]:
+    return {key: text for key, text in request.form.items() if key not in OURS}
+
+
+def _kept() -> dict[str, str]:
+    return {
+        key.removeprefix("kept."): text
+        for key, text in request.form.items()
+        if key.startswith("kept.")
+    }

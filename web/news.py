@@ -1,0 +1,152 @@
+"""Turns changes into what a live page shows of them: drawn once for each kind of reader."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from flask import Flask, get_template_attribute
+from flask_babel import force_locale
+from msgspec import Struct
+from sqlalchemy import Connection, Row, Select, select
+
+from hub.state.tables import Alert, AlertState
+from web.console import Console
+from web.now.snapshot import AlertView, Snapshot, alerts, sources_of, take
+
+
+class View(Struct, frozen=True):
+    """Readers for whom the same is drawn."""
+
+    language: str
+    may_act: bool
+
+
+class Heard(Struct, frozen=True):
+    """A row of the change table."""
+
+    id: int
+    kind: str
+    site: str
+    key: str
+    at: int
+
+
+class Piece(Struct, frozen=True):
+    """An element of the page, to be put in the place of the one with the same id."""
+
+    id: str
+    html: str
+
+
+class AlertPiece(Struct, frozen=True):
+    """A row of the alerts; ``alert`` names it, ``active`` says whether it belongs on top."""
+
+    id: str
+    html: str
+    alert: str
+    active: bool
+
+
+class News(Struct, frozen=True):
+    """What travels to the browser."""
+
+    now: int
+    firing: int
+    alerts: list[AlertPiece]
+    swap: list[Piece]
+
+
+class Draughtsman:
+    """Draws changes with the same templates as the pages."""
+
+    def __init__(self, app: Flask, console: Console) -> None:
+        self._app = app
+        self._console = console
+
+    def draw(self, changes: Sequence[Heard], view: View) -> str:
+        """JSON of `News` for these readers; raises what the state store raises."""
+        with self._console.reader.connect() as connection:
+            now = take(connection, self._console)
+            touched = _alerts_touched(connection, self._console, changes)
+        places, nodes = _touched(self._console, changes)
+        places |= {(alert.site, alert.place) for alert in touched}
+        with self._app.test_request_context(), force_locale(view.language):
+            news = News(
+                now=self._console.now(),
+                firing=len(now.firing),
+                alerts=[*(_alert_piece(one, view) for one in touched), *_gone(changes, touched)],
+                swap=[*_cards(now, places), *_nodes(now, nodes)],
+            )
+        return msgspec.json.encode(news).decode()
+
+
+def _touched(
+    console: Console, changes: Sequence[Heard]
+) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """Which places and which nodes look different now."""
+    places = {(change.site, change.key) for change in changes if change.kind == "place"}
+    nodes = {(change.site, change.key) for change in changes if change.kind == "node"}
+    sources = {
+        (change.site, *change.key.split("/", 1)) for change in changes if change.kind == "source"
+    }
+    for file in console.sites:
+        for place in file.places:
+            feeds = {(file.site.id, *feed) for feed in sources_of(place)}
+            if feeds & sources or {feed[:2] for feed in feeds} & nodes:
+                places.add((file.site.id, place.id))
+    return places, nodes | {(site, node) for site, node, *_ in sources}
+
+
+def _alerts_touched(
+    connection: Connection, console: Console, changes: Sequence[Heard]
+) -> list[AlertView]:
+    """Alerts that changed, and firing ones whose picture may have arrived."""
+    ids = {change.key for change in changes if change.kind == "alert"}
+    for change in changes:
+        if change.kind == "source":
+            ids.update(connection.scalars(_waiting_for(change)))
+    return alerts(connection, console, Alert.id.in_(ids)) if ids else []
+
+
+def _waiting_for(change: Heard) -> Select[Any]:
+    """Firing alerts whose picture may have come with this source's news."""
+    node = change.key.partition("/")[0]
+    return select(Alert.id).where(
+        Alert.state == AlertState.FIRING,
+        Alert.site == change.site,
+        Alert.evidence.startswith(f"{node}/", autoescape=True),
+    )
+
+
+def _alert_piece(alert: AlertView, view: View) -> AlertPiece:
+    html = get_template_attribute("parts.html", "alert_row")(alert, view.may_act, "")
+    return AlertPiece(f"alert.{alert.id}", str(html), alert.id, alert.firing)
+
+
+def _gone(changes: Sequence[Heard], found: Sequence[AlertView]) -> list[AlertPiece]:
+    """Alerts that the hub dropped before they fired: their rows are to go."""
+    left = {change.key for change in changes if change.kind == "alert"} - {one.id for one in found}
+    return [AlertPiece(f"alert.{one}", "", one, False) for one in sorted(left)]
+
+
+def _cards(now: Snapshot, places: set[tuple[str, str]]) -> list[Piece]:
+    draw = get_template_attribute("parts.html", "place_card")
+    found = [(site, now.console.place(site, place)) for site, place in sorted(places)]
+    return [
+        Piece(f"place.{site}.{place.id}", str(draw(now.card(site, place))))
+        for site, place in found
+        if place is not None
+    ]
+
+
+def _nodes(now: Snapshot, nodes: set[tuple[str, str]]) -> list[Piece]:
+    draw = get_template_attribute("parts.html", "node_row")
+    return [
+        Piece(f"node.{site}.{node}", str(draw(now.node(site, node))))
+        for site, node in sorted(nodes)
+    ]
+
+
+def heard(row: Row[tuple[object, ...]]) -> Heard:
+    """A change as it travels between threads."""
+    return Heard(row.id, row.kind, row.site, row.key, row.at)

@@ -1,0 +1,337 @@
+"""The state of all sites at one instant, as the live page and its news need it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from configs.rules import Severity
+from configs.site import Place
+from configs.values import Text
+from hub.state.tables import Alert, AlertState, Change, NodeState, Picture, PlaceState, SourceState
+from web.console import Console
+
+RANKS = {severity.value: severity.rank for severity in Severity}
+BY_ITSELF = ("", "rule", "configuration")
+"""What ``resolved_by`` says when nobody did it."""
+STALE_MS = 60_000
+"""A card whose newest word is older is marked. Lower: quiet cameras look broken."""
+
+
+class PictureView(Struct, frozen=True):
+    """A picture that may be shown, or one that is still on its way."""
+
+    site: str
+    node: str
+    ref: str
+    ts: int
+    arrived: bool
+
+
+class Measure(Struct, frozen=True):
+    """What a signal was when the alert fired."""
+
+    signal: str
+    value: float | None
+    text: str
+    """The threshold in words."""
+
+
+class AlertView(Struct, frozen=True):
+    """An alert, ready to be drawn."""
+
+    id: str
+    site: str
+    place: str
+    place_name: Text
+    rule: str
+    title: Text
+    advice: Text
+    severity: str
+    state: str
+    pending_ts: int
+    fired_ts: int | None
+    fired_rx: int | None
+    resolved_ts: int | None
+    resolved_by: str
+    acknowledged_at: int | None
+    acknowledged_by: str
+    late: bool
+    measures: tuple[Measure, ...]
+    picture: PictureView | None
+    details: dict[str, Any]
+
+    @property
+    def since(self) -> int:
+        """When it fired; for one that has not, when it began to be pending."""
+        return self.fired_ts if self.fired_ts is not None else self.pending_ts
+
+    @property
+    def firing(self) -> bool:
+        return self.state == AlertState.FIRING
+
+    @property
+    def ended_by_itself(self) -> bool:
+        return self.resolved_by in BY_ITSELF
+
+    @property
+    def order(self) -> str:
+        """Sorts as text: worst first, those that nobody has taken before the others."""
+        taken = int(self.acknowledged_at is not None)
+        return f"{taken}.{9 - RANKS.get(self.severity, 0)}.{10**15 - self.since}"
+
+
+class DoorView(Struct, frozen=True):
+    """A door of a place."""
+
+    source: str
+    known: bool
+    open: bool
+    since: int
+    controlled: bool
+    tamper: bool
+    battery: int | None
+
+
+class CardView(Struct, frozen=True):
+    """A place, ready to be drawn."""
+
+    site: str
+    place: str
+    name: Text
+    ts: int
+    """The newest that is known of it; 0: nothing yet."""
+    stale: bool
+    severity: str
+    """Of the worst alert that fires there; "" for none."""
+    watched: bool
+    """Cameras see it."""
+    counted: bool
+    """It has counting lines."""
+    signals: Mapping[str, float]
+    others: tuple[tuple[str, float], ...]
+    """Labels beside people that are there now, with their number."""
+    doors: tuple[DoorView, ...]
+    picture: PictureView | None
+    faults: tuple[tuple[str, str], ...]
+    """(source, fault)"""
+    offline: tuple[Text, ...]
+    """Names of its nodes that are cut off."""
+
+
+class NodeView(Struct, frozen=True):
+    """An edge agent, ready to be drawn."""
+
+    site: str
+    node: str
+    name: Text
+    known: bool
+    online: bool
+    since: int
+    last_rx: int
+    late: int
+    duplicate: int
+    lost: int
+    clock_ms: int
+    agent: str
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """One read transaction's worth of state."""
+
+    console: Console
+    mark: int
+    """The newest change that it holds."""
+    places: dict[tuple[str, str], RowMapping]
+    sources: dict[tuple[str, str, str], RowMapping]
+    nodes: dict[tuple[str, str], RowMapping]
+    firing: list[AlertView]
+    """In the order of the page."""
+
+    def card(self, site: str, place: Place) -> CardView:
+        """A place as it is."""
+        doors = tuple(self._door(site, door.node, door.source, door.controlled)
+                      for door in place.doors)  # fmt: skip
+        feeds = sources_of(place)
+        rows = [self.sources[key] for feed in feeds if (key := (site, *feed)) in self.sources]
+        state = self.places.get((site, place.id))
+        signals = {
+            name: found["value"] for name, found in (state["signals"] if state else {}).items()
+        }
+        ts = max([state["ts"] if state else 0, *(row["last_ts"] for row in rows)])
+        severities = [a.severity for a in self.firing if (a.site, a.place) == (site, place.id)]
+        return CardView(
+            site=site,
+            place=place.id,
+            name=place.name,
+            ts=ts,
+            stale=self.console.now() - ts > STALE_MS,
+            severity=max(severities, key=lambda name: RANKS.get(name, 0), default=""),
+            watched=bool(place.views or place.lines),
+            counted=bool(place.lines),
+            signals=signals,
+            others=_others(signals),
+            doors=doors,
+            picture=_newest_picture(site, rows),
+            faults=tuple(fault for row in rows for fault in _faults(row)),
+            offline=tuple(
+                self._name(site, node)
+                for node in sorted({node for node, _ in feeds})
+                if (row := self.nodes.get((site, node))) is not None and not row["online"]
+            ),
+        )
+
+    def node(self, site: str, node: str) -> NodeView:
+        """A node as it is."""
+        row = self.nodes.get((site, node))
+        if row is None:
+            return NodeView(site, node, self._name(site, node), *(False, False), *(0,) * 6, "")
+        return NodeView(
+            site=site,
+            node=node,
+            name=self._name(site, node),
+            known=True,
+            online=row["online"],
+            since=row["online_at"],
+            last_rx=row["last_rx"],
+            late=row["late"],
+            duplicate=row["duplicate"],
+            lost=row["lost"],
+            clock_ms=row["clock_ms"],
+            agent=str(row["about"].get("agent", "")),
+        )
+
+    def _name(self, site: str, node: str) -> Text:
+        file = self.console.site(site)
+        names = [n.name for n in file.nodes if n.id == node and n.name.en] if file else []
+        return names[0] if names else Text(node, node)
+
+    def _door(self, site: str, node: str, source: str, controlled: bool) -> DoorView:
+        row = self.sources.get((site, node, source))
+        values = row["values"] if row is not None else {}
+        return DoorView(
+            source=source,
+            known=isinstance(values.get("open"), bool),
+            open=bool(values.get("open")),
+            since=int(values.get("since_ts") or 0),
+            controlled=controlled,
+            tamper=bool(values.get("tamper")),
+            battery=values.get("battery"),
+        )
+
+
+def take(connection: Connection, console: Console) -> Snapshot:
+    """Read everything; the caller's transaction makes it one instant."""
+    mark = connection.scalar(select(func.max(Change.id))) or 0
+    return Snapshot(
+        console=console,
+        mark=mark,
+        places={(r["site"], r["place"]): r for r in _rows(connection, PlaceState)},
+        sources={(r["site"], r["node"], r["source"]): r for r in _rows(connection, SourceState)},
+        nodes={(r["site"], r["node"]): r for r in _rows(connection, NodeState)},
+        firing=sorted(
+            alerts(connection, console, Alert.state == AlertState.FIRING), key=lambda a: a.order
+        ),
+    )
+
+
+def alerts(
+    connection: Connection, console: Console, *where: ColumnElement[bool], limit: int = 500
+) -> list[AlertView]:
+    """Alerts, newest first."""
+    query = (
+        select(*Alert.__table__.columns)
+        .where(*where, Alert.site.in_([file.site.id for file in console.sites]))
+        .order_by(Alert.pending_ts.desc(), Alert.id.desc())
+        .limit(limit)
+    )
+    rows = connection.execute(query).mappings().all()
+    pictures = _pictures(connection, [row["evidence"] for row in rows if row["evidence"]])
+    return [_alert(console, row, pictures) for row in rows]
+
+
+def sources_of(place: Place) -> set[tuple[str, str]]:
+    """(node, source) of everything that tells of a place."""
+    seen = {(view.node, view.source) for group in place.views for view in group}
+    seen |= {(line.node, line.source) for line in place.lines}
+    return seen | {(door.node, door.source) for door in place.doors}
+
+
+def _rows(connection: Connection, table: type[PlaceState | SourceState | NodeState]) -> Any:
+    return connection.execute(select(*table.__table__.columns)).mappings()
+
+
+def _pictures(connection: Connection, evidence: Iterable[str]) -> dict[tuple[str, str, str], int]:
+    refs = {one.partition("/")[2] for one in evidence}
+    if not refs:
+        return {}
+    query = select(Picture.site, Picture.node, Picture.ref, Picture.ts).where(
+        Picture.ref.in_(refs), Picture.size > 0
+    )
+    return {(site, node, ref): ts for site, node, ref, ts in connection.execute(query)}
+
+
+def _alert(
+    console: Console, row: RowMapping, pictures: dict[tuple[str, str, str], int]
+) -> AlertView:
+    place = console.place(row["site"], row["place"])
+    details = row["details"]
+    node, _slash, ref = row["evidence"].partition("/")
+    key = (row["site"], node, ref)
+    picture = PictureView(*key, ts=pictures.get(key, 0), arrived=key in pictures) if ref else None
+    same = {
+        name: row[name]
+        for name in (
+            "id", "site", "place", "rule", "severity", "state", "pending_ts", "fired_ts",
+            "fired_rx", "resolved_ts", "resolved_by", "acknowledged_at", "acknowledged_by",
+            "late", "details",
+        )
+    }  # fmt: skip
+    return AlertView(
+        **same,
+        place_name=place.name if place is not None else Text(row["place"], row["place"]),
+        title=_text(details.get("title"), row["rule"]),
+        advice=_text(details.get("advice"), ""),
+        measures=tuple(_measure(one) for one in details.get("values") or ()),
+        picture=picture,
+    )
+
+
+def _text(raw: Any, otherwise: str) -> Text:
+    try:
+        return Text.parse(raw)
+    except ValueError:
+        return Text(otherwise, otherwise)  # an older hub wrote none
+
+
+def _measure(raw: Mapping[str, Any]) -> Measure:
+    threshold = raw.get("threshold")
+    text = raw.get("text") or ("" if threshold is None else str(threshold))
+    return Measure(str(raw.get("signal", "")), raw.get("value"), str(text))
+
+
+def _others(signals: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    counts = [
+        (name.partition(".")[2], number)
+        for name, number in sorted(signals.items())
+        if name.startswith("occupancy.") and name != "occupancy.person" and number > 0
+    ]
+    return tuple(counts)
+
+
+def _newest_picture(site: str, rows: list[RowMapping]) -> PictureView | None:
+    newest = max(rows, key=lambda row: row["evidence_ts"], default=None)
+    if newest is None or not newest["evidence"]:
+        return None
+    return PictureView(site, newest["node"], newest["evidence"], newest["evidence_ts"], True)
+
+
+def _faults(row: RowMapping) -> list[tuple[str, str]]:
+    faults = [(row["source"], str(fault)) for fault in row["values"].get("faults") or ()]
+    if not faults and not row["ok"]:
+        faults = [(row["source"], row["detail"] or "lost")]
+    return faults

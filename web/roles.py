@@ -1,0 +1,64 @@
+"""Who may do what: one table of every endpoint, and the gate that looks there."""
+
+import enum
+
+from flask import abort, request
+from flask_login import current_user
+
+
+class Role(enum.StrEnum):
+    """Rising: each may do all that those before it may."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    MAINTAINER = "maintainer"
+    ADMIN = "admin"
+
+    def includes(self, least: "Role") -> bool:
+        """Whether this role may do what ``least`` may."""
+        order = list(Role)
+        return order.index(self) >= order.index(least)
+
+
+ANYONE = None
+ACT = Role.OPERATOR
+"""Acknowledging and resolving."""
+LEAST: dict[str, Role | None] = {
+    "static": ANYONE,
+    "vitals.healthz": ANYONE,
+    "vitals.readyz": ANYONE,
+    "vitals.metrics": ANYONE,  # and then only from this machine
+    "login.show": ANYONE,
+    "login.enter": ANYONE,
+    "login.language": ANYONE,
+    "login.leave": Role.VIEWER,
+    "now.page": Role.VIEWER,
+    "live.stream": Role.VIEWER,
+    "pictures.show": Role.VIEWER,
+    "alerts.listing": Role.VIEWER,
+    "alerts.detail": Role.VIEWER,
+    "alerts.acknowledge": ACT,
+    "alerts.resolve": ACT,
+}
+"""The least role for each endpoint. One that is not here is refused to everybody."""
+
+
+def wants_json() -> bool:
+    """Whether a script asks, which can do nothing with a page."""
+    best = request.accept_mimetypes.best
+    return best in ("application/json", "text/event-stream")
+
+
+def gate() -> None:
+    """Before every request: let in, or 401 for those who must log in first, or 403."""
+    if request.endpoint is None:
+        return  # no such address: 404 or 405 is the answer
+    if request.endpoint not in LEAST:
+        abort(403)
+    least = LEAST[request.endpoint]
+    if least is ANYONE:
+        return
+    if not current_user.is_authenticated:
+        abort(401)
+    if not current_user.role.includes(least):
+        abort(403)

@@ -1,0 +1,89 @@
+"""Serves the console with waitress until told to stop."""
+
+import socket
+import threading
+from collections.abc import Callable, Sequence
+
+from flask import Flask
+from waitress import create_server
+from waitress.server import BaseWSGIServer
+from waitress.wasyncore import loop
+
+from configs.servers import WebSettings
+from configs.site import SiteFile
+from web.app import close, create_app
+from web.console import WebError
+
+LOOP_S = 0.25
+"""How soon it notices that it should stop."""
+STOP_S = 1.0
+"""How long requests that are being answered may take to end."""
+WAITING_CONNECTIONS = 1000
+
+
+def serve(
+    settings: WebSettings,
+    sites: Sequence[SiteFile],
+    *,
+    stop: threading.Event,
+    on_listening: Callable[[str], None],
+) -> None:
+    """Run until ``stop`` is set; ``on_listening`` is given the address, such as
+    ``http://127.0.0.1:8080``. Raises `WebError` or `StateError` where it cannot start."""
+    app = create_app(settings, sites)
+    try:
+        listener = _listen(settings.host, settings.port)
+        try:
+            on_listening(_address(listener))
+            _serve(app, listener, settings.threads, stop)
+        finally:
+            listener.close()
+    finally:
+        close(app)
+
+
+def _serve(app: Flask, listener: socket.socket, threads: int, stop: threading.Event) -> None:
+    sockets: dict[int, object] = {}
+    server: BaseWSGIServer = create_server(
+        app,
+        map=sockets,
+        sockets=[listener],
+        threads=threads,
+        connection_limit=threads + WAITING_CONNECTIONS,
+        asyncore_use_poll=True,
+        channel_request_lookahead=1,  # so that a closed page is noticed while it is served
+        outbuf_high_watermark=256 * 1024,  # a page that does not read stops its own thread
+        ident=None,
+        clear_untrusted_proxy_headers=True,
+    )
+    while not stop.is_set():
+        loop(timeout=LOOP_S, use_poll=True, map=sockets, count=1)
+    # Live pages hear "bye" and their threads come free; the loop still sends what is left.
+    close(app)
+    ending = threading.Thread(target=_end, args=(server,), name="web-end")
+    ending.start()
+    while ending.is_alive():
+        loop(timeout=0.05, use_poll=True, map=sockets, count=1)
+    ending.join()
+    for channel in list(sockets.values()):
+        channel.close()  # type: ignore[attr-defined]
+
+
+def _end(server: BaseWSGIServer) -> None:
+    server.task_dispatcher.shutdown(timeout=STOP_S)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, *_rest, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=1024)
+    except OSError as error:
+        raise WebError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; "
+            "choose another web.port, or stop what holds it"
+        ) from error
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,73 @@
+// Acknowledge and resolve without leaving the page. Without this file the forms do the same.
+const words = document.getElementById("words").dataset;
+const dialog = document.getElementById("resolve");
+const zoom = document.getElementById("zoom");
+
+export function toast(text, kind) {
+  const note = document.createElement("p");
+  note.className = `toast ${kind}`;
+  note.textContent = text;
+  document.getElementById("toasts").append(note);
+  setTimeout(() => note.remove(), kind === "warn" ? 10_000 : 4000);
+}
+
+// Returns whether the server took it, so that what was typed is kept when it did not.
+async function send(form) {
+  const buttons = form.querySelectorAll("button");
+  for (const button of buttons) button.disabled = true;
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      headers: { Accept: "application/json" },
+      body: new URLSearchParams(new FormData(form)),
+    });
+    const found = answer.headers.get("Content-Type")?.startsWith("application/json") ? await answer.json() : null;
+    if (answer.status === 401) toast(words.out, "warn");
+    else toast(found?.text ?? found?.error ?? words.refused, found?.done ? "ok" : "warn");
+    return answer.ok;
+  } catch {
+    toast(words.unsent, "warn");
+    return false;
+  } finally {
+    for (const button of buttons) button.disabled = false;
+  }
+}
+
+export function askToResolve(row) {
+  const form = dialog.querySelector("form");
+  form.action = `/alerts/${row.id.replace("alert.", "")}/resolve`;
+  dialog.querySelector(".which").textContent = row.getAttribute("aria-label");
+  dialog.showModal();
+}
+
+function onSubmit(event) {
+  const form = event.target;
+  if (form.dataset.act === "acknowledge" && !document.body.dataset.alert) {
+    event.preventDefault();
+    send(form);
+  } else if (form.parentElement === dialog) {
+    event.preventDefault();
+    send(form).then((taken) => { if (taken) { form.reset(); dialog.close(); } });
+  }
+}
+
+function onClick(event) {
+  const row = event.target.closest("li.alert");
+  if (row && event.target.closest('a[data-act="resolve"]')) {
+    event.preventDefault();
+    askToResolve(row);
+  }
+  const link = event.target.closest("a[data-zoom]");
+  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    Object.assign(zoom.querySelector("img"), { src: link.href, alt: link.querySelector("img").alt });
+    zoom.showModal();
+  }
+  const closer = event.target.closest("[data-close]");
+  if (closer || event.target instanceof HTMLDialogElement) event.target.closest("dialog").close();
+}
+
+export function startActing() {
+  document.addEventListener("submit", onSubmit);
+  document.addEventListener("click", onClick);
+}

@@ -1,0 +1,10 @@
+// The live console. The server draws everything; this puts it in place and keeps it true.
+import { startAges } from "./ages.js";
+import { startActing } from "./act.js";
+import { startKeys } from "./keys.js";
+import { startLive } from "./live.js";
+
+startAges();
+startActing();
+startKeys();
+if (document.body.classList.contains("live")) startLive();

@@ -1,0 +1,163 @@
+// The line to the server: events in, a banner when it is cut, and a way back.
+import { drawAges, tellTime } from "./ages.js";
+import { insertInOrder, keepStill, made, swap } from "./swap.js";
+
+const SILENCE_MS = 3000;
+const RELOAD_MS = 5000;
+const words = document.getElementById("words").dataset;
+const banner = document.getElementById("banner");
+const line = document.getElementById("line");
+const list = document.getElementById("live-alerts");
+const title = document.title;
+let source = null;
+let heard = performance.now();
+let after = document.body.dataset.after ?? "";
+let full = false;
+let out = false;
+let closedSince = 0;
+
+function show(text) {
+  if (banner.hidden !== !text) banner.hidden = !text;
+  if (banner.textContent !== text) banner.textContent = text;
+  line.classList.toggle("off", Boolean(text));
+  const state = text ? words.off : words.live;
+  const label = line.querySelector(".words");
+  if (label.textContent !== state) label.textContent = state;
+}
+
+function count(firing) {
+  const badge = document.getElementById("firing");
+  if (badge) badge.textContent = firing;
+  document.title = firing ? `(${firing}) ${title}` : title;
+}
+
+function announce(row) {
+  document.getElementById("said").textContent = `${words.fresh}: ${row.getAttribute("aria-label")}`;
+}
+
+function putAlert({ id, html, active }) {
+  const old = document.getElementById(id);
+  if (!html) {
+    old?.remove();
+    return;
+  }
+  const row = made(html);
+  if (!list) {
+    if (old) swap(old, row);
+  } else if (old && active) {
+    swap(old, row); // where it is: a row that somebody takes must not jump under the pointer
+  } else if (old) {
+    takeAway(old);
+  } else if (active) {
+    row.classList.add("fresh");
+    keepStill(list, () => insertInOrder(list, row));
+    announce(row);
+  }
+}
+
+function takeAway(row) {
+  const heir = row.contains(document.activeElement) && (row.nextElementSibling ?? row.previousElementSibling);
+  keepStill(list, () => row.remove());
+  if (heir) heir.focus({ preventScroll: true });
+}
+
+function news(event) {
+  const found = JSON.parse(event.data);
+  tellTime(found.now);
+  after = event.lastEventId;
+  for (const piece of found.alerts) putAlert(piece);
+  for (const { id, html } of found.swap) {
+    const old = document.getElementById(id);
+    if (old) swap(old, made(html));
+  }
+  count(found.firing);
+  const story = document.body.dataset.alert;
+  if (story && found.alerts.some((one) => one.alert === story)) reload();
+}
+
+// Fetch this page anew and put each of its parts in place: after a gap, or when too many listen.
+async function reload() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (!answer) return;
+  if (answer.redirected && new URL(answer.url).pathname === "/login") {
+    leave();
+    return;
+  }
+  if (!answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  tellTime(Number(fresh.body.dataset.now));
+  after = fresh.body.dataset.after ?? after;
+  if (full) heard = performance.now();
+  if (list) reloadBoard(fresh);
+  else reloadStory(fresh);
+  drawAges();
+}
+
+function reloadBoard(fresh) {
+  const rows = [...fresh.querySelectorAll("#live-alerts > li")];
+  const ids = new Set(rows.map((row) => row.id));
+  for (const row of [...list.children]) if (!ids.has(row.id)) takeAway(row);
+  for (const row of rows) putAlert({ id: row.id, html: row.outerHTML, active: true });
+  for (const part of fresh.querySelectorAll(".card, tbody tr")) {
+    const old = document.getElementById(part.id);
+    if (old) swap(old, made(part.outerHTML));
+  }
+  count(rows.length);
+}
+
+// Not while somebody types in it.
+function reloadStory(fresh) {
+  const old = document.querySelector("[data-story]");
+  const next = fresh.querySelector("[data-story]");
+  const typing = old?.querySelector("textarea")?.value;
+  if (old && next && !typing) swap(old, document.adoptNode(next));
+}
+
+function leave() {
+  out = true;
+  source?.close();
+  show(words.out);
+}
+
+function connect() {
+  source?.close();
+  source = new EventSource(after ? `/live?after=${after}` : "/live");
+  const beat = (then) => (event) => { heard = performance.now(); full = false; then(event); };
+  source.addEventListener("beat", beat((event) => tellTime(Number(event.data))));
+  source.addEventListener("news", beat(news));
+  source.addEventListener("resync", beat(reload));
+  source.addEventListener("bye", () => { source.close(); reload(); });
+}
+
+// A browser tries again by itself after a cut, but not after a refusal: then it asks why.
+async function tryAgain() {
+  closedSince = performance.now();
+  const answer = await fetch("/live?why", { headers: { Accept: "application/json" }, method: "HEAD" }).catch(() => null);
+  if (answer?.status === 401) {
+    leave();
+    return;
+  }
+  full = answer?.status === 503;
+  if (full) await reload();
+  connect();
+}
+
+function watch() {
+  if (out) return;
+  const silent = performance.now() - heard > SILENCE_MS;
+  show(full ? words.full : silent ? words.lost : "");
+  const shut = source.readyState === EventSource.CLOSED;
+  const stuck = silent && performance.now() - heard > 4 * SILENCE_MS;
+  if ((shut || stuck) && performance.now() - closedSince > (full ? RELOAD_MS : 2000)) tryAgain();
+}
+
+export function startLive() {
+  line.hidden = false;
+  count(document.querySelectorAll("#live-alerts > li").length);
+  connect();
+  setInterval(watch, 500);
+  // A machine that slept comes back with a line that only looks open.
+  addEventListener("online", () => { if (!out) connect(); });
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) { reload(); connect(); } });
+}

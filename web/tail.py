@@ -1,0 +1,221 @@
+"""Follows the change table and hands its news to every open page.
+
+One thread for each process, and only while somebody listens: it reads by growing id,
+draws what changed once for each kind of reader, and puts it in each listener's queue.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine, func, select
+
+from hub.state.tables import Change, User
+from web.news import Heard, View, heard
+from web.vitals import Meters
+
+log = logging.getLogger("linli.web.tail")
+POLL_S = 0.1
+"""Lower: news arrives sooner and idle pages cost more."""
+USERS_S = 1.0
+"""How often it looks whether the listeners may still listen."""
+QUEUE = 64
+"""Events that may wait for a slow reader before it is told to load the page anew."""
+REPLAY = 1000
+"""Changes that are replayed to a reader that comes back; for more it loads the page anew."""
+WINDOW = 200
+"""Ids that are read again on stores where rows can become visible out of order."""
+RESYNC = "event: resync\ndata: {}\n\n"
+BYE = "event: bye\ndata: {}\n\n"
+Draw = Callable[[Sequence[Heard], View], str]
+
+
+@dataclass(eq=False)
+class Listener:
+    """An open page: who reads it, and what waits to be sent."""
+
+    view: View
+    session_id: str
+    """The user's id and session key: it ends when they do."""
+    joined_at: int = 0
+    """The newest change before its queue began."""
+    queue: "queue.Queue[str]" = field(default_factory=lambda: queue.Queue(QUEUE))
+    ended: bool = False
+
+    def put(self, event: str) -> bool:
+        """Queue an event; False when it is too slow and must load the page anew."""
+        try:
+            self.queue.put_nowait(event)
+        except queue.Full:
+            self.drop()
+            self.queue.put_nowait(RESYNC)
+            return False
+        return True
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        self.ended = True
+        self.drop()
+        self.queue.put_nowait(BYE)
+
+    def drop(self) -> None:
+        """Forget what waits."""
+        while True:
+            try:
+                self.queue.get_nowait()
+            except queue.Empty:
+                return
+
+
+class ChangeTail:
+    """Reads changes, fans them out. Safe to use from many threads."""
+
+    def __init__(
+        self, reader: Engine, draw: Draw, meters: Meters, now: Callable[[], int], *, limit: int
+    ) -> None:
+        self._reader = reader
+        self._draw = draw
+        self._meters = meters
+        self._now = now
+        self._limit = limit
+        # On SQLite there is one writer at a time, so ids become visible in their order. On
+        # PostgreSQL a transaction can take an id and commit after one with a later id:
+        # there the last ids are read again, and those that were seen are left out.
+        self._window = 0 if reader.dialect.name == "sqlite" else WINDOW
+        self._seen: set[int] = set()
+        self._cursor = 0
+        self._listeners: set[Listener] = set()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.healthy = True
+        """Whether the last look at the store succeeded; pages show it when not."""
+
+    def join(self, view: View, session_id: str) -> Listener | None:
+        """A new listener, or None when there are too many."""
+        listener = Listener(view, session_id)
+        with self._lock:
+            if len(self._listeners) >= self._limit or self._stop.is_set():
+                self._meters.live_refused.inc()
+                return None
+            if not self._listeners:
+                self._begin()
+            listener.joined_at = self._cursor
+            self._listeners.add(listener)
+            self._meters.listeners.set(len(self._listeners))
+        return listener
+
+    def leave(self, listener: Listener) -> None:
+        """The page is closed; again is harmless."""
+        with self._lock:
+            self._listeners.discard(listener)
+            self._meters.listeners.set(len(self._listeners))
+
+    def close(self) -> None:
+        """End every listener and the thread."""
+        self._stop.set()
+        with self._lock:
+            for listener in self._listeners:
+                listener.end()
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout=2)
+
+    def replay(self, after: int, listener: Listener) -> str:
+        """What a reader missed since change ``after``: an event, "" for nothing, or a resync."""
+        upto = listener.joined_at
+        with self._reader.connect() as connection:
+            oldest = connection.scalar(select(func.min(Change.id)))
+            span = Change.id.between(after + 1 - self._window, upto)
+            rows = connection.execute(select(Change.__table__).where(span).order_by(Change.id)
+                                      .limit(REPLAY + 1)).all()  # fmt: skip
+        trimmed = oldest is None or oldest > after + 1
+        if after > upto or (trimmed and after < upto) or len(rows) > REPLAY:
+            self._meters.live_resyncs.inc()
+            return RESYNC
+        if not rows:
+            return ""
+        return event(upto, self._draw([heard(row) for row in rows], listener.view))
+
+    def step(self) -> int:
+        """Look once, and hand out what is new; returns how many changes that were."""
+        changes = self._read()
+        if changes:
+            self._hand_out(changes)
+        return len(changes)
+
+    def end_strangers(self) -> None:
+        """End the listeners whose user was disabled or has a new session key."""
+        with self._lock:
+            listeners = list(self._listeners)
+        numbers = {int(one.session_id.partition(":")[0]) for one in listeners}
+        query = select(User.id, User.session_key).where(
+            User.id.in_(numbers), User.disabled.is_(False)
+        )
+        with self._reader.connect() as connection:
+            welcome = {f"{number}:{key}" for number, key in connection.execute(query)}
+        for listener in listeners:
+            if listener.session_id not in welcome:
+                listener.end()
+
+    def _begin(self) -> None:
+        """Start at the present: what lies before is for `replay`."""
+        with self._reader.connect() as connection:
+            self._cursor = connection.scalar(select(func.max(Change.id))) or 0
+            recent = select(Change.id).where(Change.id > self._cursor - self._window)
+            self._seen = set(connection.scalars(recent))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="change-tail", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        looked = 0.0
+        while not self._stop.wait(POLL_S):
+            if not self._listeners:
+                continue
+            try:
+                self.step()
+                if time.monotonic() - looked > USERS_S:
+                    looked = time.monotonic()
+                    self.end_strangers()
+                self.healthy = True
+            except Exception:
+                self.healthy = False
+                self._meters.failures.labels("tail").inc()
+                log.warning("cannot follow the change table; trying again", exc_info=True)
+                self._stop.wait(USERS_S)
+
+    def _read(self) -> list[Heard]:
+        query = select(Change.__table__).where(Change.id > self._cursor - self._window)
+        with self._reader.connect() as connection:
+            rows = connection.execute(query.order_by(Change.id)).all()
+        return [heard(row) for row in rows if row.id > self._cursor or row.id not in self._seen]
+
+    def _hand_out(self, changes: list[Heard]) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+            upto = max(self._cursor, changes[-1].id)
+        drawn = {
+            view: event(upto, self._draw(changes, view)) for view in {one.view for one in listeners}
+        }
+        with self._lock:
+            # Who joined while this was drawn was given the old cursor: it must hear it too.
+            for listener in self._listeners:
+                if listener.view not in drawn:
+                    drawn[listener.view] = event(upto, self._draw(changes, listener.view))
+                if not listener.put(drawn[listener.view]):
+                    self._meters.live_resyncs.inc()
+            self._cursor = upto
+            if self._window:
+                self._seen |= {change.id for change in changes}
+                self._seen = {one for one in self._seen if one > upto - self._window}
+        for change in changes:
+            self._meters.live_seconds.observe(max(0, self._now() - change.at) / 1000)
+
+
+def event(number: int, data: str) -> str:
+    """A server-sent event; ``data`` is one line."""
+    return f"id: {number}\nevent: news\ndata: {data}\n\n"

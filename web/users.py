@@ -1,0 +1,166 @@
+"""Who may log in: argon2 passwords, roles, and the key that ends sessions."""
+
+import secrets
+import time
+import unicodedata
+from collections.abc import Mapping
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from msgspec import Struct
+from sqlalchemy import Engine, RowMapping, insert, select, update
+
+from hub.desk import audit
+from hub.state.store import reading
+from hub.state.tables import User
+from web.roles import Role
+
+MIN_PASSWORD = 10
+MAX_PASSWORD = 1000
+"""Hashing a longer one would only cost time."""
+_hasher = PasswordHasher()
+_NOBODY = _hasher.hash(secrets.token_hex())
+"""Verified for names that do not exist, so that they take as long as those that do."""
+
+
+class UserError(Exception):
+    """An account cannot be made or changed; the text says why."""
+
+
+class Account(Struct, frozen=True):
+    """A user who is logged in, as Flask-Login wants one."""
+
+    id: int
+    name: str
+    role: Role
+    language: str
+    session_key: str
+    is_active: bool = True
+    is_authenticated: bool = True
+    is_anonymous: bool = False
+
+    def get_id(self) -> str:
+        """What the session carries: a new key ends every session of the user."""
+        return f"{self.id}:{self.session_key}"
+
+
+def find(engine: Engine, session_id: str) -> Account | None:
+    """Whom a session belongs to; None when disabled, or when the key has changed."""
+    number, _, key = session_id.partition(":")
+    if not number.isdigit():
+        return None
+    query = select(*User.__table__.columns).where(User.id == int(number))
+    with reading(engine).connect() as connection:
+        row = connection.execute(query).mappings().one_or_none()
+    if row is None or row["disabled"] or not secrets.compare_digest(row["session_key"], key):
+        return None
+    return _account(row)
+
+
+def verify(engine: Engine, name: str, password: str) -> Account | None:
+    """The account if the password is right and it is not disabled. Rehashes an old hash."""
+    query = select(*User.__table__.columns).where(User.name == _tidy(name))
+    with reading(engine).connect() as connection:
+        row = connection.execute(query).mappings().one_or_none()
+    known = row["password_hash"] if row is not None else _NOBODY
+    try:
+        _hasher.verify(known, password[:MAX_PASSWORD])
+    except VerifyMismatchError:
+        return None
+    except (VerificationError, InvalidHashError) as error:
+        raise UserError(f"the stored password of {name!r} cannot be read: {error}") from error
+    if row is None or row["disabled"]:
+        return None
+    if _hasher.check_needs_rehash(known):
+        better = _hasher.hash(password[:MAX_PASSWORD])
+        with engine.begin() as connection:
+            connection.execute(
+                update(User).where(User.id == row["id"]).values(password_hash=better)
+            )
+    return _account(row)
+
+
+def create(
+    engine: Engine, name: str, role: Role, password: str, *, actor: str, now: int | None = None
+) -> None:
+    """Make an account; raises `UserError` where the name is taken or the password too short."""
+    name, at = _tidy(name), _at(now)
+    row = {"name": name, "role": role, "language": "", "disabled": False, "created_at": at}
+    row |= {"password_hash": _hash(password), "session_key": secrets.token_hex(16)}
+    with engine.begin() as connection:
+        if connection.scalar(select(User.id).where(User.name == name)) is not None:
+            raise UserError(f"there is a user {name!r} already; set-password changes its password")
+        connection.execute(insert(User).values(row))
+        audit(connection, actor, "user.create", name, role, at)
+
+
+def ensure_user(
+    engine: Engine, name: str, role: Role, password: str, *, now: int | None = None
+) -> None:
+    """Make the account unless its name exists; one that does keeps its password."""
+    with reading(engine).connect() as connection:
+        if connection.scalar(select(User.id).where(User.name == _tidy(name))) is not None:
+            return
+    create(engine, name, role, password, actor="linli", now=now)
+
+
+def set_password(
+    engine: Engine, name: str, password: str, *, actor: str, now: int | None = None
+) -> None:
+    """A new password; ends every session of the user. Raises `UserError`."""
+    values = {"password_hash": _hash(password), "session_key": secrets.token_hex(16)}
+    _change(engine, name, values, "user.password", actor=actor, now=now)
+
+
+def set_disabled(
+    engine: Engine, name: str, disabled: bool, *, actor: str, now: int | None = None
+) -> None:
+    """Shut an account, or open it again; ends its sessions. Raises `UserError`."""
+    values = {"disabled": disabled, "session_key": secrets.token_hex(16)}
+    action = "user.disable" if disabled else "user.enable"
+    _change(engine, name, values, action, actor=actor, now=now)
+
+
+def set_language(engine: Engine, user_id: int, language: str) -> None:
+    """Remember what the user reads."""
+    with engine.begin() as connection:
+        connection.execute(update(User).where(User.id == user_id).values(language=language))
+
+
+def _change(
+    engine: Engine,
+    name: str,
+    values: Mapping[str, object],
+    action: str,
+    *,
+    actor: str,
+    now: int | None,
+) -> None:
+    name = _tidy(name)
+    with engine.begin() as connection:
+        if (
+            connection.execute(update(User).where(User.name == name).values(dict(values))).rowcount
+            != 1
+        ):
+            raise UserError(f"there is no user {name!r}; create-user makes one")
+        audit(connection, actor, action, name, "", _at(now))
+
+
+def _at(now: int | None) -> int:
+    return time.time_ns() // 1_000_000 if now is None else now
+
+
+def _tidy(name: str) -> str:
+    return unicodedata.normalize("NFC", name.strip())[:80]
+
+
+def _hash(password: str) -> str:
+    if len(password) < MIN_PASSWORD:
+        raise UserError(f"a password has at least {MIN_PASSWORD} characters")
+    if len(password) > MAX_PASSWORD:
+        raise UserError(f"a password has at most {MAX_PASSWORD} characters")
+    return _hasher.hash(password)
+
+
+def _account(row: RowMapping) -> Account:
+    return Account(row["id"], row["name"], Role(row["role"]), row["language"], row["session_key"])
