@@ -160,6 +160,8 @@ class Agent:
                     "frames_inferred": each.inferred,
                     "frames_skipped": each.skipped,
                     "reconnects": each.reconnects,
+                    "first_ts": each.first_ts,
+                    "last_ts": each.last_ts,
                 }
                 for each in self.cameras
             },

@@ -126,6 +126,8 @@ class CameraWorker:
         self.detail = ""
         """Why it is lost."""
         self.delivered = self.skipped = self.inferred = self.reconnects = 0
+        self.first_ts = self.last_ts = 0
+        """Event times of the first and the newest picture, ms."""
         self._infer_s = 0.0
         self._heard_at = now()
         self._told = (now(), 0, 0.0)
@@ -214,6 +216,7 @@ class CameraWorker:
                 if frame is None:
                     return
                 self._heard_at = self._now()
+                self.first_ts, self.last_ts = self.first_ts or frame.ts, frame.ts
                 self._recover(frame.ts)
                 self._look(frame)
                 if self._on_frame is not None:

@@ -5,11 +5,12 @@ World axes in metres: x to the right, y up, z away from the camera along the gro
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 HEIGHT_M = 4.5
 PITCH = math.radians(20)
