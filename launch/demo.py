@@ -62,8 +62,8 @@ def run(wish: Wish, console: Console) -> None:
         options = _edge_options(wish, edge_report)
         edge = edge_child(scene.edge, data / "logs", http_port=scene.edge_port, more=options)
         supervisor.start(edge)
-        _welcome(console, scene, password, time.monotonic() - started)
         try:
+            _welcome(console, scene, password, time.monotonic() - started)
             _wait(supervisor, edge, wish, console)
         except KeyboardInterrupt:
             console.print("\nStopping …")

@@ -1,6 +1,7 @@
 """``linli up``: broker, hub and console of a real site."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -21,7 +22,7 @@ def run(path: Path, console: Console) -> None:
         raise LaunchError("\n".join(busy))
     folder(Path(site.hub.data))
     password = first_login(site.web, USER)
-    with Supervisor() as supervisor:
+    with suppress(KeyboardInterrupt), Supervisor() as supervisor:
         start_site(supervisor, path, site, hub_port=site.hub.http_port or free_port())
         console.print(
             f"{site.site.name.en} is up: http://{local(site.web.host)}:{site.web.port}/",
@@ -32,10 +33,7 @@ def run(path: Path, console: Console) -> None:
             console.print(f"    name      {USER}", highlight=False)
             console.print(f"    password  {password}", highlight=False, markup=False)
         console.print(f"Logs are in {Path(site.hub.data) / 'logs'}. Ctrl-C stops everything.")
-        try:
-            while True:
-                supervisor.watch()
-                time.sleep(0.5)
-        except KeyboardInterrupt:
-            console.print("\nStopping …")
+        while True:
+            supervisor.watch()
+            time.sleep(0.5)
     console.print("Everything has stopped.")

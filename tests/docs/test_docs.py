@@ -1,0 +1,36 @@
+"""What the docs say is what the program does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import configs
+from tests.docs import reference
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_reference_is_what_the_program_says() -> None:
+    assert reference.TARGET.read_text(encoding="utf-8") == reference.text(), (
+        "write it anew: python -m tests.docs.reference"
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_file_that_the_readme_checks_is_good() -> None:
+    for path in sorted((ROOT / "configs" / "garden").glob("*.yaml")):
+        configs.load_any(path)
+
+
+def test_every_make_target_that_the_readme_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"`?make (\w+)", (ROOT / "README.md").read_text(encoding="utf-8")):
+        assert re.search(rf"^{target}:", makefile, re.M), f"make {target}"
