@@ -49,9 +49,9 @@ def text() -> str:
         *_table(("signal", "meaning"), SIGNALS.items()),
         "## Configuration",
         (
-            "Durations are written `500ms`, `3s`, `1m30s`, `12h`, `7d`; words for people are a text "
-            "or `{en: …, zh: …}`; ids match `[a-z0-9-]{1,63}`. `linli check FILE…` says everything "
-            "that is wrong."
+            "Durations are written `500ms`, `3s`, `1m30s`, `12h`, `7d`; words for people are a "
+            "text or `{en: …, zh: …}`; ids match `[a-z0-9-]{1,63}`. `linli check FILE…` says "
+            "everything that is wrong."
         ),
         *_files(),
         "## Topics",
@@ -61,8 +61,8 @@ def text() -> str:
         ),
         "## Records",
         (
-            "JSON; each has `seq` (the outbox's row), `ts` (ms since 1970, UTC), `source` and, where "
-            "a picture shows it, `evidence`."
+            "JSON; each has `seq` (the outbox's row), `ts` (ms since 1970, UTC), `source` and, "
+            "where a picture shows it, `evidence`."
         ),
         *_table(("type", "fields"), _records()),
         "## Metrics",
