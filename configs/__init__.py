@@ -1,11 +1,12 @@
 """One strict loader for every YAML that Linli reads, and the structs they become."""
 
-from configs.loader import load, load_any, load_edge, load_hub, load_site, load_web
+from configs.loader import folders, load, load_any, load_edge, load_hub, load_site, load_web
 from configs.problems import ConfigError, Problem
 
 __all__ = [
     "ConfigError",
     "Problem",
+    "folders",
     "load",
     "load_any",
     "load_edge",

@@ -7,7 +7,7 @@ and, where one is known, a suggestion.
 """
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -163,6 +163,25 @@ def load_any(path: Path) -> EdgeFile | SiteFile | HubFile | WebFile | RulesFile:
             )
         ]
     )  # fmt: skip
+
+
+def folders(path: Path) -> list[Path]:
+    """The folders in which a hub.yaml's or site.yaml's files lie: where a change matters."""
+    found = {path.parent}
+    value = read(path).value
+    names = value.get("sites") if isinstance(value, dict) else None
+    for name in names or ():
+        site = path.parent / str(name)
+        found.add(site.parent)
+        inner = read(site).value if site.is_file() else None
+        found |= {(site.parent / str(rules)).parent for rules in _rule_names(inner)}
+    found |= {(path.parent / str(rules)).parent for rules in _rule_names(value)}
+    return sorted(found)
+
+
+def _rule_names(value: Any) -> list[Any]:
+    names = value.get("rule_files") if isinstance(value, dict) else None
+    return names if isinstance(names, list) else []
 
 
 def _is_site(path: Path) -> bool:

@@ -11,6 +11,8 @@ from msgspec.structs import replace
 
 import configs
 from hub import service
+from hub.ingest import Ingest
+from hub.reload import ConfigWatcher
 from hub.series.points import SeriesError
 from hub.state.store import StateError
 from wire.errors import LinkError
@@ -41,11 +43,23 @@ def run(path: Path, http_port: int | None) -> None:
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
+
+    def watch(ingest: Ingest) -> ConfigWatcher:
+        watcher = ConfigWatcher(
+            configs.folders(path),
+            lambda: configs.load_hub(path)[1],
+            on_change=ingest.reload,
+            on_problem=ingest.refuse,
+        )
+        signal.signal(signal.SIGHUP, lambda *_: watcher.look_now())
+        return watcher
+
     try:
         service.serve(
             settings,
             sites,
             stop,
+            watch=watch,
             on_ready=lambda port: click.echo(
                 f"hub {settings.id}: health at http://{settings.http_host}:{port}", err=True
             ),

@@ -16,6 +16,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from sqlalchemy.exc import SQLAlchemyError
 
 from configs.servers import HubSettings
+from configs.site import SiteFile
 from hub.intake import Arrived
 from hub.metrics import HubMetrics
 from hub.pipeline import Pipeline
@@ -26,8 +27,10 @@ from wire.errors import LinkError, LinkRefused
 
 log = logging.getLogger(__name__)
 
-MAX_MESSAGES = 1000
-"""Messages in one transaction at most. Higher: more throughput, longer worst delay."""
+MAX_MESSAGES = 200
+MAX_BYTES = 512 * 1024
+"""No more messages go into one transaction than one of these allows; 512 KiB are some 4,000
+records. Higher: fewer commits under load, but more memory and a longer worst delay."""
 TICK_S = 0.05
 RETRY_S = 1.0
 
@@ -63,6 +66,8 @@ class Ingest:
         self._links: deque[bool] = deque()
         self._news = threading.Event()
         self._stopping = threading.Event()
+        self._configured: deque[Sequence[SiteFile] | str] = deque()
+        """Sites to take up, or why those on disk cannot be."""
         self._connected = False
         self._said = ""
         self.trouble: str | None = "not connected to the broker yet"
@@ -90,6 +95,16 @@ class Ingest:
         self._worker.join()
         self._client.disconnect()
         self._client.loop_stop()
+
+    def reload(self, sites: Sequence[SiteFile]) -> None:
+        """Take up another configuration after the batch at hand."""
+        self._configured.append(sites)
+        self._news.set()
+
+    def refuse(self, problem: str) -> None:
+        """Show why the configuration on disk is not taken up."""
+        self._configured.append(problem)
+        self._news.set()
 
     # paho's thread
 
@@ -155,10 +170,13 @@ class Ingest:
             self._on_failure()
 
     def _handle_what_arrived(self) -> None:
-        batch = [self._arrived.popleft() for _ in range(min(len(self._arrived), MAX_MESSAGES))]
+        batch = self._next_batch()
         now = self._now_us() // 1000
         while self._links:
             self._pipeline.watermark.link(up=self._links.popleft(), now=now)
+        while self._configured:
+            self._retrying(lambda: self._configure(self._configured[0], now))
+            self._configured.popleft()
         work = self._pipeline.prepare([message for message, _, _ in batch], now)
         row = self._commit(work)
         for _, mid, qos in batch:
@@ -169,8 +187,29 @@ class Ingest:
         if row is not None:
             self._writer.notify(*row)
         self._metrics.held.set(self._pipeline.watermark.held(now))
-        if not self._arrived:
-            self._retrying(lambda: self._upkeep.run(now, self._pipeline.checkpoint))
+        # Also under load that never ends, or the journal could not be trimmed.
+        self._retrying(lambda: self._upkeep.run(now, self._pipeline.checkpoint))
+
+    def _configure(self, wish: Sequence[SiteFile] | str, now: int) -> None:
+        if isinstance(wish, str):
+            self._metrics.reloads.labels("refused").inc()
+            self._pipeline.notice("configuration", wish, now)
+            return
+        changes = self._pipeline.reload(wish, now)
+        self._pipeline.notice("configuration", "", now)
+        self._metrics.reloads.labels("taken").inc()
+        log.info("the configuration was loaded again; %d changes", len(changes))
+        for name in {file.site.id for file in wish} - set(self._sites):
+            self._client.subscribe(topics.subscription(name), qos=1)
+        self._sites = [file.site.id for file in wish]
+
+    def _next_batch(self) -> list[tuple[Arrived, int, int]]:
+        batch: list[tuple[Arrived, int, int]] = []
+        size = 0
+        while self._arrived and len(batch) < MAX_MESSAGES and size < MAX_BYTES:
+            batch.append(self._arrived.popleft())
+            size += len(batch[-1][0].payload)
+        return batch
 
     def _commit(self, work: Any) -> Any:
         return self._retrying(lambda: self._pipeline.commit(work, self._now_us() // 1000))

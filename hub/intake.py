@@ -65,12 +65,16 @@ class Intake:
         watermark: Watermark,
         metrics: HubMetrics,
     ) -> None:
-        self._members = {(file.site.id, node.id) for file in sites for node in file.nodes}
+        self.expect(sites)
         self._lateness = settings.lateness
         self.ledger = ledger
         self.watermark = watermark
         self._metrics = metrics
         self._folder = PictureFolder(Path(settings.data))
+
+    def expect(self, sites: Sequence[SiteFile]) -> None:
+        """From now on the nodes of these sites are ours."""
+        self._members = {(file.site.id, node.id) for file in sites for node in file.nodes}
 
     def take(self, messages: Sequence[Arrived], work: Work) -> list[Stored]:
         """The records of ``messages`` that are news, in the order of their event times."""

@@ -6,10 +6,11 @@ and written back, as far as it changed, in the transaction of the batch.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from msgspec import UNSET, Struct, to_builtins
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Executable, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.admit import Cursor, Gap
@@ -194,19 +195,25 @@ def _door(record: DoorState, known: dict[str, Any]) -> dict[str, Any]:
 
 
 def upsert(
-    connection: Connection, table: Any, rows: list[dict[str, Any]], *, keep: Iterable[str] = ()
+    connection: Connection, table: Any, rows: list[dict[str, Any]], *, keep: tuple[str, ...] = ()
 ) -> None:
     """Insert rows, or overwrite those with the same primary key, but for the columns ``keep``."""
-    if not rows:
-        return
-    assert isinstance(table, Table)  # noqa: S101 - declarative tables are typed as FromClause
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    if rows:
+        statement = _upserting(connection.dialect.name, table, tuple(rows[0]), keep)
+        connection.execute(statement, rows)
+
+
+@lru_cache(maxsize=64)
+def _upserting(
+    dialect_name: str, table: Table, columns: tuple[str, ...], keep: tuple[str, ...]
+) -> Executable:
+    """Kept, because building one takes longer than executing it, and every batch needs some."""
+    dialect = postgresql if dialect_name == "postgresql" else sqlite
     statement = dialect.insert(table)
     keys = [column.name for column in table.primary_key]
-    new = {
-        name: statement.excluded[name] for name in rows[0] if name not in keys and name not in keep
-    }
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
+    new = {name: statement.excluded[name] for name in columns if name not in (*keys, *keep)}
+    upserting: Executable = statement.on_conflict_do_update(index_elements=keys, set_=new)
+    return upserting
 
 
 def picture_rows(site: str, node: str, records: Iterable[AnyRecord]) -> list[dict[str, Any]]:

@@ -52,6 +52,10 @@ class HubMetrics:
             buckets=(0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2, 5, 30),
             registry=registry,
         )
+        self.reloads = Counter(
+            "linli_hub_config_reloads", "Configurations taken or refused.", ["outcome"],
+            registry=registry,
+        )  # fmt: skip
         self.connected = Gauge(
             "linli_hub_broker_connected", "1 while the broker is connected.", registry=registry
         )

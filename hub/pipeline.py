@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy import Engine as Database
 
 from configs.servers import HubSettings
@@ -21,13 +21,23 @@ from hub import alerts
 from hub.intake import Arrived, Intake, Work
 from hub.ledger import PICTURES, PLACES, Ledger, place_rows, upsert
 from hub.metrics import HubMetrics
+from hub.reload import difference
 from hub.rules.engine import Engine
 from hub.rules.place import Outcome
 from hub.rules.watch import Step, Transition
 from hub.series.journal import decode_entry, encode_entry
 from hub.series.points import AlertPoint, Entry, SignalPoint, Stored
 from hub.state.store import reading
-from hub.state.tables import Alert, AlertEvent, Change, Checkpoint, DeadLetter, Journal
+from hub.state.tables import (
+    Alert,
+    AlertEvent,
+    Audit,
+    Change,
+    Checkpoint,
+    DeadLetter,
+    Journal,
+    Notice,
+)
 from hub.watermark import Watermark
 
 log = logging.getLogger(__name__)
@@ -54,16 +64,14 @@ class Pipeline:
         self._lateness = settings.lateness
         self._database = database
         self._metrics = metrics
-        self._site_ids = {file.site.id for file in sites}
+        self.sites = sites
         self.engine = Engine(sites)
         self.ledger = Ledger()
         self.watermark = Watermark(
             settle_ms=settings.settle, patience_ms=settings.patience, now=now
         )
         self._intake = Intake(sites, settings, self.ledger, self.watermark, metrics)
-        self._book = alerts.AlertBook(
-            {(file.site.id, rule.id): rule for file in sites for rule in file.rules}
-        )
+        self._book = _book(sites)
         self._changed_places: set[tuple[str, str]] = set()
         self._values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(dict)
         """(site, place) → signal → [value, event time of its last change]."""
@@ -84,8 +92,43 @@ class Pipeline:
             self._values[key] = {name: [v, place.clock] for name, v in place.values.items()}
             self._changed_places.add(key)
         with self._database.begin() as connection:
-            active = set(self.engine.active())
-            self._book.close_orphans(connection, self._site_ids, active, now)
+            self._close_orphans(connection, self.sites, now)
+
+    def _close_orphans(self, connection: Connection, sites: Sequence[SiteFile], now: int) -> None:
+        names = {file.site.id for file in sites}
+        self._book.close_orphans(connection, names, set(self.engine.active()), now)
+
+    def reload(self, sites: Sequence[SiteFile], now: int) -> list[str]:
+        """Let another configuration take over, between two batches; what it changed.
+
+        Signals and the rules that read as before go on where they are; the alerts of rules
+        that are gone or read differently end. Raises SQLAlchemyError where that cannot be
+        written; then it may be called again.
+        """
+        changes = difference(self.sites, sites)
+        if not changes:
+            return []
+        engine = Engine(sites)
+        engine.load(self.engine.dump())
+        self.engine, self._book, before = engine, _book(sites), self.sites
+        self._intake.expect(sites)
+        with self._database.begin() as connection:
+            self._close_orphans(connection, [*before, *sites], now)
+            row = {"at": now, "actor": "hub", "action": "configuration.reload", "target": ""}
+            connection.execute(insert(Audit), {**row, "detail": "\n".join(changes)})
+            self._write_checkpoint(connection)
+        self.sites = sites
+        self._changed_places = set(engine.places)
+        return changes
+
+    def notice(self, key: str, text: str, now: int) -> None:
+        """Let the console show something until it is mended; an empty text takes it away."""
+        with self._database.begin() as connection:
+            connection.execute(delete(Notice).where(Notice.key == key))
+            if text:
+                connection.execute(insert(Notice), {"key": key, "text": text, "at": now})
+            change = {"kind": "notice", "site": "", "key": key, "at": now}
+            connection.execute(insert(Change), change)
 
     def _recover_engine(self, connection: Connection) -> None:
         saved = connection.execute(
@@ -244,9 +287,18 @@ class Pipeline:
 
     def checkpoint(self) -> None:
         """Save the engine, so that a restart need not replay the journal up to here."""
-        row = {"name": "engine", "n": self._journal_n, "state": self.engine.dump()}
         with self._database.begin() as connection:
-            upsert(connection, Checkpoint.__table__, [row])
+            self._write_checkpoint(connection)
+
+    def _write_checkpoint(self, connection: Connection) -> None:
+        row = {"name": "engine", "n": self._journal_n, "state": self.engine.dump()}
+        upsert(connection, Checkpoint.__table__, [row])
+
+
+def _book(sites: Sequence[SiteFile]) -> alerts.AlertBook:
+    return alerts.AlertBook(
+        {(file.site.id, rule.id): rule for file in sites for rule in file.rules}
+    )
 
 
 def _entry(work: Work) -> Entry | None:

@@ -15,6 +15,7 @@ from health.server import HealthServer
 from hub.ingest import Ingest
 from hub.metrics import HubMetrics
 from hub.pipeline import Pipeline
+from hub.reload import ConfigWatcher
 from hub.series.open import open_series
 from hub.series.writer import SeriesWriter
 from hub.state import store
@@ -41,8 +42,11 @@ def serve(
     stop: threading.Event,
     *,
     on_ready: Callable[[int], None],
+    watch: Callable[[Ingest], ConfigWatcher] | None = None,
 ) -> None:
     """Run a hub until ``stop`` is set; ``on_ready`` gets the port of its health endpoint.
+
+    ``watch`` makes what takes up a changed configuration.
 
     Raises `StateError`, `SeriesRefused`, `LinkRefused` or OSError where it cannot start, and
     `HubFailed` where it cannot go on.
@@ -73,6 +77,10 @@ def serve(
         )
         ingest.start()
         teardown.callback(ingest.stop)
+        if watch is not None:
+            watcher = watch(ingest)
+            watcher.start()
+            teardown.callback(watcher.stop)
         log.info("hub %s watches %s", settings.id, ", ".join(names))
         on_ready(health.port)
         stop.wait()

@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS alerts (
 ) WITHOUT ROWID;
 """
 BUSY_TIMEOUT_S: Final = 10.0
-CACHE_KIB: Final = 64 * 1024
+CACHE_KIB: Final = 16 * 1024
 PURGE_ROWS: Final = 5000
 """Deleted in one transaction. Higher: a purge ends sooner; lower: writes wait less for it."""
 _PASSING: Final = frozenset(

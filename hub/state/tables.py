@@ -212,7 +212,7 @@ class Change(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     kind: Mapped[str] = mapped_column(String(10))
-    """"place", "alert", "node" or "source"."""
+    """"place", "alert", "node", "source" or "notice"."""
     site: Mapped[str] = mapped_column(String(63))
     key: Mapped[str] = mapped_column(String(130))
     """The place's id, the alert's id, the node's id, or <node>/<source>."""
@@ -220,6 +220,17 @@ class Change(Base):
 
     # An id that was used once is never used again, or a reader would miss news.
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy reads it
+
+
+class Notice(Base):
+    """Something that the console shows until it is mended."""
+
+    __tablename__ = "notice"
+
+    key: Mapped[str] = mapped_column(String(63), primary_key=True)
+    """"configuration": the files on disk are wrong and an older set is in force."""
+    text: Mapped[str] = mapped_column(Text)
+    at: Mapped[int]
 
 
 class User(Base):

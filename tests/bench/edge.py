@@ -94,11 +94,11 @@ def measure(
         steps.next(f"edge agent: round {number + 1} of {rounds}")
         whole.append(_run_agent(folder / f"edge-{number}", video, model))
     detector = median_of(
-        "edge", f"decode + detect alone, {video.name}, {Path(model).stem}", alone, "frames/s"
+        "edge", f"detector alone ({Path(model).stem}, {video.stem})", alone, "frames/s"
     )
     agent = median_of("edge", "whole agent", [each.frames_per_s for each in whole], "frames/s")
     yield from (detector, agent)
-    yield Figure("edge", "agent over detector alone", agent.value / detector.value, "", BAR_RATIO)
+    yield Figure("edge", "agent over detector", agent.value / detector.value, "", BAR_RATIO)
     yield Figure("edge", "records written in a round", whole[-1].records, "")
     peak = max(each.peak_bytes for each in whole) / MB
     yield Figure("edge", "peak memory, one camera", peak, "MB", BAR_MEMORY_MB, "lower")

@@ -137,10 +137,11 @@ def measure(folder: Path, *, probes: int, steps: Steps) -> Iterator[Figure]:
         cpu_s = running.cpu_s() - cpu_s
         peak = peak_bytes(running.process.pid)
     load_s = (sent.ended_ns - sent.begun_ns) / 1e9
-    yield Figure("latency", "load beside the probes", messages * PER_MESSAGE / load_s, "records/s")
+    yield Figure("latency", "probes", len(published), "")
+    yield Figure("latency", "load beside them", messages * PER_MESSAGE / load_s, "records/s")
     yield from _figures(published, watcher.seen)
-    yield Figure("latency", "CPU of the hub under that load", 100 * cpu_s / load_s, "% of a core")
-    yield Figure("latency", "peak memory of the hub under that load", peak / MB, "MB")
+    yield Figure("latency", "CPU of the hub", 100 * cpu_s / load_s, "% of a core")
+    yield Figure("latency", "peak memory of the hub", peak / MB, "MB")
 
 
 def _probe(prober: Prober, probes: int) -> dict[Opening, int]:
@@ -166,7 +167,7 @@ def _await(watcher: Watcher, published: dict[Opening, int]) -> None:
 def _figures(published: dict[Opening, int], seen: dict[Opening, Seen]) -> Iterator[Figure]:
     visible = sorted((seen[key].visible_ns - at_ns) / 1e6 for key, at_ns in published.items())
     decided = sorted(seen[key].decided_ms - at_ns / 1e6 for key, at_ns in published.items())
-    name = f"publish to alert readable, {len(published)} probes"
+    name = "publish to alert readable"
     yield Figure("latency", f"{name}, p50", _part(visible, 0.5), "ms", better="lower")
     yield Figure("latency", f"{name}, p99", _part(visible, 0.99), "ms", BAR_P99_MS, "lower")
     yield Figure("latency", f"{name}, worst", visible[-1], "ms", better="lower")

@@ -1,131 +1,25 @@
 """What a hub makes of messages: once each, in spite of restarts, garbage and wrong clocks."""
 
 import random
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
-from configs.rules import Clear, Condition, Rule, Severity
 from configs.servers import HubSettings
-from configs.site import DoorOf, NodeOf, Place, Site, SiteFile, View
-from configs.values import Duration, Text
-from hub.intake import Arrived
+from configs.site import SiteFile
 from hub.metrics import HubMetrics
 from hub.pipeline import Pipeline, replay
 from hub.rules.engine import Engine as RuleEngine
 from hub.series.journal import decode_entry
-from hub.series.points import Entry
 from hub.state import store
-from hub.state.tables import Alert, AlertEvent, DeadLetter, Journal, NodeState, Picture
+from hub.state.tables import Alert, DeadLetter, Journal, Picture
+from tests.hub.chain import SITE, T0, Hub, batch, count_record, door_record
 from wire.codec import encode
-from wire.records import AnyRecord, Batch, DoorState, State, ZoneCount
-
-T0 = 1_700_000_000_000
-TEXT = Text("R", "R")
-
-
-def _rule(name: str, place: str, condition: Condition, **parts: Any) -> Rule:
-    return Rule(id=name, title=TEXT, places=(place,), when=(condition,), **parts)
-
-
-SITE = SiteFile(
-    site=Site(id="s", name=TEXT, timezone="UTC"),
-    nodes=(NodeOf(id="a"), NodeOf(id="b")),
-    places=(
-        Place(id="yard", name=TEXT, views=((View(node="a", source="cam", zone="z"),),)),
-        Place(id="hall", name=TEXT, doors=(DoorOf(node="b", source="door"),)),
-    ),
-    rules=(
-        _rule(
-            "busy",
-            "yard",
-            Condition(signal="occupancy.person", above=2, for_=Duration(1500)),
-            clear=Clear(below=2, for_=Duration(2500)),
-        ),
-        _rule(
-            "seen", "yard", Condition(signal="presence.person", above=0.5), severity=Severity.LOW
-        ),
-        _rule("open", "hall", Condition(signal="door.open_s", above=3)),
-        _rule("silent", "*", Condition(signal="silence_s", above=30)),
-    ),
-)  # fmt: skip
-
-
-def _database(folder: Path) -> Engine:
-    folder.mkdir(parents=True, exist_ok=True)
-    database = store.connect(store.address("", folder))
-    store.migrate(database)
-    return database
-
-
-class Hub:
-    """A pipeline with a clock that the test turns."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.database = _database(folder)
-        self.entries: list[Entry] = []
-        self.rx_us = 0
-        self.start(T0)
-
-    def start(self, now: int) -> None:
-        self.metrics = HubMetrics(CollectorRegistry())
-        hub_settings = HubSettings(data=str(self.folder))
-        self.pipeline = Pipeline([SITE], hub_settings, self.database, self.metrics, now)
-        self.pipeline.recover(now)
-        self.pipeline.watermark.link(up=True, now=now)
-
-    def take(self, now: int, *messages: tuple[str, bytes]) -> None:
-        arrived = []
-        for topic, payload in messages:
-            self.rx_us = max(self.rx_us + 1, now * 1000)
-            arrived.append(Arrived(topic, payload, self.rx_us))
-        row = self.pipeline.commit(self.pipeline.prepare(arrived, now), now)
-        if row is not None:
-            self.entries.append(row[1])
-
-    def alerts(self) -> list[tuple[Any, ...]]:
-        columns = (
-            Alert.rule, Alert.place, Alert.state, Alert.pending_ts, Alert.fired_ts,
-            Alert.resolved_ts, Alert.resolved_by,
-        )  # fmt: skip
-        with store.reading(self.database).begin() as connection:
-            rows = connection.execute(select(*columns).order_by(Alert.pending_ts, Alert.rule))
-            return [tuple(row) for row in rows]
-
-    def events(self) -> list[tuple[Any, ...]]:
-        columns = (AlertEvent.alert, AlertEvent.kind, AlertEvent.ts, AlertEvent.actor)
-        with store.reading(self.database).begin() as connection:
-            return sorted(tuple(row) for row in connection.execute(select(*columns)))
-
-    def node(self, name: str) -> Any:
-        with store.reading(self.database).begin() as connection:
-            return connection.execute(select(NodeState).where(NodeState.node == name)).first()
-
-    def all(self, table: Any) -> Sequence[Any]:
-        with store.reading(self.database).begin() as connection:
-            return connection.execute(select(table)).all()
-
-
-def _batch(node: str, sent: int, *records: AnyRecord) -> tuple[str, bytes]:
-    payload = encode(Batch(epoch="e1", sent=sent, records=records))
-    return f"linli/v1/s/{node}/records", payload
-
-
-def _count(seq: int, ts: int, count: int, **more: Any) -> ZoneCount:
-    return ZoneCount(
-        seq=seq, ts=ts, source="cam", zone="z", label="person", count=count, confidence=0.8, **more
-    )
-
-
-def _door(seq: int, ts: int, *, is_open: bool) -> DoorState:
-    return DoorState(seq=seq, ts=ts, source="door", open=is_open)
+from wire.records import State
 
 
 @pytest.fixture
@@ -134,7 +28,7 @@ def hub(tmp_path: Path) -> Hub:
 
 
 def test_a_record_raises_an_alert_that_names_its_cause(hub: Hub) -> None:
-    hub.take(T0 + 20, _batch("a", T0, _count(1, T0, 1)))
+    hub.take(T0 + 20, batch("a", T0, count_record(1, T0, 1)))
     assert hub.alerts() == [("seen", "yard", "firing", T0, T0, None, "")]
     (row,) = hub.all(Alert)
     assert row.fired_rx == T0 + 20
@@ -144,7 +38,7 @@ def test_a_record_raises_an_alert_that_names_its_cause(hub: Hub) -> None:
 
 
 def test_a_message_delivered_again_changes_nothing_but_a_counter(hub: Hub) -> None:
-    message = _batch("a", T0, _count(1, T0, 1), _count(2, T0 + 1, 0))
+    message = batch("a", T0, count_record(1, T0, 1), count_record(2, T0 + 1, 0))
     hub.take(T0, message)
     before = hub.alerts(), hub.events()
     hub.take(T0 + 5, message)
@@ -154,7 +48,7 @@ def test_a_message_delivered_again_changes_nothing_but_a_counter(hub: Hub) -> No
 
 
 def test_time_raises_an_alert_without_any_record(hub: Hub) -> None:
-    hub.take(T0, _batch("b", T0, _door(1, T0, is_open=True)))
+    hub.take(T0, batch("b", T0, door_record(1, T0, is_open=True)))
     hub.take(T0 + 4000)
     assert hub.alerts() == []
     hub.take(T0 + 4300)
@@ -162,17 +56,17 @@ def test_time_raises_an_alert_without_any_record(hub: Hub) -> None:
 
 
 def test_time_stands_still_while_a_node_is_cut_off_and_its_records_decide(hub: Hub) -> None:
-    hub.take(T0, _batch("b", T0, _door(1, T0, is_open=True)))
+    hub.take(T0, batch("b", T0, door_record(1, T0, is_open=True)))
     hub.take(T0 + 100, ("linli/v1/s/b/state", encode(State(online=False))))
     hub.take(T0 + 20_000)
     assert hub.alerts() == []
-    hub.take(T0 + 21_000, _batch("b", T0 + 20_990, _door(2, T0 + 2500, is_open=False)))
+    hub.take(T0 + 21_000, batch("b", T0 + 20_990, door_record(2, T0 + 2500, is_open=False)))
     hub.take(T0 + 22_000)
     assert hub.alerts() == []
 
 
 def test_patience_with_a_silent_node_ends(hub: Hub) -> None:
-    hub.take(T0, _batch("b", T0, _door(1, T0, is_open=True)))
+    hub.take(T0, batch("b", T0, door_record(1, T0, is_open=True)))
     hub.take(T0 + 100, ("linli/v1/s/b/state", encode(State(online=False))))
     hub.take(T0 + 61_000)
     fired = {row[0]: row[4] for row in hub.alerts()}
@@ -180,7 +74,7 @@ def test_patience_with_a_silent_node_ends(hub: Hub) -> None:
 
 
 def test_a_late_record_raises_an_alert_marked_late(hub: Hub) -> None:
-    hub.take(T0 + 60_000, _batch("a", T0 + 60_000, _count(1, T0, 1)))
+    hub.take(T0 + 60_000, batch("a", T0 + 60_000, count_record(1, T0, 1)))
     (row,) = hub.all(Alert)
     assert (row.late, row.fired_ts) == (True, T0)
     assert hub.node("a").late == 1
@@ -192,8 +86,8 @@ def test_a_clock_ten_minutes_off_is_shown_and_stops_nobody(hub: Hub, offset: int
         now = T0 + step * 1000
         hub.take(
             now,
-            _batch("b", now + offset, _door(step + 1, now + offset, is_open=step >= 90)),
-            _batch("a", now, _count(step + 1, now, 3 if step > 50 else 0)),
+            batch("b", now + offset, door_record(step + 1, now + offset, is_open=step >= 90)),
+            batch("a", now, count_record(step + 1, now, 3 if step > 50 else 0)),
         )
     assert hub.node("b").clock_ms == offset
     fired = {row[0]: row[4] for row in hub.alerts() if row[0] != "silent"}
@@ -205,7 +99,7 @@ def test_garbage_on_every_topic_is_kept_with_its_reason_and_all_else_goes_on(hub
     garbage = [(f"linli/v1/s/a/{channel}", b"\x00garbage") for channel in channels]
     strange = ("linli/v1/s/stranger/state", encode(State(online=True)))
     huge = ("linli/v1/s/a/records", b"[" * 5_000_000)
-    hub.take(T0, *garbage, strange, huge, _batch("a", T0, _count(1, T0, 1)))
+    hub.take(T0, *garbage, strange, huge, batch("a", T0, count_record(1, T0, 1)))
     dead = hub.all(DeadLetter)
     assert len(dead) == 9
     assert {row.reason for row in dead} >= {
@@ -217,17 +111,17 @@ def test_garbage_on_every_topic_is_kept_with_its_reason_and_all_else_goes_on(hub
 
 
 def test_a_gap_that_stays_is_lost_and_one_that_fills_is_not(hub: Hub) -> None:
-    hub.take(T0, _batch("a", T0, _count(1, T0, 0), _count(5, T0 + 5, 0)))
-    hub.take(T0, _batch("a", T0, _count(3, T0 + 3, 0)))
+    hub.take(T0, batch("a", T0, count_record(1, T0, 0), count_record(5, T0 + 5, 0)))
+    hub.take(T0, batch("a", T0, count_record(3, T0 + 3, 0)))
     assert hub.pipeline.ledger.count_lost(T0 + 1) == 2
-    hub.take(T0, _batch("a", T0, _count(2, T0 + 2, 0)))
+    hub.take(T0, batch("a", T0, count_record(2, T0 + 2, 0)))
     assert hub.pipeline.ledger.count_lost(T0 + 1) == 1
 
 
 def test_a_picture_joins_its_record_and_its_alert(hub: Hub) -> None:
     jpeg = b"\xff\xd8\xff\xe0picture"
     picture = ("linli/v1/s/a/evidence/ref-1", jpeg)
-    hub.take(T0, _batch("a", T0, _count(1, T0, 1, evidence="ref-1")))
+    hub.take(T0, batch("a", T0, count_record(1, T0, 1, evidence="ref-1")))
     hub.take(T0 + 5, picture)
     (alert,), (row,) = hub.all(Alert), hub.all(Picture)
     assert alert.evidence == "a/ref-1"
@@ -239,7 +133,7 @@ def test_a_picture_joins_its_record_and_its_alert(hub: Hub) -> None:
 
 
 def test_a_rule_that_is_gone_takes_its_alert_along(hub: Hub) -> None:
-    hub.take(T0, _batch("a", T0, _count(1, T0, 1)))
+    hub.take(T0, batch("a", T0, count_record(1, T0, 1)))
     changed = SiteFile(site=SITE.site, nodes=SITE.nodes, places=SITE.places, rules=SITE.rules[2:])
     metrics = HubMetrics(CollectorRegistry())
     pipeline = Pipeline([changed], HubSettings(data=str(hub.folder)), hub.database, metrics, T0)
@@ -261,8 +155,12 @@ def _messages(plan: list[tuple[int, str, int]]) -> list[tuple[int, tuple[str, by
         now += gap
         seqs[node] += 1
         seq = seqs[node]
-        record = _count(seq, now, value) if node == "a" else _door(seq, now, is_open=value > 1)
-        messages.append((now, _batch(node, now, record)))
+        record = (
+            count_record(seq, now, value)
+            if node == "a"
+            else door_record(seq, now, is_open=value > 1)
+        )
+        messages.append((now, batch(node, now, record)))
     return messages
 
 

@@ -126,6 +126,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site", "node"),
     )
     op.create_table(
+        "notice",
+        sa.Column("key", sa.String(length=63), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_table(
         "picture",
         sa.Column("site", sa.String(length=63), nullable=False),
         sa.Column("node", sa.String(length=63), nullable=False),
@@ -185,6 +192,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_picture_ts"))
 
     op.drop_table("picture")
+    op.drop_table("notice")
     op.drop_table("node_state")
     op.drop_table("journal")
     op.drop_table("epoch_cursor")
