@@ -75,7 +75,7 @@ class Draughtsman:
                 now=self._console.now(),
                 firing=len(now.firing),
                 alerts=[*(_alert_piece(one, view) for one in touched), *_gone(changes, touched)],
-                swap=[*_cards(now, places), *_nodes(now, nodes)],
+                swap=[*_cards(now, places), *_nodes(now, nodes), *_notices(now, changes)],
             )
         return msgspec.json.encode(news).decode()
 
@@ -145,6 +145,12 @@ def _nodes(now: Snapshot, nodes: set[tuple[str, str]]) -> list[Piece]:
         Piece(f"node.{site}.{node}", str(draw(now.node(site, node))))
         for site, node in sorted(nodes)
     ]
+
+
+def _notices(now: Snapshot, changes: Sequence[Heard]) -> list[Piece]:
+    if not any(change.kind == "notice" for change in changes):
+        return []
+    return [Piece("notices", str(get_template_attribute("parts.html", "notices")(now.notices)))]
 
 
 def heard(row: Row[tuple[object, ...]]) -> Heard:

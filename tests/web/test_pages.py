@@ -16,7 +16,7 @@ from configs.rules import Condition, Take
 from configs.values import Duration
 from hub import desk
 from hub.rules.threshold import spell
-from hub.state.tables import Alert, Audit, NodeState, Picture
+from hub.state.tables import Alert, Audit, NodeState, Notice, Picture
 from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
 from web import language
@@ -47,6 +47,17 @@ def test_the_live_page_lists_the_worst_first_and_the_taken_last(reader: Open) ->
         "Many people at the gate",
         "Door has stood open too long",
     ]
+
+
+def test_a_refused_configuration_is_shown_with_its_mistakes(reader: Open, engine: Engine) -> None:
+    client = reader("viewer").client
+    assert "mistakes" not in client.get("/").text
+    told = "site.yaml:3: rules[0].when[0].abov: is not known here (did you mean 'above'?)"
+    with engine.begin() as connection:
+        connection.execute(insert(Notice), {"key": "configuration", "text": told, "at": NOW})
+    text = plain(client.get("/").text)
+    assert "The configuration on disk has mistakes" in text
+    assert "rules[0].when[0].abov: is not known here" in text
 
 
 def test_a_place_card_shows_its_signals_with_units_its_doors_and_its_state(reader: Open) -> None:

@@ -29,6 +29,7 @@ def page() -> ResponseReturnValue:
         "now/page.html",
         sites=sites,
         firing=now.firing,
+        notices=now.notices,
         mark=now.mark,
         may_act=current_user.role.includes(ACT),
     )

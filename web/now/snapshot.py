@@ -11,7 +11,16 @@ from sqlalchemy.sql.elements import ColumnElement
 from configs.rules import Severity
 from configs.site import Place
 from configs.values import Text
-from hub.state.tables import Alert, AlertState, Change, NodeState, Picture, PlaceState, SourceState
+from hub.state.tables import (
+    Alert,
+    AlertState,
+    Change,
+    NodeState,
+    Notice,
+    Picture,
+    PlaceState,
+    SourceState,
+)
 from web.console import Console
 
 RANKS = {severity.value: severity.rank for severity in Severity}
@@ -151,6 +160,8 @@ class Snapshot:
     nodes: dict[tuple[str, str], RowMapping]
     firing: list[AlertView]
     """In the order of the page."""
+    notices: list[RowMapping]
+    """What is to be mended, oldest first."""
 
     def card(self, site: str, place: Place) -> CardView:
         """A place as it is."""
@@ -236,6 +247,7 @@ def take(connection: Connection, console: Console) -> Snapshot:
         firing=sorted(
             alerts(connection, console, Alert.state == AlertState.FIRING), key=lambda a: a.order
         ),
+        notices=sorted(_rows(connection, Notice), key=lambda row: row["at"]),
     )
 
 
@@ -261,7 +273,9 @@ def sources_of(place: Place) -> set[tuple[str, str]]:
     return seen | {(door.node, door.source) for door in place.doors}
 
 
-def _rows(connection: Connection, table: type[PlaceState | SourceState | NodeState]) -> Any:
+def _rows(
+    connection: Connection, table: type[PlaceState | SourceState | NodeState | Notice]
+) -> Any:
     return connection.execute(select(*table.__table__.columns)).mappings()
 
 
