@@ -29,7 +29,8 @@ def test_the_output_has_the_shape_that_the_decoder_expects() -> None:
     wide, high = SIZE_WH
     with torch.no_grad():
         rows = Starter().eval()(torch.zeros(1, 3, high, wide))
-    assert tuple(rows.shape) == yolox.output_shape(SIZE_WH, len(LABELS))
+    [[output]] = yolox.layouts(SIZE_WH, len(LABELS))
+    assert tuple(rows.shape) == output.shape
 
 
 def test_training_and_product_read_boxes_alike(grid: Grid) -> None:
