@@ -3,6 +3,8 @@
     found = resolve("yolox-nano", folders())
     found.entry, found.path, found.sha256
 
+The catalog is the one that ships, with the ``catalog.yaml`` of each folder of weights.
+
 Errors::
 
     ModelError
@@ -19,19 +21,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
-
-from msgspec import Meta, Struct
 
 from configs.loader import load
+from models.entries import CatalogFile, Entry
 
 log = logging.getLogger(__name__)
 
 CATALOG = Path(__file__).parent / "catalog.yaml"
 WEIGHTS = Path(__file__).parent / "weights"
 """Weights that ship with Linli."""
-
-Pixels = Annotated[int, Meta(ge=32, le=4096)]
 
 
 class ModelError(Exception):
@@ -50,72 +48,54 @@ class ModelMismatch(ModelError):
     """A file is not the one that the catalog means."""
 
 
-class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model of the catalog."""
-
-    name: str
-    title: str
-    task: Literal["detect", "faces"]
-    decoder: Literal["yolox", "fastestdet", "yunet"]
-    file: str
-    """The weights' file name; under ``weights/`` for those that ship with Linli."""
-    size_wh: tuple[Pixels, Pixels]
-    """The input picture, pixels. Its layout is NCHW: 1 × 3 × height × width, float32."""
-    layout: Literal["nchw"] = "nchw"
-    channels: Literal["bgr", "rgb"]
-    scale: Annotated[float, Meta(gt=0)]
-    """What 0–255 is multiplied by."""
-    fit: Literal["letterbox", "stretch"]
-    """letterbox: keep the aspect, picture at the top left, pad the rest; stretch: fill."""
-    pad: Annotated[int, Meta(ge=0, le=255)] = 0
-    classes: tuple[str, ...] = ()
-    class_list: str = ""
-    """A list shared by models, instead of ``classes``."""
-    licence: str
-    urls: tuple[str, ...] = ()
-    sha256: Annotated[str, Meta(min_length=64, max_length=64)]
-    size_bytes: Annotated[int, Meta(gt=0)]
-
-
-class ClassList(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Class names in the order of the model's outputs."""
-
-    name: str
-    classes: Annotated[tuple[str, ...], Meta(min_length=1)]
-
-
-class CatalogFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A catalog.yaml."""
-
-    class_lists: tuple[ClassList, ...] = ()
-    models: tuple[Entry, ...]
-
-
 class Catalog:
-    """The entries of a catalog file, by name, sha256 and file stem.
+    """The entries of the shipped catalog and of local ones, by name, sha256 and file stem.
 
-    Raises ConfigError where the file is malformed, ModelError where it contradicts itself.
+    Raises ConfigError where a file is malformed, ModelError where they contradict themselves
+    or each other.
     """
 
-    def __init__(self, path: Path = CATALOG) -> None:
+    def __init__(self, path: Path = CATALOG, local: Iterable[Path] = ()) -> None:
+        self._lists: dict[str, tuple[str, ...]] = {}
+        self._by_name: dict[str, Entry] = {}
+        self._from: dict[str, Path] = {}
+        for each in (path, *local):
+            self._add(each)
+        self.entries = tuple(self._by_name.values())
+
+    def _add(self, path: Path) -> None:
         content = load(path, CatalogFile)
-        self._lists = {shared.name: shared.classes for shared in content.class_lists}
-        self.entries = content.models
-        self._by_name = {entry.name: entry for entry in self.entries}
-        if len(self._by_name) != len(self.entries):
-            raise ModelError(f"{path}: two models have the same name; rename one")
-        for entry in self.entries:
-            if bool(entry.classes) == bool(entry.class_list):
-                raise ModelError(f"{path}: {entry.name}: give either classes or class_list")
-            if entry.class_list and entry.class_list not in self._lists:
-                raise ModelError(
-                    f"{path}: {entry.name}: there is no class list {entry.class_list!r}; "
-                    f"known: {', '.join(sorted(self._lists)) or 'none'}"
-                )
+        for shared in content.class_lists:
+            if self._lists.setdefault(shared.name, shared.classes) != shared.classes:
+                raise ModelError(f"{path}: class list {shared.name!r} is another elsewhere; rename")
+        for entry in content.models:
+            self._check(entry, path)
+            self._by_name[entry.name] = entry
+            self._from[entry.name] = path
+
+    def _check(self, entry: Entry, path: Path) -> None:
+        where = f"{path}: {entry.name}"
+        if entry.name in self._by_name:
+            other = self._from[entry.name]
+            also = "" if other == path else f" (the other is in {other})"
+            raise ModelError(f"{where}: two models have the same name{also}; rename one")
+        if bool(entry.classes) == bool(entry.class_list):
+            raise ModelError(f"{where}: give either classes or class_list")
+        if entry.class_list and entry.class_list not in self._lists:
+            raise ModelError(
+                f"{where}: there is no class list {entry.class_list!r}; "
+                f"known: {', '.join(sorted(self._lists)) or 'none'}"
+            )
+        if bool(entry.sha256) == entry.unverified:
+            raise ModelError(f"{where}: give either sha256 or unverified: true")
 
     def labels(self, entry: Entry) -> tuple[str, ...]:
         """The entry's class names, in the order of its outputs."""
         return entry.classes or self._lists[entry.class_list]
+
+    def class_list(self, name: str) -> tuple[str, ...] | None:
+        """A list of class names that models share, such as coco80."""
+        return self._lists.get(name)
 
     def named(self, name: str) -> Entry | None:
         """The entry of a name; ``_`` and ``-`` are the same, capitals do not matter."""
@@ -153,8 +133,14 @@ class ModelFile:
 
 @lru_cache(maxsize=1)
 def shipped() -> Catalog:
-    """The catalog that ships with Linli."""
+    """The catalog that ships with Linli, alone."""
     return Catalog()
+
+
+def known(folders: Iterable[Path]) -> Catalog:
+    """The shipped catalog with the local ones: the ``catalog.yaml`` of each folder."""
+    local = [folder / CATALOG.name for folder in folders]
+    return Catalog(local=[path for path in dict.fromkeys(local) if path.is_file()])
 
 
 def folders() -> tuple[Path, ...]:
@@ -174,7 +160,7 @@ def resolve(
     A file given by its path belongs to the entry with its sha256, or with its stem. Raises
     UnknownModel, ModelMissing or ModelMismatch.
     """
-    catalog = catalog or shipped()
+    catalog = catalog or known(folders)
     entry = catalog.named(name_or_path)
     if entry is not None:
         return _of_name(entry, folders, catalog)
@@ -193,7 +179,7 @@ def resolve(
             path,
             entry.name,
             sha256,
-            entry.sha256,
+            entry.sha256 or "(unknown)",
         )
     return ModelFile(entry, path, sha256, catalog.labels(entry))
 
@@ -203,7 +189,9 @@ def _of_name(entry: Entry, folders: Iterable[Path], catalog: Catalog) -> ModelFi
     if path is None:
         raise ModelMissing(missing_text(entry, folders))
     sha256 = sha256_of(path)
-    if sha256 != entry.sha256:
+    if entry.unverified:
+        log.warning("%s: the catalog has no checksum for it; its sha256 is %s", path, sha256)
+    elif sha256 != entry.sha256:
         raise ModelMismatch(
             f"{path} is not {entry.name}: its sha256 is {sha256}, the catalog says "
             f"{entry.sha256}; fetch the file again, or name it by its path to use it as it is"
@@ -223,7 +211,10 @@ def missing_text(entry: Entry, folders: Iterable[Path]) -> str:
     """What to tell someone who lacks the weights of an entry."""
     places = ", ".join(str(folder) for folder in folders) or "the folder that LINLI_MODELS names"
     source = f"; it can be fetched from {entry.urls[0]}" if entry.urls else ""
-    return f"the weights of {entry.name} are not here: put {entry.file} into {places}{source}"
+    return (
+        f"the weights of {entry.name} are not here: `linli models pull {entry.name}`, or put "
+        f"{entry.file} into {places}{source}"
+    )
 
 
 def sha256_of(path: Path) -> str:

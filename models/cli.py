@@ -1,34 +1,47 @@
-"""``linli models``: what the catalog holds and whether the weights here are right."""
+"""``linli models``: what the catalog holds, and the weights that are here.
 
+What runs a model is in `models.cli_run`; this half needs no inference library.
+"""
+
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
-from models.catalog import Catalog, Entry, ModelError, find, folders, missing_text, sha256_of
+from models.catalog import ModelError, find, missing_text, sha256_of
+from models.cli_run import add_model, bench, eval_model, quantize_model
+from models.entries import Entry, Measured
+from models.options import FOLDER, catalog_of, entry_of, searched_folders
+from models.pull import MIRROR, Puller, advice, sources
 
-cli = click.Group("models", help="The model catalog: list, info, verify.")
+cli = click.Group("models", help="The model catalog, and the weights that are here.")
+for command in (eval_model, bench, add_model, quantize_model):
+    cli.add_command(command)
 
-FOLDER = click.option(
-    "--folder",
-    "folder",
-    multiple=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="A folder with weights; may be given again. Default: $LINLI_MODELS.",
-)
-
-
-def _searched(folder: Sequence[Path]) -> tuple[Path, ...]:
-    return tuple(folder) or folders()
+SHOWN = (
+    "name", "task", "decoder", "file", "layout", "dtype", "channels", "scale", "mean", "std",
+    "fit", "pad", "first_class",
+)  # fmt: skip
 
 
 def _state(entry: Entry, searched: Sequence[Path]) -> str:
-    """missing, ok or mismatch."""
+    """missing, ok, mismatch, or unverified where the catalog has no checksum to compare with."""
     path = find(entry, searched)
     if path is None:
         return "missing"
+    if entry.unverified:
+        return "unverified"
     return "ok" if sha256_of(path) == entry.sha256 else "mismatch"
 
 
@@ -37,15 +50,16 @@ def _state(entry: Entry, searched: Sequence[Path]) -> str:
 def list_models(folder: tuple[Path, ...]) -> None:
     """Every model of the catalog, and whether its weights are here."""
     table = Table("name", "task", "input", "MB", "licence", "weights", "what it is")
-    for entry in Catalog().entries:
+    searched = searched_folders(folder)
+    for entry in catalog_of(searched).entries:
         wide, high = entry.size_wh
         table.add_row(
             entry.name,
             entry.task,
             f"{wide}×{high}",
-            f"{entry.size_bytes / 1e6:.1f}",
+            f"{entry.size_bytes / 1e6:.1f}" if entry.size_bytes else "?",
             entry.licence,
-            _state(entry, _searched(folder)),
+            _state(entry, searched),
             entry.title,
         )
     Console().print(table)
@@ -56,38 +70,116 @@ def list_models(folder: tuple[Path, ...]) -> None:
 @FOLDER
 def info(name: str, folder: tuple[Path, ...]) -> None:
     """All that the catalog says about the model NAME."""
-    catalog = Catalog()
-    entry = catalog.named(name)
-    if entry is None:
-        raise click.ClickException(str(catalog.unknown(name)))
+    catalog = catalog_of(searched_folders(folder))
+    entry = entry_of(catalog, name)
     labels = catalog.labels(entry)
-    path = find(entry, _searched(folder))
+    path = find(entry, searched_folders(folder))
     table = Table(show_header=False, title=entry.title)
-    for key in ("name", "task", "decoder", "file", "layout", "channels", "scale", "fit", "pad"):
+    for key in SHOWN:
         table.add_row(key, str(getattr(entry, key)))
     wide, high = entry.size_wh
     table.add_row("input", f"{wide}×{high}")
     table.add_row("classes", f"{len(labels)}: {', '.join(labels)}")
     table.add_row("licence", entry.licence)
-    table.add_row("sha256", entry.sha256)
-    table.add_row("size", f"{entry.size_bytes} bytes")
+    table.add_row("sha256", entry.sha256 or "nobody has computed it for this catalog")
+    table.add_row("size", f"{entry.size_bytes} bytes" if entry.size_bytes else "not known")
+    for measured in entry.measured:
+        table.add_row("measured", _told(measured))
     table.add_row("from", "\n".join(entry.urls))
-    table.add_row("here", str(path) if path else missing_text(entry, _searched(folder)))
+    table.add_row("here", str(path) if path else missing_text(entry, searched_folders(folder)))
     Console().print(table)
+
+
+def _told(measured: Measured) -> str:
+    numbers = [
+        f"person AP50 {measured.ap50_person:.3f}" if measured.ap50_person is not None else "",
+        f"AP {measured.ap_person:.3f}" if measured.ap_person is not None else "",
+        f"{measured.ms:g} ms a picture on one thread" if measured.ms is not None else "",
+        measured.by,
+    ]
+    return f"{measured.on}: {', '.join(number for number in numbers if number)}"
 
 
 @cli.command("verify")
 @FOLDER
 def verify(folder: tuple[Path, ...]) -> None:
     """Compare every weights file that is here with the catalog; exit 1 where one differs."""
-    try:
-        entries = Catalog().entries
-    except ModelError as error:
-        raise click.ClickException(str(error)) from error
+    searched = searched_folders(folder)
     wrong = 0
-    for entry in entries:
-        state = _state(entry, _searched(folder))
+    for entry in catalog_of(searched).entries:
+        state = _state(entry, searched)
         wrong += state == "mismatch"
-        click.echo(f"{entry.name}: {state}")
+        path = find(entry, searched) if state == "unverified" else None
+        told = f", no checksum to compare with; its sha256 is {sha256_of(path)}" if path else ""
+        click.echo(f"{entry.name}: {state}{told}")
     if wrong:
         raise click.ClickException(f"{wrong} file(s) differ from the catalog: fetch them again")
+
+
+@cli.command("pull")
+@click.argument("name")
+@click.option("--sha256", default="", help="Of a file whose checksum the catalog does not know.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    help="Seconds without anything before a connection is given up.",
+)
+@FOLDER
+def pull(name: str, sha256: str, timeout_s: float, folder: tuple[Path, ...]) -> None:
+    """Download the weights of the model NAME into the first folder, and check them.
+
+    LINLI_MODELS_MIRROR names an https:, http: or file: URL to use instead of the internet; under
+    it each file lies by its sha256.
+    """
+    searched = searched_folders(folder)
+    catalog = catalog_of(searched)
+    entry = entry_of(catalog, name)
+    wanted = _wanted_sha256(entry, sha256.lower())
+    path = find(entry, searched)
+    if path is not None and sha256_of(path) == wanted:
+        click.echo(f"{entry.name} is here already: {path}")
+        return
+    target = searched[0] / Path(entry.file).name
+    try:
+        _download(entry, wanted, timeout_s, target)
+    except ModelError as error:
+        raise click.ClickException(
+            f"{entry.name} could not be fetched: {error}\n{advice(entry, wanted, target)}"
+        ) from error
+    click.echo(f"{entry.name}: {target}, sha256 {wanted}")
+
+
+def _wanted_sha256(entry: Entry, given: str) -> str:
+    if given and len(given.strip("0123456789abcdef")) + abs(len(given) - 64):
+        raise click.ClickException("--sha256 takes 64 hexadecimal digits")
+    if given and entry.sha256 and given != entry.sha256:
+        raise click.ClickException(f"--sha256 is {given}, but the catalog says {entry.sha256}")
+    if not given and not entry.sha256:
+        raise click.ClickException(
+            f"{entry.name} has no checksum in the catalog: nobody could compute it where the "
+            f"catalog was written. Get the file's sha256 from someone you trust (it comes from "
+            f"{', '.join(entry.urls)}) and give it with --sha256"
+        )
+    return given or entry.sha256
+
+
+def _download(entry: Entry, sha256: str, timeout_s: float, target: Path) -> None:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(entry.name, total=entry.size_bytes or None)
+        Puller(
+            sources(entry, sha256, os.environ.get(MIRROR, "")),
+            sha256=sha256,
+            size_bytes=entry.size_bytes,
+            timeout_s=timeout_s,
+            progress=lambda here, whole: bar.update(task, completed=here, total=whole or None),
+        ).pull(target)

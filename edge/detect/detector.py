@@ -1,56 +1,25 @@
-"""One detector: an ONNX model, run by onnxruntime, decoded into picture pixels.
-
-Errors::
-
-    models.catalog.ModelError
-    └── ModelUnfit   the file loads not at all, or is not what its decoder reads
-"""
+"""One detector: an ONNX model, run by onnxruntime, decoded into picture pixels."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime
+import numpy.typing as npt
 
 from configs.agent import Model
-from edge.detect.decoders import fastestdet, yolox
-from edge.detect.preprocess import Preprocessor, to_picture
-from edge.detections import Detections, FloatArray
+from edge.detect.decoders import DECODERS, Decoder
+from edge.detect.decoders.layout import Found, bind, described, same_shape
+from edge.detect.preprocess import Preprocessor, input_shape, to_picture
+from edge.detect.session import ModelUnfit, open_session
+from edge.detections import Detections
 from edge.frames import Image
-from models.catalog import ModelError, ModelFile
+from models.catalog import ModelFile
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Decoder:
-    """How the output of one family of models is read."""
-
-    decode: Callable[[FloatArray, tuple[int, int], float], Detections]
-    output_shape: Callable[[tuple[int, int], int], tuple[int, ...]]
-
-
-DECODERS = {
-    "yolox": Decoder(yolox.decode, yolox.output_shape),
-    "fastestdet": Decoder(fastestdet.decode, fastestdet.output_shape),
-}
-
-PROVIDERS = (
-    "CUDAExecutionProvider",
-    "ROCMExecutionProvider",
-    "CoreMLExecutionProvider",
-    "OpenVINOExecutionProvider",
-    "DmlExecutionProvider",
-    "CPUExecutionProvider",
-)
-"""The fastest first. TensorRT is left out: it spends minutes building an engine at the start."""
-
-
-class ModelUnfit(ModelError):
-    """A model that cannot be run: broken, of another shape, or not a detector."""
+TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)"}
+"""onnxruntime's words for what an entry calls a type."""
 
 
 class Detector:
@@ -59,7 +28,7 @@ class Detector:
     Raises ModelUnfit where the model's inputs or outputs are not its decoder's.
     """
 
-    def __init__(self, model: ModelFile, settings: Model, *, provider: str | None = None) -> None:
+    def __init__(self, model: ModelFile, settings: Model) -> None:
         entry = model.entry
         if entry.decoder not in DECODERS:
             known = ", ".join(sorted(DECODERS))
@@ -73,28 +42,72 @@ class Detector:
         self._settings = settings
         self._wanted = _wanted(model, settings.labels)
         self._decoder = DECODERS[entry.decoder]
-        self._session = _session(model, settings.threads, provider)
+        self._session = open_session(
+            model.path, threads=settings.threads, provider=settings.provider
+        )
         self.provider: str = self._session.get_providers()[0]
         """The execution provider in use."""
-        self._input, self._output = _fitting(self._session, model, self._decoder)
+        self._input, self._extra = _inputs(self._session, model, self._decoder)
         self._preprocess = Preprocessor(entry)
+        self._outputs = self._bound()
 
     def detect(self, image: Image) -> Detections:
         """What is in a picture (H, W, 3), in its pixels; only wanted labels, strongest first."""
         blob, placed_wh = self._preprocess(image)
-        output: FloatArray = self._session.run([self._output], {self._input: blob})[0]
-        return self._read(output, (image.shape[1], image.shape[0]), placed_wh)
+        outputs = self._session.run(self._outputs, {self._input: blob, **self._extra})
+        return self._read(outputs, (image.shape[1], image.shape[0]), placed_wh)
 
     def _read(
-        self, output: FloatArray, picture_wh: tuple[int, int], placed_wh: tuple[int, int]
+        self,
+        outputs: list[npt.NDArray[Any]],
+        picture_wh: tuple[int, int],
+        placed_wh: tuple[int, int],
     ) -> Detections:
         entry = self.model.entry
-        candidates = self._decoder.decode(output, entry.size_wh, self._settings.score)
-        candidates = candidates[self._wanted[candidates.label]]
-        kept = suppress(candidates, self._settings.iou)
+        found = self._decoder.decode(outputs, entry.size_wh, self._settings.score)
+        label = found.label - entry.first_class
+        # A number that the class list does not name, such as TensorFlow's gaps, is not wanted.
+        named = (label >= 0) & (label < len(self.labels))
+        kept = named & self._wanted[np.where(named, label, 0)]
+        found = Detections.of(found.xyxy[kept], found.score[kept], label[kept])
+        found = by_score(found) if self._decoder.suppressed else suppress(found, self._settings.iou)
         return Detections(
-            to_picture(kept.xyxy, picture_wh, placed_wh), kept.score, kept.label, kept.track
+            to_picture(found.xyxy, picture_wh, placed_wh), found.score, found.label, found.track
         )
+
+    def _bound(self) -> list[str]:
+        """The model's outputs in the decoder's order; a trial run settles sizes left open."""
+        entry = self.model.entry
+        found = [Found(each.name, tuple(each.shape)) for each in self._session.get_outputs()]
+        layouts = self._decoder.layouts(entry.size_wh, len(self.labels))
+        names = bind(layouts, found)
+        if names and not all(isinstance(size, int) for each in found for size in each.shape):
+            found = self._tried()
+            names = bind(layouts, found)
+        if names is None:
+            raise ModelUnfit(_unfit_text(self.model, "output", found, described(layouts)))
+        return list(names)
+
+    def _tried(self) -> list[Found]:
+        """The outputs' shapes as an empty picture gives them."""
+        names = [each.name for each in self._session.get_outputs()]
+        blob, _ = self._preprocess(np.zeros((64, 64, 3), np.uint8))
+        try:
+            outputs = self._session.run(names, {self._input: blob, **self._extra})
+        except Exception as error:  # onnxruntime's errors share no public base
+            raise ModelUnfit(
+                f"{self.model.path} does not run on an empty picture of "
+                f"{list(blob.shape)}: {error}; check size_wh and layout in the catalog entry"
+            ) from error
+        return [
+            Found(name, tuple(np.shape(output)))
+            for name, output in zip(names, outputs, strict=True)
+        ]
+
+
+def by_score(found: Detections) -> Detections:
+    """The strongest first."""
+    return found[np.argsort(-found.score, kind="stable")]
 
 
 def suppress(candidates: Detections, iou: float) -> Detections:
@@ -106,11 +119,10 @@ def suppress(candidates: Detections, iou: float) -> Detections:
     kept = cv2.dnn.NMSBoxesBatched(
         boxes.tolist(), candidates.score.tolist(), candidates.label.tolist(), 0.0, iou
     )
-    order = np.asarray(kept, np.intp).reshape(-1)
-    return candidates[order[np.argsort(-candidates.score[order], kind="stable")]]
+    return by_score(candidates[np.asarray(kept, np.intp).reshape(-1)])
 
 
-def _wanted(model: ModelFile, labels: tuple[str, ...]) -> Any:
+def _wanted(model: ModelFile, labels: tuple[str, ...]) -> npt.NDArray[np.bool_]:
     """A mask (C,) over the classes."""
     missing = [label for label in labels if label not in model.labels]
     if len(missing) == len(labels):
@@ -123,55 +135,34 @@ def _wanted(model: ModelFile, labels: tuple[str, ...]) -> Any:
     return np.array([name in labels for name in model.labels])
 
 
-def _session(model: ModelFile, threads: int, provider: str | None) -> Any:
-    available = onnxruntime.get_available_providers()
-    if provider is not None and provider not in available:
-        raise ModelUnfit(
-            f"execution provider {provider!r} is not available here; "
-            f"available: {', '.join(available)}"
-        )
-    chosen = provider or next(name for name in PROVIDERS if name in available)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Between pictures its threads shall sleep, not spin: the device has other work.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    providers = list(dict.fromkeys([chosen, "CPUExecutionProvider"]))
-    try:
-        return onnxruntime.InferenceSession(str(model.path), options, providers=providers)
-    except Exception as error:  # onnxruntime's errors share no public base
-        raise ModelUnfit(
-            f"{model.path} cannot be loaded as an ONNX model ({error}); fetch it again"
-        ) from error
-
-
-def _fitting(session: Any, model: ModelFile, decoder: Decoder) -> tuple[str, str]:
-    """The names of the model's input and output, once their shapes are known to fit."""
+def _inputs(
+    session: Any, model: ModelFile, decoder: Decoder
+) -> tuple[str, dict[str, npt.NDArray[Any]]]:
+    """The name of the picture's input, and the values of the others; raises ModelUnfit."""
     entry = model.entry
-    wide, high = entry.size_wh
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    expected_in = (1, 3, high, wide)
-    expected_out = decoder.output_shape(entry.size_wh, len(model.labels))
-    if len(inputs) != 1 or not _same(inputs[0].shape, expected_in):
-        raise ModelUnfit(_unfit_text(model, "input", inputs, expected_in))
-    if len(outputs) != 1 or not _same(outputs[0].shape, expected_out):
-        raise ModelUnfit(_unfit_text(model, "output", outputs, expected_out))
-    return str(inputs[0].name), str(outputs[0].name)
+    found = session.get_inputs()
+    extra = {
+        each.name: decoder.extra_inputs[each.name](entry.size_wh)
+        for each in found
+        if each.name in decoder.extra_inputs
+    }
+    pictures = [each for each in found if each.name not in extra]
+    expected = input_shape(entry)
+    if len(pictures) != 1 or not same_shape(pictures[0].shape, expected):
+        shapes = [Found(each.name, tuple(each.shape)) for each in found]
+        raise ModelUnfit(_unfit_text(model, "input", shapes, str(list(expected))))
+    if pictures[0].type != TYPES[entry.dtype]:
+        raise ModelUnfit(
+            f"{model.path} does not fit {entry.name}: input {pictures[0].name} is "
+            f"{pictures[0].type}, expected {TYPES[entry.dtype]}; export it again, or set dtype "
+            f"in its catalog entry (known: {', '.join(TYPES)})"
+        )
+    return str(pictures[0].name), extra
 
 
-def _same(found: list[int | str | None], expected: tuple[int, ...]) -> bool:
-    """Whether a shape fits; sizes that the model leaves open fit anything."""
-    return len(found) == len(expected) and all(
-        not isinstance(size, int) or size == wanted
-        for size, wanted in zip(found, expected, strict=True)
-    )
-
-
-def _unfit_text(model: ModelFile, what: str, found: list[Any], expected: tuple[int, ...]) -> str:
-    shapes = ", ".join(f"{each.name} {list(each.shape)}" for each in found)
+def _unfit_text(model: ModelFile, what: str, found: list[Found], expected: str) -> str:
     return (
         f"{model.path} does not fit decoder {model.entry.decoder!r} of {model.entry.name}: "
-        f"{what} found {shapes}, expected {list(expected)}; choose the catalog entry "
-        "that the file was exported for"
+        f"{what} found {', '.join(str(each) for each in found)}, expected {expected}; choose the "
+        "catalog entry that the file was exported for"
     )

@@ -203,7 +203,7 @@ def test_info_tells_all_about_one_model(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_info_about_an_unknown_model_fails_with_a_suggestion() -> None:
-    result = CliRunner().invoke(cli, ["info", "yolox"])
+    result = CliRunner().invoke(cli, ["info", "yolox-nan"])
     assert result.exit_code == 1
     assert "did you mean 'yolox-nano'?" in result.output
 
@@ -220,3 +220,50 @@ def test_verify_accepts_the_trial_models(shared: Path) -> None:
     result = CliRunner().invoke(cli, ["verify", "--folder", str(shared / "models")])
     assert result.exit_code == 0
     assert "yolox-nano: ok" in result.output
+
+
+def test_an_entry_without_a_checksum_must_say_so(tmp_path: Path) -> None:
+    bare = ENTRY.replace(f"    sha256: {SHA256}\n", "")
+    with pytest.raises(ModelError, match="give either sha256 or unverified: true"):
+        catalog_of(tmp_path, LISTS + "models:" + bare)
+    with pytest.raises(ModelError, match="give either sha256 or unverified: true"):
+        catalog_of(tmp_path, LISTS + "models:" + ENTRY + "    unverified: true\n")
+    entry = catalog_of(tmp_path, LISTS + "models:" + bare + "    unverified: true\n").named(
+        "tiny-one"
+    )
+    assert entry is not None
+    assert entry.unverified
+
+
+def test_an_unverified_model_runs_with_a_warning_that_names_its_sha256(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "yolox_s.onnx").write_bytes(WEIGHTS)
+    assert resolve("yolox-s", [tmp_path]).sha256 == SHA256
+    assert f"no checksum for it; its sha256 is {SHA256}" in caplog.text
+    result = CliRunner().invoke(cli, ["verify", "--folder", str(tmp_path)])
+    assert result.exit_code == 0
+    assert f"yolox-s: unverified, no checksum to compare with; its sha256 is {SHA256}" in (
+        result.output
+    )
+
+
+def test_the_catalog_of_a_folder_is_read_with_the_shipped_one(tmp_path: Path) -> None:
+    text = "models:" + ENTRY.replace("class_list: two", "class_list: coco80")
+    (tmp_path / "catalog.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "tiny_one.onnx").write_bytes(WEIGHTS)
+    found = resolve("tiny-one", [tmp_path])
+    assert found.path == tmp_path / "tiny_one.onnx"
+    assert len(found.labels) == 80
+    result = CliRunner().invoke(cli, ["verify", "--folder", str(tmp_path)])
+    assert "tiny-one: ok" in result.output
+
+
+def test_a_local_entry_may_not_take_a_shipped_name(tmp_path: Path) -> None:
+    text = LISTS + "models:" + ENTRY.replace("name: tiny-one", "name: yolox-nano")
+    (tmp_path / "catalog.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ModelError, match=r"two models have the same name \(the other is in .*yaml"):
+        resolve("yolox-nano", [tmp_path])
+    result = CliRunner().invoke(cli, ["list", "--folder", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "two models have the same name" in result.output

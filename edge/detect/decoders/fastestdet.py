@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from edge.detect.decoders.layout import Decoder, Layout, Output, of_one
 from edge.detections import Detections, FloatArray
 
 STRIDE = 16
@@ -14,14 +15,19 @@ def output_shape(size_wh: tuple[int, int], classes: int) -> tuple[int, ...]:
     return 1, 5 + classes, height // STRIDE, width // STRIDE
 
 
+def layouts(size_wh: tuple[int, int], classes: int) -> tuple[Layout, ...]:
+    """One output of ``output_shape``."""
+    return ((Output(output_shape(size_wh, classes)),),)
+
+
 def decode(output: FloatArray, size_wh: tuple[int, int], score: float) -> Detections:
     """Boxes in input pixels from (1, 5 + C, rows, columns): objectness, centre offsets before
     the tanh and sizes before the sigmoid, in cells and in pictures, then class scores.
 
     A box's score is objectness^0.6 × best class^0.4.
     """
-    _, channels, high, wide = output.shape
-    planes = output[0].reshape(channels, high * wide)
+    channels, high, wide = output.shape[1:]
+    planes = output.reshape(channels, high * wide)
     # No class score exceeds 1, so objectness alone rules a cell out.
     cells = np.flatnonzero(planes[0] >= score ** (1 / OBJECTNESS_POWER))
     columns = planes[:, cells]
@@ -37,3 +43,6 @@ def decode(output: FloatArray, size_wh: tuple[int, int], score: float) -> Detect
     half_h = size_wh[1] / 2 / (1 + np.exp(-columns[4]))
     boxes = np.stack([x - half_w, y - half_h, x + half_w, y + half_h], axis=1)
     return Detections.of(boxes, scores[kept], label[kept])
+
+
+DECODER = Decoder(of_one(decode), layouts)

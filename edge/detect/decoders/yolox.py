@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from edge.detect.decoders.layout import Decoder, Layout, Output, of_one
 from edge.detections import Detections, FloatArray
 
 STRIDES = (8, 16, 32)
@@ -14,6 +15,11 @@ def output_shape(size_wh: tuple[int, int], classes: int) -> tuple[int, ...]:
     width, height = size_wh
     cells = sum((width // stride) * (height // stride) for stride in STRIDES)
     return 1, cells, 5 + classes
+
+
+def layouts(size_wh: tuple[int, int], classes: int) -> tuple[Layout, ...]:
+    """One output of ``output_shape``."""
+    return ((Output(output_shape(size_wh, classes)),),)
 
 
 @lru_cache(maxsize=16)
@@ -46,3 +52,6 @@ def decode(output: FloatArray, size_wh: tuple[int, int], score: float) -> Detect
     centre = (rows[:, :2] + corners[cells]) * strides[cells]
     half = np.exp(rows[:, 2:4]) * strides[cells] / 2
     return Detections.of(np.hstack([centre - half, centre + half]), scores[kept], label[kept])
+
+
+DECODER = Decoder(of_one(decode), layouts)

@@ -1,0 +1,94 @@
+"""Measures how fast models run on this device, and how many cameras that carries."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from configs.agent import Model, StreetSettings
+from edge.detect import Detector
+from edge.frames import Image
+from edge.street import Street
+from models.catalog import ModelFile
+
+USABLE = 0.7
+"""The share of the time that detection may take: the rest decodes video, tracks and sends."""
+USUAL_FPS = 5.0
+"""Pictures a second of one camera, as edge.yaml has it by default."""
+LEAST_RUNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """One model on one provider with so many threads."""
+
+    model: str
+    provider: str
+    threads: int
+    runs: int
+    ms_median: float
+    ms_p95: float
+
+    @property
+    def fps(self) -> float:
+        """Pictures a second that can be kept up, over all cameras."""
+        return USABLE * 1000 / self.ms_p95
+
+    @property
+    def cameras(self) -> int:
+        """How many cameras at the usual rate."""
+        return int(self.fps / USUAL_FPS)
+
+
+def street_picture() -> Image:
+    """A moment of the simulated street, 640 × 480: boxes are found, so decoding counts."""
+    return Street(StreetSettings(seed=3, people=5)).frame(15_000)
+
+
+def measure(
+    model: ModelFile,
+    image: Image,
+    *,
+    threads: int,
+    provider: str = "",
+    seconds: float = 3.0,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Speed:
+    """Detect in one picture for so many seconds; raises ModelError."""
+    detector = Detector(model, Model(threads=threads, provider=provider, labels=model.labels))
+    for _ in range(2):  # memory is set apart and caches fill
+        detector.detect(image)
+    times_ms: list[float] = []
+    end = clock() + seconds
+    while len(times_ms) < LEAST_RUNS or clock() < end:
+        begin = clock()
+        detector.detect(image)
+        times_ms.append((clock() - begin) * 1000)
+    return Speed(
+        model.entry.name,
+        detector.provider,
+        threads,
+        len(times_ms),
+        float(np.median(times_ms)),
+        float(np.percentile(times_ms, 95)),
+    )
+
+
+def best(speeds: Sequence[Speed]) -> Speed:
+    """The fastest; of those that differ by less than a tenth the one with the fewest threads."""
+    fastest = max(each.fps for each in speeds)
+    return min(
+        (each for each in speeds if each.fps >= 0.9 * fastest),
+        key=lambda each: (each.threads, -each.fps),
+    )
+
+
+def recommendation(speed: Speed) -> str:
+    """What to write into edge.yaml, in words."""
+    head = f"{speed.model} with {speed.threads} thread(s)"
+    if speed.cameras >= 1:
+        return f"{head}: up to {speed.cameras} camera(s) at {USUAL_FPS:g} pictures a second"
+    if speed.fps >= 1:
+        return f"{head}: one camera at {int(speed.fps)} picture(s) a second (cameras[].fps)"
+    return f"{head}: too slow here even for one picture a second; take a smaller model"

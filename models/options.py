@@ -1,0 +1,50 @@
+"""What the commands of ``linli models`` share."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from configs.problems import ConfigError
+from models.catalog import Catalog, ModelError, folders, known
+from models.entries import Entry
+
+FOLDER = click.option(
+    "--folder",
+    "folder",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder with weights; may be given again. Default: $LINLI_MODELS.",
+)
+
+
+def searched_folders(folder: Sequence[Path]) -> tuple[Path, ...]:
+    return tuple(folder) or folders()
+
+
+def catalog_of(searched: Sequence[Path]) -> Catalog:
+    try:
+        return known(searched)
+    except (ModelError, ConfigError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def entry_of(catalog: Catalog, name: str) -> Entry:
+    entry = catalog.named(name)
+    if entry is None:
+        raise click.ClickException(str(catalog.unknown(name)))
+    return entry
+
+
+@contextmanager
+def running() -> Iterator[None]:
+    """Errors of running a model, as the command line tells them."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"running a model needs {error.name}, which is not installed: pip install 'linli[edge]'"
+        ) from error
+    except (ModelError, ConfigError) as error:
+        raise click.ClickException(str(error)) from error
