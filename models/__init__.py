@@ -1,4 +1,5 @@
 """The model catalog, the starter weights that ship with Linli, and how they were trained.
 
-Imports configs alone; needs no inference library.
+The catalog and its downloads import configs alone; what runs a model (``models.cli_run``)
+imports the edge's detector, and only when it is called.
 """

@@ -61,7 +61,7 @@ def measure(
         detector.detect(image)
     times_ms: list[float] = []
     end = clock() + seconds
-    while len(times_ms) < LEAST_RUNS or clock() < end:
+    while clock() < end or len(times_ms) < LEAST_RUNS:
         begin = clock()
         detector.detect(image)
         times_ms.append((clock() - begin) * 1000)

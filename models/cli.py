@@ -22,7 +22,7 @@ from rich.table import Table
 from models.catalog import ModelError, find, missing_text, sha256_of
 from models.cli_run import add_model, bench, eval_model, quantize_model
 from models.entries import Entry, Measured
-from models.options import FOLDER, catalog_of, entry_of, searched_folders
+from models.options import FOLDER, catalog_of, entry_of, searched_folders, two_columns
 from models.pull import MIRROR, Puller, advice, sources
 
 cli = click.Group("models", help="The model catalog, and the weights that are here.")
@@ -74,7 +74,7 @@ def info(name: str, folder: tuple[Path, ...]) -> None:
     entry = entry_of(catalog, name)
     labels = catalog.labels(entry)
     path = find(entry, searched_folders(folder))
-    table = Table(show_header=False, title=entry.title)
+    table = two_columns(entry.title)
     for key in SHOWN:
         table.add_row(key, str(getattr(entry, key)))
     wide, high = entry.size_wh
@@ -97,7 +97,7 @@ def _told(measured: Measured) -> str:
         f"{measured.ms:g} ms a picture on one thread" if measured.ms is not None else "",
         measured.by,
     ]
-    return f"{measured.on}: {', '.join(number for number in numbers if number)}"
+    return f"{measured.pictures}: {', '.join(number for number in numbers if number)}"
 
 
 @cli.command("verify")

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from configs.agent import Model
 from models.catalog import Catalog, ModelFile, known, resolve, sha256_of
-from models.options import FOLDER, entry_of, running, searched_folders
+from models.options import FOLDER, entry_of, running, searched_folders, two_columns
 
 if TYPE_CHECKING:
     from models.inspection import Proposal
@@ -198,7 +198,7 @@ def add_model(
         catalog = known(searched)
         proposal = inspection.propose(
             file,
-            (name or file.stem).lower().replace("_", "-"),
+            local.name_of(name or file.stem),
             classes=_names(catalog, classes) if classes else (),
             size_wh=size_wh,
             decoder=decoder,
@@ -208,7 +208,7 @@ def add_model(
         entry = structs.replace(
             entry, channels=channels or entry.channels, licence=licence or entry.licence
         )
-        local.refuse_clash(catalog, entry, searched[0])
+        local.refuse(catalog, entry, searched[0])
         _show_proposal(replace(proposal, entry=entry), catalog)
         labels = catalog.labels(entry)
         _show_boxes(ModelFile(entry, file, entry.sha256, labels), picture, score, drawn)
@@ -222,7 +222,7 @@ def add_model(
 def _show_proposal(proposal: "Proposal", catalog: Catalog) -> None:
     entry, inspected = proposal.entry, proposal.inspected
     labels = catalog.labels(entry)
-    table = Table(show_header=False, title=f"{entry.name}: {entry.title}")
+    table = two_columns(f"{entry.name}: {entry.title}")
     table.add_row("inputs", "\n".join(str(each) for each in inspected.inputs))
     table.add_row("outputs", "\n".join(str(each) for each in inspected.outputs))
     others = ", ".join(each for each in proposal.fitting if each != entry.decoder)

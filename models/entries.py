@@ -14,7 +14,7 @@ Sha256 = Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")]
 class Measured(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What ``linli models eval`` said about a model."""
 
-    on: str
+    pictures: str
     """Which pictures."""
     ap50_person: Share | None = None
     ap_person: Share | None = None

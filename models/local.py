@@ -1,6 +1,7 @@
 """An installer's own models: their files, and the catalog.yaml beside them."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,17 @@ class AddFailed(ModelError):
     """A model that could not be added; nothing was changed."""
 
 
-def refuse_clash(catalog: Catalog, entry: Entry, folder: Path) -> None:
-    """Raises AddFailed where the name, or the file's name, is taken."""
+def name_of(text: str) -> str:
+    """What someone calls a model, as a name of the catalog."""
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:63]
+
+
+def refuse(catalog: Catalog, entry: Entry, folder: Path) -> None:
+    """Raises AddFailed where an entry is malformed, or its name or its file's name is taken."""
+    try:
+        msgspec.convert(msgspec.to_builtins(entry), Entry)
+    except msgspec.ValidationError as error:
+        raise AddFailed(f"{entry.name!r} cannot be in a catalog: {error}") from error
     if catalog.named(entry.name) is not None:
         raise AddFailed(f"there is a model {entry.name!r} already; give another with --name")
     target = folder / entry.file

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from rich.table import Table
 
 from configs.problems import ConfigError
 from models.catalog import Catalog, ModelError, folders, known
@@ -35,6 +36,14 @@ def entry_of(catalog: Catalog, name: str) -> Entry:
     if entry is None:
         raise click.ClickException(str(catalog.unknown(name)))
     return entry
+
+
+def two_columns(title: str) -> Table:
+    """Keys and values; a long value, such as a sha256, is folded and never cut short."""
+    table = Table(show_header=False, title=title)
+    table.add_column()
+    table.add_column(overflow="fold")
+    return table
 
 
 @contextmanager

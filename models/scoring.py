@@ -73,13 +73,15 @@ def match(picture: Seen, iou: float) -> Flags:
     """For each detection (M,), whether it is right: it takes the free true box that it
     overlaps most.
     """
+    right = np.zeros(len(picture.found), bool)
+    if not len(picture.found) or not len(picture.truth):
+        return right
     overlap = ious(picture.found, picture.truth)
     free = np.ones(len(picture.truth), bool)
-    right = np.zeros(len(picture.found), bool)
     for index, row in enumerate(overlap):
         # 1e-6: an overlap of exactly the threshold counts, whatever float32 makes of it.
         reached = np.where(free & (row >= iou - 1e-6), row, -1.0)
-        if len(row) and reached.max() >= 0:
+        if reached.max() >= 0:
             free[reached.argmax()] = False
             right[index] = True
     return right

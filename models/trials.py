@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import cv2
 from rich.console import Console
 from rich.table import Table
 
@@ -24,6 +25,7 @@ def evaluated(
 ) -> Evaluation:
     """A model measured on a folder whose labels index ``names``; raises ModelError."""
     settings = settings or Model()
+    cv2.setNumThreads(1)  # as the agent does
     detector = Detector(
         model,
         Model(
@@ -85,6 +87,7 @@ def measured(
     models: Sequence[ModelFile], threads: Sequence[int], providers: Sequence[str], seconds: float
 ) -> list[Speed]:
     """Every combination, each for so many seconds; raises ModelError."""
+    cv2.setNumThreads(1)  # as the agent does
     image = street_picture()
     return [
         measure(model, image, threads=count, provider=provider, seconds=seconds)

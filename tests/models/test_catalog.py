@@ -2,6 +2,9 @@
 
 import hashlib
 import logging
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -202,6 +205,13 @@ def test_info_tells_all_about_one_model(monkeypatch: pytest.MonkeyPatch) -> None
     assert "80: person, bicycle" in result.output
 
 
+def test_info_cuts_no_checksum_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    folded = "".join(CliRunner().invoke(cli, ["info", "yolox-nano"]).output.split())
+    assert "…" not in folded
+    assert "d39bee73564e338080378b0ad567fbb40e818b55bbfaf971" in folded.replace("│", "")
+
+
 def test_info_about_an_unknown_model_fails_with_a_suggestion() -> None:
     result = CliRunner().invoke(cli, ["info", "yolox-nan"])
     assert result.exit_code == 1
@@ -267,3 +277,21 @@ def test_a_local_entry_may_not_take_a_shipped_name(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["list", "--folder", str(tmp_path)])
     assert result.exit_code == 1
     assert "two models have the same name" in result.output
+
+
+def test_what_needs_no_inference_library_runs_without_one(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "for name in ('cv2', 'numpy', 'onnxruntime'):\n"
+        "    sys.modules[name] = None\n"
+        "from models.cli import cli\n"
+        "cli(sys.argv[1:])\n"
+    )
+    run = partial(subprocess.run, capture_output=True, text=True, check=False, timeout=60)
+    words = [sys.executable, "-c", code]
+    listed = run([*words, "list", "--folder", str(tmp_path)])
+    assert listed.returncode == 0, listed.stderr
+    assert "starter" in listed.stdout
+    bench = run([*words, "bench", "--folder", str(tmp_path)])
+    assert bench.returncode == 1
+    assert "pip install 'linli[edge]'" in bench.stderr
