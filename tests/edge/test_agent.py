@@ -135,7 +135,7 @@ def test_health_and_metrics_are_served(
     source.ends = False
     agent = start(settings, source)
     listener.wait_for(lambda: bool(listener.records()))
-    until(lambda: agent.ready() is None)
+    until(lambda: agent.ready() is None and agent.cameras[0].inferred == 3)
     assert agent.health is not None
     address = f"http://127.0.0.1:{agent.health.port}"
     assert urllib3.request("GET", f"{address}/readyz", retries=False).status == 200
