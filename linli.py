@@ -10,15 +10,27 @@ from importlib.metadata import version
 import click
 
 COMMANDS = {
+    "alerts": ("hub.alerts_cli", "Look at alerts, answer them, and ask why."),
+    "audit": ("hub.audit_cli", "Prove that nobody has changed the log."),
     "check": ("configs.cli", "Say everything that is wrong with configuration files."),
     "demo": ("launch.cli", "Run the whole system here, on a simulated street or a video."),
     "edge": ("edge.cli", "Run an edge agent."),
     "hub": ("hub.cli", "Run a hub."),
-    "models": ("models.cli", "Look at the models and check their files."),
+    "models": ("models.cli", "List, fetch, check, measure and add models."),
+    "notify": ("hub.notify.cli", "Try the ways to tell people."),
+    "rules": ("hub.rules_cli", "Try rules on stored records, tune them, test them."),
     "up": ("launch.cli", "Run broker, hub and console of a site."),
     "web": ("web.cli", "Run the console and manage its users."),
 }
-EXTRAS = {"edge": "edge", "hub": "hub", "models": "edge", "web": "web"}
+EXTRAS = {
+    "alerts": "hub",
+    "audit": "hub",
+    "edge": "edge",
+    "hub": "hub",
+    "models": "edge",
+    "notify": "hub",
+    "web": "web",
+}
 
 
 class Rooms(click.Group):

@@ -9,10 +9,12 @@ import zoneinfo
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from configs import notify
 from configs.agent import Camera, DoorSensor, EdgeFile
+from configs.days import calendar, countries, ever_watches
 from configs.document import Document
 from configs.problems import did_you_mean
-from configs.rules import Clear, Condition, Rule
+from configs.rules import Active, Alternative, Clear, Condition, Rule, Take
 from configs.signals import is_signal, known_signals
 from configs.site import CountingLine, DoorOf, Place, SiteFile, View
 
@@ -63,8 +65,11 @@ def site(file: SiteFile, document: Document) -> None:
     if file.site.timezone not in zoneinfo.available_timezones():
         hint = did_you_mean(file.site.timezone, zoneinfo.available_timezones())
         document.complain(file.site, "timezone", f"{file.site.timezone!r} is no IANA zone", hint)
+    _country(file.site, file.site.country, "", document)
     if file.site.plan and not (document.file.parent / file.site.plan).is_file():
         document.complain(file.site, "plan", f"there is no file {file.site.plan!r} beside this one")
+    _differ(file.routes, document)
+    notify.check(file.routes, document)
     nodes = document.ids("nodes")
     for place in file.places:
         for part in _node_references(place):
@@ -86,8 +91,10 @@ def targets(file: SiteFile, document: Document) -> set[str]:
     return {"*", *document.ids("places"), *tags}
 
 
-def rules(rules: Sequence[Rule], known_places: set[str] | None, document: Document) -> None:
-    """The rules of one document, against the places of the site where that is known."""
+def rules(
+    rules: Sequence[Rule], known_places: set[str] | None, country: str | None, document: Document
+) -> None:
+    """The rules of one document, against the places and the country of the site, where known."""
     _differ(rules, document)
     for rule in rules:
         for index, target in enumerate(rule.places):
@@ -95,21 +102,74 @@ def rules(rules: Sequence[Rule], known_places: set[str] | None, document: Docume
                 hint = did_you_mean(target, known_places)
                 message = f"{target!r} is no place or tag of the site"
                 document.complain(rule, f"places.{index}", message, hint)
-        rule_alone(rule, document)
+        rule_alone(rule, document, country)
 
 
-def rule_alone(rule: Rule, document: Document) -> None:
-    """What is wrong with a rule whatever the site."""
-    for condition in rule.when:
+def rule_alone(rule: Rule, document: Document, country: str | None) -> None:
+    """What is wrong with a rule whatever the site; ``country`` is the site's, where known."""
+    for condition in rule.conditions():
         _condition(condition, document)
     if rule.clear is not None and rule.when:
         _clear(rule.clear, rule.when[0], document)
-    if rule.active is not None and rule.active.within and rule.active.outside:
-        hint = "give one of them"
-        document.complain(rule.active, "", "has within and outside", hint)
+    if rule.active is not None:
+        _active(rule.active, country, document)
+    worst = rule.severity
+    for rise in rule.rises:
+        if rise.severity.rank <= worst.rank:
+            message = f"{rise.severity} is no rise over {worst}"
+            document.complain(rise, "severity", message, "name a worse one, in rising order")
+        worst = max(worst, rise.severity, key=lambda severity: severity.rank)
+
+
+def _active(active: Active, country: str | None, document: Document) -> None:
+    if active.within and active.outside:
+        document.complain(active, "", "has within and outside", "give one of them")
+    holidays = active.holidays
+    if holidays is not None:
+        where = holidays.country or country
+        if where == "":
+            hint = "give country: to the site or to holidays"
+            document.complain(active, "holidays", "are of no known country", hint)
+        if not where or not _country(active, where, holidays.region, document, "holidays"):
+            return
+    if not ever_watches(active, country or ""):
+        hint = "compare its times, days, dates and holidays"
+        document.complain(active, "", "is a schedule that is never active", hint)
+
+
+def _country(
+    made: Any, country: str, region: str, document: Document, part: str = "country"
+) -> bool:
+    """Whether its public holidays are known; "" asks for none."""
+    if not country:
+        return True
+    if country not in countries():
+        message = f"{country!r} is no country whose holidays are known"
+        document.complain(made, part, message, "use its two capital letters, such as CN or DE")
+        return False
+    try:
+        calendar(country, region)
+    except ValueError as error:
+        document.complain(made, part, str(error), "use the part's code as in ISO 3166-2")
+        return False
+    return True
 
 
 def _condition(condition: Condition, document: Document) -> None:
+    if condition.any:
+        alone = Condition(any=condition.any)
+        if condition != alone:
+            hint = "put signal, thresholds and for into the alternatives"
+            document.complain(condition, "", "has any and a threshold of its own", hint)
+        for part in condition.any:
+            _threshold(part, document)
+    elif not condition.signal:
+        document.complain(condition, "", "signal is missing", "give signal: or any:")
+    else:
+        _threshold(condition, document)
+
+
+def _threshold(condition: Alternative, document: Document) -> None:
     if not is_signal(condition.signal):
         message = f"{condition.signal!r} is no signal"
         hint = did_you_mean(condition.signal, known_signals())
@@ -120,11 +180,19 @@ def _condition(condition: Condition, document: Document) -> None:
         hint = "give exactly one of above, below and equals"
         message = f"has {' and '.join(given)}" if given else "has no threshold"
         document.complain(condition, "", message, hint)
+    if condition.over is None and condition.take is not Take.MEAN:
+        hint = "give over: the length of the window"
+        document.complain(condition, "take", f"{condition.take} is of no window", hint)
+    if condition.over is not None and condition.over <= 0:
+        document.complain(condition, "over", "must last longer than 0s")
 
 
 def _clear(clear: Clear, first: Condition, document: Document) -> None:
     if clear.below is not None and clear.above is not None:
         document.complain(clear, "", "has below and above", "give one of them, or only for")
+    elif first.any and (clear.below is not None or clear.above is not None):
+        hint = "give only for, or put a condition with a signal first"
+        document.complain(clear, "", "has a threshold, but the first condition is any:", hint)
     elif first.above is not None and clear.above is not None:
         document.complain(clear, "", "clears above what was raised above", "use below")
     elif first.below is not None and clear.below is not None:

@@ -4,7 +4,6 @@ import operator
 import re
 from typing import Any, Final
 
-import msgspec
 from msgspec import inspect as shapes
 
 from configs.document import Document
@@ -68,6 +67,10 @@ class Converter:
                 return chosen if chosen is _BAD else shape.cls(chosen)
             case shapes.NoneType():
                 return None if value is None else self._wrong(path, "nothing", value)
+            case shapes.DictType():
+                return self._mapping(value, shape, path)
+            case shapes.AnyType():
+                return value
             case _:
                 raise TypeError(f"configs cannot read a {shape} at {spell(path)}")
 
@@ -120,6 +123,11 @@ class Converter:
         ]
         return _BAD if any(item is _BAD for item in items) else tuple(items)
 
+    def _mapping(self, value: Any, shape: shapes.DictType, path: Path_) -> Any:
+        if not isinstance(value, dict):
+            return self._wrong(path, "a mapping", value)
+        return {key: self._as(item, shape.value_type, (*path, key)) for key, item in value.items()}
+
     def _number(
         self, value: Any, shape: shapes.IntType | shapes.FloatType, path: Path_, kind: type
     ) -> Any:
@@ -160,12 +168,3 @@ class Converter:
 def _shown(value: Any) -> str:
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-def schema(kind: Any) -> dict[str, Any]:
-    """The JSON Schema of a configuration file, for editors."""
-
-    def custom(cls: Any) -> dict[str, Any]:
-        return {"type": "string", "description": cls.expects}
-
-    return msgspec.json.schema(kind, schema_hook=custom)

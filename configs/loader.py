@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from configs import check
+from configs import check, together
 from configs.agent import EdgeFile
 from configs.convert import Converter
 from configs.document import Document, read
+from configs.notify import Route
 from configs.problems import ConfigError, Problem
 from configs.rules import Rule, RulesFile
 from configs.servers import HubFile, HubSettings, SeriesSettings, WebFile, WebSettings
@@ -57,23 +58,34 @@ def load_site(path: Path) -> SiteFile:
     if site is None:
         raise ConfigError(document.problems)
     check.site(site, document)
-    places = check.targets(site, document)
-    check.rules(site.rules, places, document)
-    rules, problems = list(site.rules), []
+    places, country = check.targets(site, document), site.site.country
+    check.rules(site.rules, places, country, document)
+    sources, documents = [(rule, document) for rule in site.rules], [document]
+    unread: list[Problem] = []
     for index, name in enumerate(site.rule_files):
         if not (path.parent / name).is_file():
             message = f"there is no file {name!r} beside this one"
             document.complain(site, f"rule_files.{index}", message)
             continue
-        extra, more = _rule_file(path.parent / name, {rule.id for rule in rules}, places)
-        rules += extra
-        problems += more
-    if document.problems or problems:
-        raise ConfigError([*document.problems, *problems])
+        try:
+            taken = {rule.id for rule, _ in sources}
+            extra, of = _rule_file(path.parent / name, taken, places, country)
+        except ConfigError as error:
+            unread += error.problems
+            continue
+        sources += [(rule, of) for rule in extra]
+        documents.append(of)
+    if not unread:
+        together.site(site, sources, document)
+    problems = [*unread, *(problem for of in documents for problem in of.problems)]
+    if problems:
+        raise ConfigError(problems)
+    rules = [rule for rule, _ in sources]
     return replace(
         site,
         rules=tuple(rules),
         rule_files=(),
+        routes=tuple(_route_beside(path, route) for route in site.routes),
         hub=_hub_of(path, site),
         web=_web_beside(path, site.web),
     )
@@ -88,21 +100,18 @@ def _hub_of(path: Path, site: SiteFile) -> HubSettings:
 
 
 def _rule_file(
-    path: Path, taken: set[str], places: set[str] | None
-) -> tuple[tuple[Rule, ...], list[Problem]]:
-    try:
-        document = read(path)
-    except ConfigError as error:
-        return (), error.problems
+    path: Path, taken: set[str], places: set[str] | None, country: str | None
+) -> tuple[tuple[Rule, ...], Document]:
+    document = read(path)
     found = _typed(document, RulesFile)
     rules = found.rules if found is not None else ()
-    check.rules(rules, places, document)
+    check.rules(rules, places, country, document)
     for rule in rules:
         if rule.id in taken:
             document.complain(
                 rule, "id", f"{rule.id!r} is given in another file", "ids must differ"
             )
-    return rules, document.problems
+    return rules, document
 
 
 def _typed(document: Document, kind: type[T]) -> T | None:
@@ -140,9 +149,10 @@ def load_any(path: Path) -> EdgeFile | SiteFile | HubFile | WebFile | RulesFile:
     keys = read(path).value
     keys = set(keys) if isinstance(keys, dict) else set()
     if keys >= {"rules"} and not keys & {"site", "places", "sites", "node"}:
-        rules, problems = _rule_file(path, set(), None)
-        if problems:
-            raise ConfigError(problems)
+        rules, document = _rule_file(path, set(), None, None)
+        together.inhibits([(rule, document) for rule in rules])
+        if document.problems:
+            raise ConfigError(document.problems)
         return RulesFile(rules=rules)
     if "sites" in keys:
         if "web" in keys:
@@ -224,6 +234,16 @@ def _hub_beside(path: Path, hub: HubSettings) -> HubSettings:
         data=_beside(path, hub.data),
         mqtt=_broker_beside(path, hub.mqtt),
         series=_series_beside(path, hub.series),
+    )
+
+
+def _route_beside(path: Path, route: Route) -> Route:
+    return replace(
+        route,
+        url_file=_beside(path, route.url_file),
+        token_file=_beside(path, route.token_file),
+        folder=_beside(path, route.folder),
+        broker=_broker_beside(path, route.broker) if route.broker is not None else None,
     )
 
 

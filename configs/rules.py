@@ -1,11 +1,12 @@
 """Rules as YAML says them: thresholds on signals, at places, in time."""
 
 import enum
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from configs.values import Duration, Text, TimeSpan
+from configs.values import DateSpan, Duration, Holidays, Text, TimeSpan
 from wire.records import Id
 
 
@@ -33,9 +34,10 @@ class Take(enum.StrEnum):
     SUM = "sum"
     LAST = "last"
     RATE = "rate"
+    COUNT = "count"
 
 
-class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Alternative(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A threshold on one signal. Exactly one of above, below and equals is given."""
 
     signal: str
@@ -47,6 +49,18 @@ class Condition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     over: Duration | None = None
     """Look at the values of this long a window instead of the present one."""
     take: Take = Take.MEAN
+
+
+class Condition(Alternative, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A threshold on one signal, or ``any`` with several of which one is enough."""
+
+    signal: str = ""
+    any: tuple[Alternative, ...] = ()
+
+    @property
+    def alternatives(self) -> tuple[Alternative, ...]:
+        """The thresholds of which one is enough."""
+        return self.any or (self,)
 
 
 class Clear(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,6 +80,25 @@ class Active(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     within: TimeSpan | None = None
     outside: TimeSpan | None = None
     days: tuple[Weekday, ...] = ()
+    holidays: Holidays | None = None
+    """Public holidays: ``only``, ``never``, or ``also`` where ``days`` would leave them out."""
+    dates: tuple[DateSpan, ...] = ()
+    """On the days of any of these alone."""
+
+
+class Rise(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When an alert that fires becomes worse; it does not become better again."""
+
+    when: Annotated[tuple[Condition, ...], Meta(min_length=1)]
+    """All must hold."""
+    severity: Severity
+
+
+class Escalation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Tell ``to`` as well when nobody has acknowledged for ``after``."""
+
+    after: Duration
+    to: Id
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,9 +112,22 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     clear: Clear | None = None
     active: Active | None = None
     severity: Severity = Severity.MEDIUM
+    rises: tuple[Rise, ...] = ()
     cooldown: Duration = Duration(0)
     """After an alert ends, the same rule and place stay quiet this long."""
+    inhibits: tuple[Id, ...] = ()
+    """While this rule fires at a place, alerts of these rules there are raised but not told."""
     advice: Text = Text("", "")
+    notify: tuple[Id, ...] = ()
+    """The site's routes that are told."""
+    escalate: tuple[Escalation, ...] = ()
+    """Whom else to tell while nobody has acknowledged."""
+
+    def conditions(self) -> Iterator[Condition]:
+        """Those that raise it and those that make it worse."""
+        yield from self.when
+        for rise in self.rises:
+            yield from rise.when
 
 
 class RulesFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

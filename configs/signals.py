@@ -1,6 +1,8 @@
-"""The names of the signals that rules may speak of, and what each means."""
+"""The names of the signals that rules may speak of, what each means and what it needs."""
 
 import re
+
+from configs.site import Place
 
 SIGNALS: dict[str, str] = {
     "occupancy.<label>": "how many are there now; overlapping views count once",
@@ -8,21 +10,66 @@ SIGNALS: dict[str, str] = {
     "flow.in": "crossings into the place in the last minute",
     "flow.out": "crossings out of the place in the last minute",
     "dwell.<label>": "longest stay of anyone there now, seconds",
+    "stationary.<label>": "how long the longest-standing one has stood still, seconds",
     "door.open_s": "how long its longest-open door has stood open, seconds",
     "door.forced": "1 while a controlled door stands open with no access granted",
+    "tailgating": "persons who came in in the last minute beyond the access granted",
     "silence_s": "how long the longest-silent source has said nothing, seconds",
+    "scene.fault": "faults of its cameras' pictures now",
+    "scene.fault.<kind>": "1 while a camera has that fault: dark, blurred, covered, moved …",
+    "surprise.flow": "how unusual the last hour's crossings are, −log10 of their probability",
+    "reports.<kind>": "residents' open reports of that kind",
+    "risk": "weighted sum of the others, 0–100 where the site says nothing else",
 }
+FAULTS = ("dark", "blurred", "covered", "moved", "frozen", "lost")
 _LABEL = re.compile(r"[a-z][a-z0-9 _-]{0,39}")
 
 
 def is_signal(name: str) -> bool:
     """Whether a rule may name it."""
-    if name in SIGNALS:
-        return "<" not in name
-    family, _, label = name.partition(".")
-    return f"{family}.<label>" in SIGNALS and _LABEL.fullmatch(label) is not None
+    family = family_of(name)
+    if family == "scene.fault.<kind>":
+        return name.rpartition(".")[2] in FAULTS
+    return family in SIGNALS
+
+
+def family_of(name: str) -> str:
+    """``occupancy.<label>`` for ``occupancy.person``; the name itself where it stands alone."""
+    stem, _, last = name.rpartition(".")
+    if _LABEL.fullmatch(last):
+        for blank in ("<label>", "<kind>"):
+            if f"{stem}.{blank}" in SIGNALS:
+                return f"{stem}.{blank}"
+    return name if "<" not in name else ""
 
 
 def known_signals() -> list[str]:
     """Names to suggest; families stand with the label that is asked for most."""
-    return [name.replace("<label>", "person") for name in SIGNALS]
+    names = []
+    for name in SIGNALS:
+        stem, blank, _ = name.partition("<")
+        example = "hazard" if stem == "reports." else "covered" if "kind" in name else "person"
+        names.append(stem + example if blank else name)
+    return names
+
+
+def missing(name: str, place: Place) -> str:
+    """What a place would need to have the signal; empty where it has all."""
+    controlled = any(door.controlled for door in place.doors)
+    match family_of(name):
+        case "risk" | "reports.<kind>":
+            return ""
+        case "flow.in" | "flow.out" | "surprise.flow":
+            return "" if place.lines else "a line"
+        case "door.open_s":
+            return "" if place.doors else "a door"
+        case "door.forced":
+            return "" if controlled else "a controlled door"
+        case "tailgating":
+            return "" if controlled and place.lines else "a line and a controlled door"
+        case "scene.fault" | "scene.fault.<kind>":
+            return "" if place.views or place.lines else "a camera"
+        case "silence_s":
+            return "" if place.views or place.lines or place.doors else "a view, a line or a door"
+        case _:
+            return "" if any(place.views) else "a view"

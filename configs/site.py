@@ -1,9 +1,11 @@
 """A site as its YAML says it: the community, its places, and what sees them."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
+from configs.notify import Route
 from configs.rules import Rule
 from configs.servers import EmbeddedBroker, HubSettings, WebSettings
 from configs.values import Text
@@ -20,6 +22,8 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     plan: str = ""
     """The drawing of the site, an SVG or a picture beside this file."""
     language: Literal["en", "zh"] = "en"
+    country: str = ""
+    """ISO 3166-1 code, such as CN: whose public holidays rules mean."""
 
 
 class View(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,12 +68,54 @@ class Place(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lines: tuple[CountingLine, ...] = ()
     doors: tuple[DoorOf, ...] = ()
 
+    def answers_to(self, targets: Iterable[str]) -> bool:
+        """Whether any of ids, tags and "*" means it."""
+        return any(target in ("*", self.id) or target in self.tags for target in targets)
+
 
 class NodeOf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An edge agent of the site."""
 
     id: Id
     name: Text = Text("", "")
+
+
+class Override(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Other values for a rule at some places, without a copy of the rule."""
+
+    rule: Id
+    places: tuple[str, ...] = ("*",)
+    """Ids, tags or "*"."""
+    set_: dict[str, Any] = field(name="set")
+    """Path in the rule, such as when[0].above, clear.below or cooldown → value."""
+
+
+class RiskTerm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A signal's part in ``risk``: weight · min(1, value ÷ full)."""
+
+    signal: str
+    weight: Annotated[float, Meta(gt=0)]
+    """What it adds at the most."""
+    full: Annotated[float, Meta(gt=0)] = 1.0
+    """The value from which on it adds all of that."""
+
+
+RISK = tuple(
+    RiskTerm(signal=signal, weight=weight, full=full)
+    for signal, weight, full in (
+        ("door.forced", 25.0, 1.0),
+        ("scene.fault", 15.0, 1.0),
+        ("tailgating", 10.0, 2.0),
+        ("door.open_s", 10.0, 300.0),
+        ("stationary.car", 10.0, 600.0),
+        ("surprise.flow", 10.0, 6.0),
+        ("dwell.person", 5.0, 1800.0),
+        ("occupancy.person", 5.0, 20.0),
+        ("silence_s", 5.0, 600.0),
+        ("reports.hazard", 5.0, 2.0),
+    )
+)
+"""Where a site says nothing else: from 0 to 100."""
 
 
 class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,8 +125,13 @@ class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     nodes: tuple[NodeOf, ...]
     places: tuple[Place, ...]
     rules: tuple[Rule, ...] = ()
+    routes: tuple[Route, ...] = ()
+    """Whom rules can tell, and how."""
     rule_files: tuple[str, ...] = ()
     """More rules, in files beside this one."""
+    overrides: tuple[Override, ...] = ()
+    """Applied in this order."""
+    risk: tuple[RiskTerm, ...] = RISK
     broker: EmbeddedBroker | None = None
     hub: HubSettings = HubSettings()
     web: WebSettings = WebSettings()

@@ -60,6 +60,8 @@ class Ingest:
         self._now_us = now_us
         self._on_failure = on_failure
         self.failure: Exception | None = None
+        self.on_reload: Callable[[Sequence[SiteFile]], None] = lambda _sites: None
+        """Called with each configuration that took over."""
         self._last_rx_us = 0
         self._arrived: deque[tuple[Arrived, int, int]] = deque()
         """(message, mid, QoS)."""
@@ -199,6 +201,7 @@ class Ingest:
         self._pipeline.notice("configuration", "", now)
         self._metrics.reloads.labels("taken").inc()
         log.info("the configuration was loaded again; %d changes", len(changes))
+        self.on_reload(wish)
         for name in {file.site.id for file in wish} - set(self._sites):
             self._client.subscribe(topics.subscription(name), qos=1)
         self._sites = [file.site.id for file in wish]

@@ -17,7 +17,7 @@ from sqlalchemy import Engine as Database
 
 from configs.servers import HubSettings
 from configs.site import SiteFile
-from hub import alerts
+from hub import alerts, audit
 from hub.intake import Arrived, Intake, Work
 from hub.ledger import PICTURES, PLACES, Ledger, place_rows, upsert
 from hub.metrics import HubMetrics
@@ -31,7 +31,6 @@ from hub.state.store import reading
 from hub.state.tables import (
     Alert,
     AlertEvent,
-    Audit,
     Change,
     Checkpoint,
     DeadLetter,
@@ -71,7 +70,7 @@ class Pipeline:
             settle_ms=settings.settle, patience_ms=settings.patience, now=now
         )
         self._intake = Intake(sites, settings, self.ledger, self.watermark, metrics)
-        self._book = _book(sites)
+        self._book = alerts.AlertBook(sites, self.engine.places)
         self._changed_places: set[tuple[str, str]] = set()
         self._values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(dict)
         """(site, place) → signal → [value, event time of its last change]."""
@@ -110,12 +109,12 @@ class Pipeline:
             return []
         engine = Engine(sites)
         engine.load(self.engine.dump())
-        self.engine, self._book, before = engine, _book(sites), self.sites
+        self.engine, before = engine, self.sites
+        self._book = alerts.AlertBook(sites, engine.places)
         self._intake.expect(sites)
         with self._database.begin() as connection:
             self._close_orphans(connection, [*before, *sites], now)
-            row = {"at": now, "actor": "hub", "action": "configuration.reload", "target": ""}
-            connection.execute(insert(Audit), {**row, "detail": "\n".join(changes)})
+            audit.enter(connection, "hub", "configuration.reload", "", "\n".join(changes), now)
             self._write_checkpoint(connection)
         self.sites = sites
         self._changed_places = set(engine.places)
@@ -293,12 +292,6 @@ class Pipeline:
     def _write_checkpoint(self, connection: Connection) -> None:
         row = {"name": "engine", "n": self._journal_n, "state": self.engine.dump()}
         upsert(connection, Checkpoint.__table__, [row])
-
-
-def _book(sites: Sequence[SiteFile]) -> alerts.AlertBook:
-    return alerts.AlertBook(
-        {(file.site.id, rule.id): rule for file in sites for rule in file.rules}
-    )
 
 
 def _entry(work: Work) -> Entry | None:

@@ -14,6 +14,7 @@ from configs.site import SiteFile
 from health.server import HealthServer
 from hub.ingest import Ingest
 from hub.metrics import HubMetrics
+from hub.notify.notifier import Notifier
 from hub.pipeline import Pipeline
 from hub.reload import ConfigWatcher
 from hub.series.open import open_series
@@ -66,11 +67,18 @@ def serve(
         writer.start()
         teardown.callback(writer.stop, FLUSH_S)
 
+        notifier = Notifier(
+            database, settings.id, sites, settings.mqtt, lambda: now_us() // 1000, registry=registry
+        )
+        notifier.start()
+        teardown.callback(notifier.stop)
+
         pipeline = Pipeline(sites, settings, database, metrics, now_us() // 1000)
         pipeline.recover(now_us() // 1000)
         upkeep = Upkeep(settings, database, pipeline.ledger, series, metrics)
         names = [file.site.id for file in sites]
         ingest = Ingest(settings, names, pipeline, writer, upkeep, metrics, now_us, stop.set)
+        ingest.on_reload = notifier.reload
 
         health = teardown.enter_context(
             HealthServer(settings.http_host, settings.http_port, registry, lambda: ingest.trouble)

@@ -41,6 +41,12 @@ SEVERITIES = {
     "low": _("Low"),
     "info": _("Info"),
 }
+JUDGEMENTS = {
+    "true": _("true alarm"),
+    "false": _("false alarm"),
+    "test": _("test"),
+    "unclear": _("unclear"),
+}
 FAULTS = {
     "dark": _("picture too dark"),
     "blurred": _("picture blurred"),
@@ -57,7 +63,11 @@ SIGNALS = {
     "dwell.person": _("Longest stay"),
     "door.open_s": _("Door open for"),
     "door.forced": _("Door forced"),
+    "tailgating": _("Came in behind others"),
     "silence_s": _("Silent for"),
+    "scene.fault": _("Picture faults"),
+    "surprise.flow": _("Unusual coming and going"),
+    "risk": _("Risk"),
 }
 TAKES = {
     "mean": _("mean"),
@@ -66,6 +76,7 @@ TAKES = {
     "sum": _("sum"),
     "last": _("last"),
     "rate": _("rate"),
+    "count": _("number of changes"),
 }
 SIDES = {"above": _("above"), "below": _("below"), "equals": _("equal to")}
 _THRESHOLD = re.compile(
@@ -77,6 +88,8 @@ FAMILIES = {
     "occupancy": _("Count"),
     "presence": _("Presence"),
     "dwell": _("Longest stay"),
+    "stationary": _("Standing still for"),
+    "reports": _("Open reports"),
 }
 
 
@@ -102,6 +115,7 @@ def install(app: Flask) -> None:
         "LANGUAGES": LANGUAGES,
         "SEVERITIES": SEVERITIES,
         "FAULTS": FAULTS,
+        "JUDGEMENTS": JUDGEMENTS,
         "language": language,
         "language_tag": lambda: TAGS[language()],
     }
@@ -177,6 +191,8 @@ def signal(name: str) -> str:
     if name in SIGNALS:
         return str(SIGNALS[name])
     family, _dot, label = name.partition(".")
+    if name.startswith("scene.fault."):
+        return str(FAULTS.get(name.removeprefix("scene.fault."), name))
     if family in FAMILIES:
         return f"{FAMILIES[family]} · {LABELS.get(label, label)}"
     return name
@@ -188,7 +204,7 @@ def value(number: float | None, name: str) -> str:
         return "—"
     if name.startswith("presence."):
         return f"{number:.0%}"
-    if name.startswith("dwell.") or name.endswith("_s"):
+    if name.startswith(("dwell.", "stationary.")) or name.endswith("_s"):
         return span(number)
     if name == "door.forced":
         return str(gettext("yes") if number else gettext("no"))
@@ -201,7 +217,9 @@ def threshold(text: str, name: str) -> str:
     found = _THRESHOLD.fullmatch(text)
     if found is None:
         return text
-    words = f"{SIDES[found['side']]} {value(float(found['limit']), name)}"
+    limit = float(found["limit"])
+    shown = f"{limit:g}" if found["take"] == "count" else value(limit, name)
+    words = f"{SIDES[found['side']]} {shown}"
     if found["take"]:
         over = span(float(found["over"]))
         words = gettext(

@@ -7,7 +7,7 @@ from flask_login import current_user
 from sqlalchemy import select
 from werkzeug.routing import BaseConverter
 
-from hub.desk import audit
+from hub import audit
 from hub.state.tables import Picture
 from web.console import Console, console
 
@@ -70,7 +70,7 @@ def _write_down(here: Console, target: str) -> None:
         return
     try:
         with here.engine.begin() as connection:
-            audit(connection, current_user.name, "picture.view", target, "", now)
+            audit.enter(connection, current_user.name, "picture.view", target, "", now)
     except BaseException:
         viewings.forget(current_user.name, target)
         raise

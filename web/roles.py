@@ -22,7 +22,7 @@ class Role(enum.StrEnum):
 
 ANYONE = None
 ACT = Role.OPERATOR
-"""Acknowledging and resolving."""
+"""Answering alerts and silencing them."""
 LEAST: dict[str, Role | None] = {
     "static": ANYONE,
     "vitals.healthz": ANYONE,
@@ -39,6 +39,11 @@ LEAST: dict[str, Role | None] = {
     "alerts.detail": Role.VIEWER,
     "alerts.acknowledge": ACT,
     "alerts.resolve": ACT,
+    "alerts.assign": ACT,
+    "alerts.note": ACT,
+    "alerts.judge": ACT,
+    "alerts.silence": ACT,
+    "alerts.unsilence": ACT,
 }
 """The least role for each endpoint. One that is not here is refused to everybody."""
 

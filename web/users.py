@@ -10,7 +10,7 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 from msgspec import Struct
 from sqlalchemy import Engine, RowMapping, insert, select, update
 
-from hub.desk import audit
+from hub import audit
 from hub.state.store import reading
 from hub.state.tables import User
 from web.roles import Role
@@ -91,7 +91,7 @@ def create(
         if connection.scalar(select(User.id).where(User.name == name)) is not None:
             raise UserError(f"there is a user {name!r} already; set-password changes its password")
         connection.execute(insert(User).values(row))
-        audit(connection, actor, "user.create", name, role, at)
+        audit.enter(connection, actor, "user.create", name, role, at)
 
 
 def ensure_user(
@@ -143,7 +143,7 @@ def _change(
             != 1
         ):
             raise UserError(f"there is no user {name!r}; create-user makes one")
-        audit(connection, actor, action, name, "", _at(now))
+        audit.enter(connection, actor, action, name, "", _at(now))
 
 
 def _at(now: int | None) -> int:

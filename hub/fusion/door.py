@@ -19,6 +19,8 @@ class Door:
     while a controlled door stands open that was opened with no access granted in the last
     10 s, else 0."""
 
+    hears = (DoorState, DoorAccess)
+
     def __init__(self, place: Place) -> None:
         self._controlled = {(door.node, door.source): door.controlled for door in place.doors}
         self._last: dict[Key, int] = {}

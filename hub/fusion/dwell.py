@@ -17,6 +17,8 @@ Stay = tuple[str, str, str, int]
 class Dwell:
     """max over the tracks in the place's views of (now − when the track came in), seconds."""
 
+    hears = (SceneFault, ZoneEnter, ZoneDwell, ZoneExit)
+
     def __init__(self, place: Place) -> None:
         self._views = {(v.node, v.source, v.zone) for group in place.views for v in group}
         self._stays: dict[str, dict[Stay, tuple[int, int]]] = {}

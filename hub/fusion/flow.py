@@ -15,6 +15,8 @@ LABEL = "person"
 class Flow:
     """The number of crossings in the last minute, by direction, over all of the place's lines."""
 
+    hears = (LineCross,)
+
     def __init__(self, place: Place) -> None:
         self._inward = {(line.node, line.source, line.line): line.inward for line in place.lines}
         self._crossed: dict[str, deque[int]] = {"flow.in": deque(), "flow.out": deque()}

@@ -23,6 +23,8 @@ class Occupancy:
     group that sees 1 makes it 3.
     """
 
+    hears = (ZoneCount, SceneFault)
+
     def __init__(self, place: Place) -> None:
         self._groups = [[(v.node, v.source, v.zone) for v in group] for group in place.views]
         self._views = {key for group in self._groups for key in group}

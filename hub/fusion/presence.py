@@ -34,6 +34,8 @@ class Presence:
     it last saw it, h the half-life. Two weak views that agree are surer than either.
     """
 
+    hears = (ZoneCount,)
+
     def __init__(self, place: Place) -> None:
         self._trust = {
             (view.node, view.source, view.zone): view.trust

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from configs.site import Place
 from wire.records import AnyRecord
 
 Reading = tuple[str, float]
@@ -20,10 +19,12 @@ class Signal(Protocol):
     the place has reached, which is later than ``record.ts`` where the record is late.
     """
 
+    @property
+    def hears(self) -> tuple[type[AnyRecord], ...]:
+        """The types of record that `take` looks at; it is given no others."""
+
     due: int | None
     """When `tick` will next have news; None while nothing changes by itself."""
-
-    def __init__(self, place: Place) -> None: ...
 
     def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
         """Take in a record that concerns the place; the values that follow from it."""

@@ -5,62 +5,97 @@ from typing import Any
 
 from configs.site import Place
 from hub.fusion.signal import Reading, next_look
-from wire.records import AGENT, AnyRecord, NodeHealth
+from wire.records import AGENT, RECORD_TYPES, AnyRecord, DoorState, NodeHealth
 
 SILENT_AFTER_MS = 20_000
 """Below it the value is 0: a node speaks every 15 s even when nothing happens."""
+SENSOR_SILENT_AFTER_MS = 25 * 3_600_000
+"""The same for a door's contact, which sleeps on a battery and speaks once a day at least."""
 STEP_MS = 5_000
 STEP_SHARE = 20
 
+Key = tuple[str, str]
+"""node, source."""
+
 
 class Silence:
-    """max over the place's sources of (now − its last word), seconds.
+    """max over the place's cameras, sensors and their nodes of (now − its last word), seconds.
 
     Any record of a camera is its word, also its node's report on it while that says it is
-    well. A door's contact may rest for hours, so its node speaks for it.
+    well; it counts as silent from 20 s on, and so does a node. A door's contact counts as
+    silent from 25 h on, and from when its gateway says that it cannot be reached.
     """
+
+    hears = tuple(RECORD_TYPES.values())
 
     def __init__(self, place: Place) -> None:
         cameras = {(view.node, view.source) for group in place.views for view in group}
         cameras |= {(line.node, line.source) for line in place.lines}
-        self._sources = cameras | {(door.node, AGENT) for door in place.doors}
         self._nodes = {door.node for door in place.doors}
-        self._last: dict[tuple[str, str], int] = {}
+        self._after = dict.fromkeys(
+            [*sorted(cameras), *((node, AGENT) for node in sorted(self._nodes))], SILENT_AFTER_MS
+        )
+        self._after |= {
+            (door.node, door.source): SENSOR_SILENT_AFTER_MS
+            for door in place.doors
+            if (door.node, door.source) not in cameras
+        }
+        """Who may be silent for how long."""
+        self._last: dict[Key, int] = {}
+        self._away: set[Key] = set()
+        """Sensors that cannot be reached; their last word is the first that said so."""
         self._value: float | None = None
         self.due: int | None = None
 
     def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
-        for key in self._sources:
-            self._last.setdefault(key, at)  # silence is counted from the first word of any
-        if not isinstance(record, NodeHealth) or record.ok:
-            self._heard((node, record.source), record.ts)
+        if len(self._last) < len(self._after):
+            for key in self._after:  # silence is counted from the first word of any
+                self._last.setdefault(key, at)
+        key = (node, record.source)
+        if isinstance(record, DoorState) and record.available is False:
+            self._lose(key, record.ts)
+        elif not isinstance(record, NodeHealth) or record.ok:
+            self._hear(key, record.ts)
         if node in self._nodes:
-            self._heard((node, AGENT), record.ts)
-        return self.tick(at)
+            self._hear((node, AGENT), record.ts)
+        return () if self._value == 0 and not self._away else self.tick(at)
 
-    def _heard(self, key: tuple[str, str], ts: int) -> None:
-        if key in self._sources:
-            self._last[key] = max(ts, self._last[key])
+    def _hear(self, key: Key, ts: int) -> None:
+        if key in self._last and ts >= self._last[key]:
+            self._last[key] = ts
+            self._away.discard(key)
+
+    def _lose(self, key: Key, ts: int) -> None:
+        if key in self._last and key not in self._away and ts >= self._last[key]:
+            self._last[key] = ts
+            self._away.add(key)
 
     def tick(self, at: int) -> Iterable[Reading]:
-        if not self._last:
-            return ()
-        since = min(self._last.values())
-        age = at - since
-        silent = age >= SILENT_AFTER_MS
-        value = age / 1000 if silent else 0.0
-        later = next_look(since, at, STEP_MS, STEP_SHARE)
-        self.due = later if silent else since + SILENT_AFTER_MS
-        if value == self._value:
+        since, due = None, None
+        for key, last in self._last.items():
+            after = SILENT_AFTER_MS if key in self._away else self._after[key]
+            if last + after <= at:
+                since = last if since is None else min(since, last)
+            else:
+                due = last + after if due is None else min(due, last + after)
+        if since is not None:
+            later = next_look(since, at, STEP_MS, STEP_SHARE)
+            due = later if due is None else min(due, later)
+        self.due = due
+        value = 0.0 if since is None else (at - since) / 1000
+        if not self._last or value == self._value:
             return ()
         self._value = value
         return (("silence_s", value),)
 
     def dump(self) -> Any:
-        return [[[*key, ts] for key, ts in self._last.items()], self._value, self.due]
+        rows = [[*key, ts, key in self._away] for key, ts in self._last.items()]
+        return [rows, self._value, self.due]
 
     def load(self, state: Any) -> None:
         rows, self._value, self.due = state
-        self._last = {
-            (node, source): ts for node, source, ts in rows if (node, source) in self._sources
-        }
+        for node, source, ts, away in rows:
+            if (node, source) in self._after:
+                self._last[node, source] = ts
+                if away:
+                    self._away.add((node, source))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from configs.overrides import resolve_rule
 from configs.rules import Rule
 from configs.site import Place, SiteFile
 from hub.rules.place import Outcome, PlaceAtWork
@@ -38,8 +39,12 @@ class Engine:
 
     def _add(self, file: SiteFile, place: Place) -> None:
         key = (file.site.id, place.id)
-        rules = [rule for rule in file.rules if concerns(rule, place)]
-        work = PlaceAtWork(place, file.site.id, file.site.timezone, rules)
+        rules = [
+            resolve_rule(rule, place, file.overrides)
+            for rule in file.rules
+            if concerns(rule, place)
+        ]
+        work = PlaceAtWork(place, file.site, rules, file.risk)
         self.places[key] = work
         sources = {(view.node, view.source) for group in place.views for view in group}
         sources |= {(line.node, line.source) for line in place.lines}
@@ -102,10 +107,26 @@ class Engine:
             self._queued[key] = due
             heapq.heappush(self._queue, (due, key))
 
+    def report(
+        self, site: str, place: str, kind: str, open_count: int, at: int, outcome: Outcome
+    ) -> int:  # fmt: skip
+        """Residents have ``open_count`` open reports of ``kind`` at a place, from ``at`` (ms) on.
+
+        Returns the time at which that was really applied, as `take` does. No journal holds it:
+        whoever tells it tells it again after a restart.
+        """
+        work = self.places.get((site, place))
+        if work is None:
+            return at
+        at = max(at, work.clock)
+        work.report(kind, open_count, at, outcome)
+        self._schedule(work)
+        return at
+
     def overrule(self, site: str, place: str, alert: str) -> None:
         """An operator resolved ``alert``; its rule stays quiet until its conditions end once."""
         work = self.places.get((site, place))
-        if work is not None and any(watch.overrule(alert) for watch in work.watches):
+        if work is not None and work.overrule(alert):
             self._schedule(work)
 
     def active(self) -> Iterable[str]:
@@ -130,4 +151,4 @@ class Engine:
 
 def concerns(rule: Rule, place: Place) -> bool:
     """Whether a rule watches a place: by id, by tag, or all."""
-    return any(target in ("*", place.id) or target in place.tags for target in rule.places)
+    return place.answers_to(rule.places)

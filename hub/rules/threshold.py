@@ -1,13 +1,14 @@
-"""A condition of a rule at one place: does it hold, since when, and for long enough?"""
+"""The conditions of a rule at one place: do they hold, since when, and for long enough?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from configs.rules import Clear, Condition
+from configs.rules import Alternative, Clear, Condition
+from hub.fusion.signal import soonest
 from hub.rules.window import Window
 
 
-def holds(condition: Condition | Clear, value: float) -> bool:
+def holds(condition: Alternative | Clear, value: float) -> bool:
     """Whether ``value`` is beyond the threshold."""
     if condition.above is not None:
         return value > condition.above
@@ -17,7 +18,7 @@ def holds(condition: Condition | Clear, value: float) -> bool:
     return equals is not None and value == equals
 
 
-def spell(condition: Condition) -> str:
+def spell(condition: Alternative) -> str:
     """The condition in words, as the alert shows it: ``presence.person above 0.7 for 3 s``."""
     of = condition.signal
     if condition.over is not None:
@@ -30,9 +31,9 @@ def spell(condition: Condition) -> str:
 
 
 class Threshold:
-    """The running state of one condition."""
+    """The running state of a threshold on one signal."""
 
-    def __init__(self, condition: Condition) -> None:
+    def __init__(self, condition: Alternative) -> None:
         self.condition = condition
         over = condition.over
         self._window = Window(over, condition.take) if over is not None else None
@@ -72,3 +73,55 @@ class Threshold:
         self.since, window = state
         if self._window is not None and window is not None:
             self._window.load(window)
+
+
+class Gate:
+    """Conditions of which all must hold, each by any of its alternatives."""
+
+    def __init__(self, conditions: Sequence[Condition]) -> None:
+        self._groups = [
+            tuple(Threshold(part) for part in condition.alternatives) for condition in conditions
+        ]
+        self.thresholds = tuple(part for group in self._groups for part in group)
+        self.signals = frozenset(part.condition.signal for part in self.thresholds)
+        self._windowed = [part for part in self.thresholds if part.condition.over is not None]
+
+    def look(self, values: Mapping[str, float], at: int, *, watching: bool) -> None:
+        """Take the signals' values at ``at`` (ms)."""
+        for threshold in self.thresholds:
+            threshold.look(values, at, watching=watching)
+
+    def changed(self, name: str, value: float, at: int) -> None:
+        """A signal took a value at ``at`` (ms); windows need every one."""
+        for threshold in self.thresholds:
+            if threshold.condition.signal == name:
+                threshold.changed(at, value)
+
+    def met_at(self) -> int | None:
+        """When all will have held for long enough (ms); None while one does not hold."""
+        latest = 0
+        for group in self._groups:
+            met = soonest([threshold.met_at() for threshold in group])
+            if met is None:
+                return None
+            latest = max(latest, met)
+        return latest
+
+    def due(self, at: int) -> int | None:
+        """When a window's value will have moved by itself."""
+        return soonest([part.due(at) for part in self._windowed]) if self._windowed else None
+
+    def shown(self) -> list[Threshold]:
+        """The thresholds that tell why: of alternatives the ones that hold, or all."""
+        return [
+            part
+            for group in self._groups
+            for part in ([one for one in group if one.since is not None] or group)
+        ]
+
+    def dump(self) -> Any:
+        return [threshold.dump() for threshold in self.thresholds]
+
+    def load(self, state: Any) -> None:
+        for threshold, saved in zip(self.thresholds, state, strict=True):
+            threshold.load(saved)

@@ -6,21 +6,23 @@
 
 A firing alert ends when its clear condition has held for long enough, when the rule's
 hours end, or when an operator resolves it; then the rule is quiet for its cooldown, and
-after an operator's word until the conditions have once stopped holding.
+after an operator's word until the conditions have once stopped holding. Its severity may
+rise while it fires. Where a rule that inhibits it fires at the same place, the alert is
+raised all the same and says so; when that rule's alert ends first, it is released.
 """
 
 import enum
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from configs.rules import Rule
+from configs.rules import Rule, Severity
 from hub.fusion.signal import soonest
 from hub.rules.schedule import Schedule
-from hub.rules.threshold import Threshold, holds, spell
+from hub.rules.threshold import Gate, Threshold, holds, spell
 
 
 class Phase(enum.StrEnum):
@@ -37,6 +39,10 @@ class Step(enum.StrEnum):
     PENDING = "pending"
     DROPPED = "dropped"
     FIRING = "firing"
+    RISEN = "risen"
+    """Its severity rose; the transition carries the new one."""
+    RELEASED = "released"
+    """It fired inhibited, and what inhibited it has ended."""
     RESOLVED = "resolved"
 
 
@@ -60,6 +66,8 @@ class Transition(Struct, frozen=True):
     ts: int
     pending_ts: int
     causes: tuple[Cause, ...] = ()
+    inhibited_by: str = ""
+    """The rule that fires at the same place and quiets this one; empty where none does."""
 
 
 def alert_id(site: str, rule: str, place: str, pending_ts: int) -> str:
@@ -71,17 +79,25 @@ def alert_id(site: str, rule: str, place: str, pending_ts: int) -> str:
 class Watch:
     """One rule at one place."""
 
-    def __init__(self, rule: Rule, site: str, place: str, timezone: str) -> None:
+    def __init__(self, rule: Rule, site: str, place: str, timezone: str, country: str = "") -> None:
+        """``timezone`` and ``country`` are the site's; they say when the rule watches."""
         self.rule = rule
+        self.inhibitors: tuple[Watch, ...] = ()
+        """The watches of the place that quiet this one while they fire."""
         self._site = site
         self._place = place
-        self._schedule = Schedule(rule.active, timezone)
-        self._thresholds = [Threshold(condition) for condition in rule.when]
-        self.signals = frozenset(condition.signal for condition in rule.when)
+        self._schedule = Schedule(rule.active, timezone, country)
+        self._gate = Gate(rule.when)
+        self._rises = [(Gate(rise.when), rise.severity) for rise in rule.rises]
+        self._gates = [self._gate, *(gate for gate, _ in self._rises)]
+        self.signals = frozenset[str]().union(*(gate.signals for gate in self._gates))
         self.phase = Phase.IDLE
         self.due: int | None = None
         """When time alone will change something."""
         self._pending_ts = 0
+        self._severity = rule.severity
+        self._muted = False
+        """The alert fired inhibited and has not been released since."""
         self._clear_since: int | None = None
         self._quiet_until = 0
         self._overruled = False
@@ -95,21 +111,28 @@ class Watch:
             return None
         return alert_id(self._site, self.rule.id, self._place, self._pending_ts)
 
+    @property
+    def waits_for_release(self) -> bool:
+        """Whether its alert was told to nobody and now may be."""
+        return self._muted and not self._inhibited_by()
+
     def changed(self, name: str, value: float, at: int) -> None:
         """A signal of the place took a value at ``at`` (ms); windows need every one."""
-        for threshold in self._thresholds:
-            if threshold.condition.signal == name:
-                threshold.changed(at, value)
+        for gate in self._gates:
+            gate.changed(name, value, at)
 
     def look(self, values: Mapping[str, float], at: int) -> list[Transition]:
         """Hold the place's signals against the rule at ``at`` (ms)."""
         watching = self._schedule.watches(at)
-        for threshold in self._thresholds:
-            threshold.look(values, at, watching=watching)
+        for gate in self._gates:
+            gate.look(values, at, watching=watching)
         steps: list[Transition] = []
         if self.phase is Phase.FIRING:
             self._maybe_clear(at, watching, steps)
-        if self.phase is not Phase.FIRING:
+        if self.phase is Phase.FIRING:
+            self._maybe_release(at, steps)
+            self._maybe_rise(at, steps)
+        else:
             self._maybe_raise(at, steps)
         self._plan(at)
         return steps
@@ -118,15 +141,19 @@ class Watch:
         """An operator resolved ``alert``; returns whether it was this watch's."""
         if self.alert != alert:
             return False
-        self.phase = Phase.IDLE
-        self._clear_since = None
+        self._end()
         self._overruled = True
         return True
 
+    def _end(self) -> None:
+        self.phase = Phase.IDLE
+        self._severity = self.rule.severity
+        self._muted = False
+        self._clear_since = None
+
     def _maybe_raise(self, at: int, steps: list[Transition]) -> None:
-        met = [threshold.met_at() for threshold in self._thresholds]
-        holding = all(time is not None for time in met)
-        if not holding:
+        met = self._gate.met_at()
+        if met is None:
             self._overruled = False
             if self.phase is Phase.PENDING:
                 steps.append(self._step(Step.DROPPED, at))
@@ -137,59 +164,89 @@ class Watch:
         if self.phase is Phase.IDLE:
             self.phase = Phase.PENDING
             self._pending_ts = at
-            if any(time is not None and time > at for time in met):
+            if met > at:
                 steps.append(self._step(Step.PENDING, at))
-        if all(time is not None and time <= at for time in met):
+        if met <= at:
             self.phase = Phase.FIRING
             self._clear_since = None
+            self._muted = bool(self._inhibited_by())
+            self._severity, _ = self._worst(at)
             steps.append(self._step(Step.FIRING, at))
 
     def _maybe_clear(self, at: int, watching: bool, steps: list[Transition]) -> None:
         if watching and not self._cleared(at):
             return
         steps.append(self._step(Step.RESOLVED, at))
-        self.phase = Phase.IDLE
-        self._clear_since = None
+        self._end()
         self._quiet_until = at + self.rule.cooldown
 
     def _cleared(self, at: int) -> bool:
-        clear, first = self.rule.clear, self._thresholds[0]
+        clear = self.rule.clear
         if clear is None or (clear.above is None and clear.below is None):
-            clearing = any(threshold.since is None for threshold in self._thresholds)
+            clearing = self._gate.met_at() is None
         else:
-            clearing = first.value is not None and holds(clear, first.value)
+            first = self._gate.thresholds[0].value
+            clearing = first is not None and holds(clear, first)
         if not clearing:
             self._clear_since = None
             return False
         self._clear_since = at if self._clear_since is None else self._clear_since
         return at - self._clear_since >= (clear.for_ if clear is not None else 0)
 
+    def _maybe_rise(self, at: int, steps: list[Transition]) -> None:
+        worst, gate = self._worst(at)
+        if worst.rank > self._severity.rank:
+            self._severity = worst
+            steps.append(self._step(Step.RISEN, at, gate))
+
+    def _worst(self, at: int) -> tuple[Severity, Gate]:
+        """The severity the alert has come to, and the conditions that brought it there."""
+        worst, cause = self._severity, self._gate
+        for gate, severity in self._rises:
+            met = gate.met_at()
+            if met is not None and met <= at and severity.rank > worst.rank:
+                worst, cause = severity, gate
+        return worst, cause
+
+    def _maybe_release(self, at: int, steps: list[Transition]) -> None:
+        if self.waits_for_release:
+            self._muted = False
+            steps.append(self._step(Step.RELEASED, at))
+
+    def _inhibited_by(self) -> str:
+        for watch in self.inhibitors:
+            if watch.phase is Phase.FIRING:
+                return watch.rule.id
+        return ""
+
     def _plan(self, at: int) -> None:
-        times = [threshold.due(at) for threshold in self._thresholds]
+        times = [gate.due(at) for gate in self._gates]
         times.append(self._schedule.next_change(at))
         if self.phase is Phase.FIRING:
+            times += [gate.met_at() for gate, _ in self._rises]
             if self._clear_since is not None and self.rule.clear is not None:
                 times.append(self._clear_since + self.rule.clear.for_)
         else:
-            met = [threshold.met_at() for threshold in self._thresholds]
-            if all(time is not None for time in met) and not self._overruled:
-                times += [max(time, self._quiet_until) for time in met if time is not None]
-        self.due = soonest(time for time in times if time is not None and time > at)
+            met = self._gate.met_at()
+            if met is not None and not self._overruled:
+                times.append(max(met, self._quiet_until))
+        self.due = soonest([time for time in times if time is not None and time > at])
 
-    def _step(self, step: Step, at: int) -> Transition:
+    def _step(self, step: Step, at: int, gate: Gate | None = None) -> Transition:
         return Transition(
             step=step,
             alert=alert_id(self._site, self.rule.id, self._place, self._pending_ts),
             site=self._site,
             place=self._place,
             rule=self.rule.id,
-            severity=str(self.rule.severity),
+            severity=str(self._severity),
             ts=at,
             pending_ts=self._pending_ts,
             causes=tuple(
                 Cause(part.condition.signal, part.value, spell(part.condition))
-                for part in self._thresholds
+                for part in (gate or self._gate).shown()
             ),
+            inhibited_by=self._inhibited_by(),
         )
 
     def dump(self) -> Any:
@@ -197,11 +254,13 @@ class Watch:
             self._print,
             str(self.phase),
             self._pending_ts,
+            str(self._severity),
+            self._muted,
             self._clear_since,
             self._quiet_until,
             self._overruled,
             self.due,
-            [threshold.dump() for threshold in self._thresholds],
+            [gate.dump() for gate in self._gates],
         ]
 
     def load(self, state: Any) -> None:
@@ -209,8 +268,70 @@ class Watch:
         if state[0] != self._print:
             self.due = 0
             return
-        _, phase, self._pending_ts, self._clear_since = state[:4]
-        self._quiet_until, self._overruled, self.due, thresholds = state[4:]
+        _, phase, self._pending_ts, severity, self._muted, self._clear_since = state[:6]
+        self._quiet_until, self._overruled, self.due, gates = state[6:]
         self.phase = Phase(phase)
-        for threshold, saved in zip(self._thresholds, thresholds, strict=True):
-            threshold.load(saved)
+        self._severity = Severity(severity)
+        for gate, saved in zip(self._gates, gates, strict=True):
+            gate.load(saved)
+
+    def missing(self, values: Mapping[str, float], at: int) -> list[str]:
+        """What keeps it from firing at ``at`` (ms), a line each; for explanations after a replay.
+
+        ``values`` are those of the place. It looks at them as `look` does, and decides nothing.
+        """
+        watching = self._schedule.watches(at)
+        self._gate.look(values, at, watching=watching)
+        lines = [] if watching else ["outside its hours"]
+        if self._overruled:
+            lines.append("an operator ended its alert, and its conditions have held since")
+        if at < self._quiet_until:
+            lines.append(f"in its cooldown for another {(self._quiet_until - at) / 1000:g} s")
+        thresholds = iter(self._gate.thresholds)
+        for condition in self.rule.when:
+            parts = [next(thresholds) for _ in condition.alternatives]
+            short = [_short(part, at) for part in parts]
+            if all(short):
+                lines.append(" or ".join(short))
+        return lines
+
+
+def _short(part: Threshold, at: int) -> str:
+    """How far a threshold is from being met; "" where nothing is missing."""
+    condition, value = part.condition, part.value
+    if value is None:
+        return f"{spell(condition)}: no value is known"
+    if not holds(condition, value):
+        limits = (condition.above, condition.below, condition.equals)
+        limit = next(one for one in limits if one is not None)
+        return f"{spell(condition)}: it is {value:g}, {abs(limit - value):g} away"
+    if part.since is None:
+        return ""
+    held, needed = at - part.since, condition.for_
+    return (
+        ""
+        if held >= needed
+        else (f"{spell(condition)}: held for {held / 1000:g} s of {needed / 1000:g} s")
+    )
+
+
+def inhibitors_first(watches: Iterable[Watch]) -> list[Watch]:
+    """Watches of one place in an order in which what quiets others is looked at before them."""
+    known = {watch.rule.id: watch for watch in watches}
+    for watch in known.values():
+        watch.inhibitors = tuple(
+            other for other in known.values() if watch.rule.id in other.rule.inhibits
+        )
+    ordered: dict[str, Watch] = {}
+    seen: set[str] = set()
+
+    def put(watch: Watch) -> None:
+        if watch.rule.id not in seen:
+            seen.add(watch.rule.id)
+            for other in watch.inhibitors:
+                put(other)
+            ordered[watch.rule.id] = watch
+
+    for watch in known.values():
+        put(watch)
+    return list(ordered.values())

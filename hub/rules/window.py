@@ -11,7 +11,8 @@ class Window:
     """A signal as a step function over the last ``over_ms``.
 
     mean, max and min are of the step function (a value counts for as long as it lasted),
-    sum adds the values taken, last is the present one, rate is (last − first) a second.
+    sum adds the values taken, last is the present one, rate is (last − first) a second,
+    count is how often the value changed.
     The part of the window before the signal was first known is left out.
     """
 
@@ -45,6 +46,8 @@ class Window:
                 return sum(value for when, value in self._steps if when > start)
             case Take.RATE:
                 return (last - self._steps[0][1]) / (self._over_ms / 1000)
+            case Take.COUNT:
+                return float(len(self._steps) - 1)
             case Take.MEAN:
                 return self._mean(at, max(start, self._steps[0][0]))
 

@@ -121,14 +121,18 @@ class InfluxSeries:
             for _, row in found
         }
 
-    def records(self, site: str, start: int, end: int) -> Iterator[Stored]:
+    def records(
+        self, site: str, start: int, end: int, nodes: Sequence[str] | None = None
+    ) -> Iterator[Stored]:
         """See `SeriesStore.records`. InfluxDB sorts by event time alone, so the rows pass
         through a temporary file that sorts them by when the hub took them."""
         try:
             with contextlib.closing(sqlite3.connect("", check_same_thread=False)) as spool:
                 self._spool(spool, site, start, end)
                 for (raw,) in spool.execute("SELECT stored FROM spool ORDER BY rx_us"):
-                    yield _stored.decode(raw)
+                    stored = _stored.decode(raw)
+                    if nodes is None or stored.node in nodes:
+                        yield stored
         except sqlite3.Error as error:
             raise SeriesDown(
                 f"cannot sort records in a temporary file ({error}): is the disk full?"

@@ -109,8 +109,11 @@ class SeriesStore(Protocol):
     ) -> dict[tuple[str, str], tuple[float, float, int]]:
         """(place, signal) to its least and greatest value and how many there are."""
 
-    def records(self, site: str, start: int, end: int) -> Iterator[Stored]:
-        """Admitted records whose ``ts`` is in the range, in the order the hub took them."""
+    def records(
+        self, site: str, start: int, end: int, nodes: Sequence[str] | None = None
+    ) -> Iterator[Stored]:
+        """Admitted records whose ``ts`` is in the range, in the order the hub took them; with
+        ``nodes``, of these alone."""
 
     def count_records(self, site: str, start: int, end: int) -> int:
         """How many records there are, health included."""

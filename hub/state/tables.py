@@ -48,10 +48,21 @@ class Alert(Base):
     """"rule" when the conditions ended it, else who did."""
     acknowledged_at: Mapped[int | None]
     acknowledged_by: Mapped[str] = mapped_column(String(80), default="")
+    owner: Mapped[str] = mapped_column(String(80), default="")
+    """Who deals with it."""
+    verdict: Mapped[str] = mapped_column(String(10), default="")
+    """What it turned out to be: true, false, test or unclear; "" while nobody has said."""
+    verdict_by: Mapped[str] = mapped_column(String(80), default="")
+    verdict_at: Mapped[int | None]
+    muted_by: Mapped[int | None]
+    """The silence that muted its notifications last; whether one does now, `hub.silences` says."""
+    inhibited_by: Mapped[str] = mapped_column(String(63), default="")
+    """The rule that fires at the same place and quiets it."""
     late: Mapped[bool] = mapped_column(default=False)
     """Raised by a record that came later than the allowed lateness."""
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """title {en, zh}, advice {en, zh}, values [{signal, value, threshold, text}]."""
+    """title {en, zh}, advice {en, zh}, values [{signal, value, text}], rule (its text when the
+    alert began), sources [<node>/<source>] that the rule's signals come from."""
     evidence: Mapped[str] = mapped_column(String(200), default="")
     """``<node>/<ref>`` of the picture of the moment."""
 
@@ -70,7 +81,8 @@ class AlertEvent(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     alert: Mapped[str] = mapped_column(String(32), index=True)
     kind: Mapped[str] = mapped_column(String(20))
-    """pending, firing, resolved, dropped (pending that never fired), acknowledged."""
+    """pending, firing, risen, released, resolved; acknowledged, taken, noted, judged, muted,
+    unmuted."""
     ts: Mapped[int]
     """Event time."""
     at: Mapped[int]
@@ -78,6 +90,35 @@ class AlertEvent(Base):
     actor: Mapped[str] = mapped_column(String(80))
     """"hub", or the user's name."""
     note: Mapped[str] = mapped_column(Text, default="")
+
+    # The events of an alert that never fired go with it; their ids must not come again, or
+    # whoever reads on from the last id would miss news.
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy reads it
+
+
+class Silence(Base):
+    """While it lasts, matching alerts are raised as ever and nobody is told of them."""
+
+    __tablename__ = "silence"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    site: Mapped[str] = mapped_column(String(63))
+    rule: Mapped[str] = mapped_column(String(63), default="")
+    """"" for every rule; so for the next two. An alert matches that fits all that are given."""
+    place: Mapped[str] = mapped_column(String(63), default="")
+    source: Mapped[str] = mapped_column(String(130), default="")
+    """<node>/<source>."""
+    kind: Mapped[str] = mapped_column(String(12))
+    """silence or maintenance."""
+    author: Mapped[str] = mapped_column(String(80))
+    reason: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[int]
+    starts_at: Mapped[int]
+    ends_at: Mapped[int] = mapped_column(index=True)
+    """Earlier than planned where somebody ended it early."""
+    ended_early_by: Mapped[str] = mapped_column(String(80), default="")
+
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy reads it
 
 
 class PlaceState(Base):
@@ -251,13 +292,20 @@ class User(Base):
 
 
 class Audit(Base):
-    """Who did what, and who looked at which picture. Only ever added."""
+    """The log: what the hub decided and who did what. Only ever added; `hub.audit` chains it."""
 
     __tablename__ = "audit"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    """1, 2, 3 … without a gap."""
     at: Mapped[int]
     actor: Mapped[str] = mapped_column(String(80))
     action: Mapped[str] = mapped_column(String(40))
-    target: Mapped[str] = mapped_column(String(200))
+    target: Mapped[str] = mapped_column(String(200), index=True)
     detail: Mapped[str] = mapped_column(Text, default="")
+    event: Mapped[int | None] = mapped_column(index=True)
+    """The ``alert_event`` that this entry vouches for."""
+    ts: Mapped[int | None]
+    """That event's time."""
+    prev_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))

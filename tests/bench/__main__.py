@@ -49,7 +49,7 @@ class Wish:
     help="For the edge; left out: real footage beside the checkout, or the simulated street.",
 )  # fmt: skip
 @click.option("--model", default="", help="For the edge; left out: the starter model.")
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 100))
 @click.option(
     "--messages", default=12_000, show_default=True, type=click.IntRange(100),
     help="Of ten records each, in a round of the hub.",

@@ -17,6 +17,7 @@ from configs.signals import SIGNALS
 from configs.site import SiteFile
 from edge.metrics import EdgeMetrics
 from hub.metrics import HubMetrics
+from hub.notify.metrics import NotifyMetrics
 from wire.records import RECORD_TYPES
 from wire.topics import ROOT, Channel
 
@@ -139,7 +140,12 @@ def _kind(shape: Any) -> str:
         return " or ".join(f"`{member.value}`" for member in shape.cls)
     if isinstance(shape, msgspec.inspect.TupleType):
         return f"a list of {len(shape.item_types)}"
-    names = {"IntType": "a whole number", "FloatType": "a number", "BoolType": "true or false"}
+    names = {
+        "IntType": "a whole number",
+        "FloatType": "a number",
+        "BoolType": "true or false",
+        "DictType": "a mapping",
+    }
     return names.get(type(shape).__name__, "a text")
 
 
@@ -162,7 +168,7 @@ def _records() -> Iterator[tuple[str, str]]:
 
 
 def _metrics() -> Iterator[tuple[str, str]]:
-    for metrics in (EdgeMetrics, HubMetrics):
+    for metrics in (EdgeMetrics, HubMetrics, NotifyMetrics):
         registry = CollectorRegistry()
         metrics(registry)
         for family in registry.collect():

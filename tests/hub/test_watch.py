@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.rules import Active, Clear, Condition, Rule, Take
-from configs.values import Duration, Text, TimeSpan
+from configs.rules import Active, Alternative, Clear, Condition, Rise, Rule, Severity, Take
+from configs.site import Place, Site
+from configs.values import DateSpan, Duration, Holidays, Text, TimeSpan
+from hub.rules.place import Outcome, PlaceAtWork
 from hub.rules.schedule import Schedule
-from hub.rules.watch import Watch
+from hub.rules.watch import Cause, Transition, Watch
 from hub.rules.window import Window
 
 T0 = 1_700_000_000_000
@@ -33,6 +35,7 @@ class Timeline:
         self.watch = Watch(rule, "s", "p", timezone)
         self.values: dict[str, float] = {}
         self.steps: list[tuple[float, str]] = []
+        self.transitions: list[Transition] = []
         self.start = start
 
     def until(self, seconds: float) -> "Timeline":
@@ -53,6 +56,7 @@ class Timeline:
     def _look(self, at: int) -> None:
         for step in self.watch.look(self.values, at):
             self.steps.append(((step.ts - self.start) / 1000, str(step.step)))
+            self.transitions.append(step)
 
 
 def test_it_fires_when_the_condition_has_held_for_its_time() -> None:
@@ -162,6 +166,7 @@ def test_a_night_belongs_to_the_day_it_began_on() -> None:
         (Take.SUM, 7),
         (Take.LAST, 1),
         (Take.RATE, (1 - 2) / 10),
+        (Take.COUNT, 2),
     ],
 )
 def test_windows_by_hand(take: Take, expected: float) -> None:
@@ -176,6 +181,175 @@ def test_a_window_moves_on_by_itself() -> None:
     line = Timeline(rule).push(0, a=0).push(10, a=10).until(30).push(30, a=0).until(60)
     # The mean of the last ten seconds passes 4 after 14 s, and falls back to it at 36 s.
     assert line.steps == [(15, "firing"), (36, "resolved")]
+
+
+def test_one_of_the_alternatives_is_enough_and_the_alert_shows_which() -> None:
+    either = Condition(
+        any=(Alternative(signal="a", above=5), Alternative(signal="b", above=1, for_=_s(4)))
+    )
+    line = Timeline(_rule(either, Condition(signal="c", above=0)))
+    line.push(0, c=1, a=0, b=0).push(1, b=2).push(7, b=0).push(9, a=6).push(10, c=0)
+    assert line.steps == [
+        (1, "pending"), (5, "firing"), (7, "resolved"), (9, "firing"), (10, "resolved"),
+    ]  # fmt: skip
+    shown = [[cause.signal for cause in step.causes] for step in line.transitions]
+    assert shown == [["b", "c"], ["b", "c"], ["a", "b", "c"], ["a", "c"], ["a", "c"]]
+
+
+def test_a_severity_rises_in_place_and_does_not_fall() -> None:
+    rule = _rule(
+        Condition(signal="a", above=1),
+        severity=Severity.MEDIUM,
+        rises=(
+            Rise(when=(Condition(signal="a", above=5, for_=_s(2)),), severity=Severity.HIGH),
+            Rise(when=(Condition(signal="b", above=0),), severity=Severity.CRITICAL),
+        ),
+    )
+    line = Timeline(rule).push(0, a=2).push(1, a=6).push(2, a=2).push(10, a=7).push(20, a=2)
+    line.push(21, b=1).push(22, b=0).push(23, a=0).push(30, a=7, b=1)
+    assert [(step.step, step.severity) for step in line.transitions] == [
+        ("firing", "medium"), ("risen", "high"), ("risen", "critical"), ("resolved", "critical"),
+        ("firing", "critical"),
+    ]  # fmt: skip
+    assert [seconds for seconds, _ in line.steps] == [0, 12, 21, 23, 30]
+    assert line.transitions[1].causes == (Cause("a", 7, "a above 5 for 2 s"),)
+
+
+def _place(*rules: Rule) -> tuple[PlaceAtWork, Outcome]:
+    site = Site(id="s", name=Text("S", "S"), timezone="UTC")
+    return PlaceAtWork(Place(id="p", name=Text("P", "P")), site, rules), Outcome()
+
+
+def _told(outcome: Outcome) -> list[tuple[float, str, str, str]]:
+    steps = outcome.transitions
+    return [((s.ts - T0) / 1000, s.rule, str(s.step), s.inhibited_by) for s in steps]
+
+
+QUIET = Rule(
+    id="quiet",
+    title=Text("Q", "Q"),
+    places=("*",),
+    when=(Condition(signal="reports.noise", above=0),),
+)
+LOUD = Rule(
+    id="loud",
+    title=Text("L", "L"),
+    places=("*",),
+    when=(Condition(signal="reports.fire", above=0),),
+    inhibits=("quiet",),
+)
+
+
+def test_an_inhibited_alert_is_raised_says_so_and_is_released() -> None:
+    place, outcome = _place(QUIET, LOUD)
+    for seconds, kind, count in (
+        (0, "fire", 1), (1, "noise", 1), (2, "noise", 0), (3, "noise", 1), (4, "fire", 0),
+        (5, "noise", 0),
+    ):  # fmt: skip
+        place.report(kind, count, T0 + seconds * 1000, outcome)
+    assert _told(outcome) == [
+        (0, "loud", "firing", ""),
+        (1, "quiet", "firing", "loud"),
+        (2, "quiet", "resolved", "loud"),
+        (3, "quiet", "firing", "loud"),
+        (4, "loud", "resolved", ""),
+        (4, "quiet", "released", ""),
+        (5, "quiet", "resolved", ""),
+    ]
+
+
+def test_what_fired_before_is_told_and_needs_no_release() -> None:
+    place, outcome = _place(QUIET, LOUD)
+    for seconds, kind, count in ((0, "noise", 1), (1, "fire", 1), (2, "fire", 0)):
+        place.report(kind, count, T0 + seconds * 1000, outcome)
+    assert _told(outcome) == [
+        (0, "quiet", "firing", ""), (1, "loud", "firing", ""), (2, "loud", "resolved", ""),
+    ]  # fmt: skip
+
+
+def test_an_operators_word_releases_what_the_alert_inhibited() -> None:
+    place, outcome = _place(QUIET, LOUD)
+    place.report("fire", 1, T0, outcome)
+    place.report("noise", 1, T0 + 1000, outcome)
+    assert place.overrule(outcome.transitions[0].alert)
+    saved = msgspec.msgpack.decode(msgspec.msgpack.encode(place.dump()))
+    place, _ = _place(QUIET, LOUD)
+    place.load(saved)
+    place.advance(T0 + 2000, outcome)
+    assert _told(outcome)[2:] == [(1, "quiet", "released", "")]
+
+
+def _hours(active: Active, zone: str, country: str, first: datetime, days: int) -> list[str]:
+    """When the answer changes, by the clocks on the wall."""
+    schedule = Schedule(active, zone, country)
+    at, changes = round(first.timestamp() * 1000), []
+    end, before = at + days * 86_400_000, schedule.watches(at)
+    while at < end:
+        following = schedule.next_change(at)
+        assert following is not None
+        at = following
+        if schedule.watches(at) != before:
+            before = not before
+            local = datetime.fromtimestamp(at / 1000, UTC).astimezone(ZoneInfo(zone))
+            changes.append(f"{local:%m-%d %H:%M %z} {'on' if before else 'off'}")
+    return changes
+
+
+def test_a_rule_may_leave_out_holidays() -> None:
+    active = Active(
+        within=TimeSpan.parse("09:00-18:00"),
+        days=("mon", "tue", "wed", "thu", "fri"),
+        holidays=Holidays.parse("never"),
+    )
+    first = datetime(2026, 4, 30, tzinfo=ZoneInfo("Europe/Berlin"))  # Labour Day is a Friday
+    assert _hours(active, "Europe/Berlin", "DE", first, 4) == [
+        "04-30 09:00 +0200 on", "04-30 18:00 +0200 off",
+        "05-04 09:00 +0200 on",
+    ]  # fmt: skip
+
+
+def test_a_rule_may_watch_on_weekends_and_holidays_of_another_country() -> None:
+    active = Active(days=("sat", "sun"), holidays=Holidays.parse({"mode": "also", "country": "DE"}))
+    first = datetime(2026, 4, 1, tzinfo=ZoneInfo("Europe/Berlin"))  # Good Friday is the third
+    assert _hours(active, "Europe/Berlin", "CN", first, 8) == [
+        "04-03 00:00 +0200 on", "04-07 00:00 +0200 off",
+    ]  # fmt: skip
+
+
+def test_dates_begin_and_end_at_the_sites_midnight_across_its_clock_changes() -> None:
+    active = Active(
+        dates=(DateSpan.parse("2026-03-29..2026-03-29"), DateSpan.parse("10-25..10-25"))
+    )
+    berlin = ZoneInfo("Europe/Berlin")
+    spring = _hours(active, "Europe/Berlin", "", datetime(2026, 3, 1, tzinfo=berlin), 40)
+    autumn = _hours(active, "Europe/Berlin", "", datetime(2026, 10, 1, tzinfo=berlin), 40)
+    assert spring == ["03-29 00:00 +0100 on", "03-30 00:00 +0200 off"]
+    assert autumn == ["10-25 00:00 +0200 on", "10-26 00:00 +0100 off"]
+
+
+def test_a_night_of_the_last_date_ends_the_morning_after() -> None:
+    active = Active(within=TimeSpan.parse("22:00-06:00"), dates=(DateSpan.parse("12-31..01-01"),))
+    first = datetime(2026, 12, 30, tzinfo=UTC)
+    assert _hours(active, "UTC", "", first, 5) == [
+        "12-31 22:00 +0000 on", "01-01 06:00 +0000 off",
+        "01-01 22:00 +0000 on", "01-02 06:00 +0000 off",
+    ]  # fmt: skip
+
+
+def test_a_rule_whose_dates_come_wakes_up_though_nothing_happens() -> None:
+    start = round(datetime(2026, 3, 2, tzinfo=UTC).timestamp() * 1000)
+    active = Active(dates=(DateSpan.parse("2026-05-01..2026-05-02"),))
+    line = Timeline(_rule(Condition(signal="a", above=0), active=active), start=start)
+    line.push(0, a=1).until(90 * 86_400)
+    assert line.steps == [(60 * 86_400, "firing"), (62 * 86_400, "resolved")]
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-02-30..2026-03-01", "02-01..02-30", "05-01", "2026-05-02..2026-05-01", 3]
+)
+def test_what_are_no_dates_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="expected days such as"):
+        DateSpan.parse(text)
 
 
 signals = st.lists(

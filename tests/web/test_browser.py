@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import Engine, update
 
 from configs.servers import WebSettings
+from hub import desk
 from hub.state.tables import NodeState, PlaceState
 from tests.web import seed
 from tests.web.conftest import PASSWORD
@@ -216,3 +217,20 @@ def test_every_text_has_the_contrast_that_wcag_aa_asks_for(
     assert page.evaluate(CONTRAST) == []
     page.goto(f"{address}/alerts")
     assert page.evaluate(CONTRAST) == []
+
+
+def test_an_alerts_page_follows_the_news_but_not_while_somebody_fills_in_a_form(
+    browser: Browser, address: str, engine: Engine
+) -> None:
+    alert = raise_alert(engine)
+    page = log_in(browser, address, "operator", 360)
+    page.goto(f"{address}/alerts/{alert}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate(CONTRAST) == []
+    desk.judge(engine, alert, judgement=desk.Judgement.TEST, actor="li", now=1)
+    expect(page.locator("[data-story]")).to_contain_text("test (li)", timeout=10_000)
+    page.fill("#reason-here", "painters")
+    with page.expect_response(f"**/alerts/{alert}") as looked:
+        desk.assign(engine, alert, owner="wang", actor="li", now=2)
+    looked.value.finished()
+    assert page.input_value("#reason-here") == "painters"

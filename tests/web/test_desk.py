@@ -104,3 +104,61 @@ def test_an_alert_that_does_not_exist_is_said_not_to(engine: Engine) -> None:
     nobody = desk.Outcome(desk.Verdict.NO_SUCH_ALERT)
     assert desk.acknowledge(engine, "a-none", actor="lihua", now=NOW) == nobody
     assert desk.resolve(engine, "a-none", actor="lihua", note="", now=NOW) == nobody
+
+
+def test_of_two_who_take_an_alert_over_from_the_same_page_one_gets_it(engine: Engine) -> None:
+    alert = make(engine)
+    first = desk.assign(engine, alert, owner="lihua", actor="lihua", now=NOW, before="")
+    assert first == desk.Outcome(desk.Verdict.DONE, "lihua", NOW)
+    second = desk.assign(engine, alert, owner="wang", actor="wang", now=NOW + 1, before="")
+    assert second == desk.Outcome(desk.Verdict.ALREADY_OWNED, "lihua")
+    assert second.text == "already owned by lihua"
+    assert desk.assign(engine, alert, owner="wang", actor="lihua", now=NOW, before="lihua").done
+    again = desk.assign(engine, alert, owner="wang", actor="lihua", now=NOW)
+    assert again == desk.Outcome(desk.Verdict.ALREADY_OWNED, "wang")
+    assert stories(engine, alert)[-2:] == [("taken", "lihua", "lihua"), ("taken", "lihua", "wang")]
+
+
+def test_the_last_verdict_counts_and_the_log_keeps_all(engine: Engine) -> None:
+    alert = make(engine, state="resolved")
+    false, true = desk.Judgement.FALSE, desk.Judgement.TRUE
+    assert desk.judge(engine, alert, judgement=false, actor="li", now=NOW, text=" a cat ").done
+    same = desk.judge(engine, alert, judgement=false, actor="wang", now=NOW + 1)
+    assert same == desk.Outcome(desk.Verdict.ALREADY_JUDGED, "li", NOW)
+    assert desk.judge(engine, alert, judgement=true, actor="wang", now=NOW + 2).done
+    with engine.connect() as connection:
+        row = connection.execute(select(Alert.__table__).where(Alert.id == alert)).one()
+    assert (row.verdict, row.verdict_by, row.verdict_at) == ("true", "wang", NOW + 2)
+    assert stories(engine, alert)[-2:] == [
+        ("judged", "li", "false: a cat"), ("judged", "wang", "true"),
+    ]  # fmt: skip
+
+
+def test_notes_join_the_story_and_empty_ones_do_not(engine: Engine) -> None:
+    alert = make(engine)
+    assert desk.note(engine, alert, actor="li", text=" went to look ", now=NOW).done
+    empty = desk.note(engine, alert, actor="li", text=" \n", now=NOW)
+    assert empty == desk.Outcome(desk.Verdict.NOTHING_SAID)
+    assert stories(engine, alert)[-1] == ("noted", "li", "went to look")
+
+
+def test_what_never_fired_or_is_not_there_can_be_neither_owned_noted_nor_judged(
+    engine: Engine,
+) -> None:
+    for alert, verdict in (
+        (make(engine, state="pending"), desk.Verdict.NEVER_FIRED),
+        ("a-none", desk.Verdict.NO_SUCH_ALERT),
+    ):
+        outcomes = [
+            desk.assign(engine, alert, owner="li", actor="li", now=NOW),
+            desk.note(engine, alert, actor="li", text="x", now=NOW),
+            desk.judge(engine, alert, judgement=desk.Judgement.TEST, actor="li", now=NOW),
+        ]
+        assert [outcome.verdict for outcome in outcomes] == [verdict] * 3
+
+
+def stories(engine: Engine, alert: str) -> list[tuple[str, str, str]]:
+    query = select(AlertEvent.kind, AlertEvent.actor, AlertEvent.note)
+    with engine.connect() as connection:
+        rows = connection.execute(query.where(AlertEvent.alert == alert).order_by(AlertEvent.id))
+        return [(row.kind, row.actor, row.note) for row in rows]

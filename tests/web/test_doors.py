@@ -38,6 +38,11 @@ PATHS = {
     "alerts.detail": "/alerts/{alert}",
     "alerts.acknowledge": "/alerts/{alert}/acknowledge",
     "alerts.resolve": "/alerts/{alert}/resolve",
+    "alerts.assign": "/alerts/{alert}/assign",
+    "alerts.note": "/alerts/{alert}/note",
+    "alerts.judge": "/alerts/{alert}/judge",
+    "alerts.silence": "/alerts/{alert}/silence",
+    "alerts.unsilence": "/alerts/{alert}/unsilence",
 }
 
 

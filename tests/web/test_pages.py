@@ -13,6 +13,7 @@ from flask_babel import force_locale
 from sqlalchemy import Engine, func, insert, select, update
 
 from configs.rules import Condition, Take
+from configs.signals import known_signals
 from configs.values import Duration
 from hub import desk
 from hub.rules.threshold import spell
@@ -258,7 +259,18 @@ def test_thresholds_as_the_hub_spells_them_are_said_in_the_readers_language(app:
         assert words == "20 秒 内最大值高于 8"
         words = language.threshold(spell(held), held.signal).replace("\xa0", " ")
         assert words == "低于 30%，持续 3 秒"
+        often = Condition(signal="door.open_s", above=3, over=Duration(60_000), take=Take.COUNT)
+        words = language.threshold(spell(often), often.signal).replace("\xa0", " ")
+        assert words == "1 分钟 内变化次数高于 3"
         assert language.threshold("something else", "x") == "something else"
+
+
+def test_every_signal_has_a_name_that_people_read(app: Flask) -> None:
+    with app.test_request_context(), force_locale("zh"):
+        for name in (*known_signals(), "stationary.car"):
+            assert language.signal(name) != name
+    with app.test_request_context():
+        assert set(language.TAKES) == set(Take)
 
 
 def test_every_text_of_the_console_is_in_the_chinese_catalogue_and_no_other() -> None:
@@ -279,4 +291,5 @@ def test_every_text_of_the_console_is_in_the_chinese_catalogue_and_no_other() ->
 def test_outcomes_have_readable_texts() -> None:
     assert [str(verdict) for verdict in desk.Verdict] == [
         "done", "already acknowledged", "already resolved", "never fired", "no such alert",
+        "already owned", "already judged so", "nothing said",
     ]  # fmt: skip

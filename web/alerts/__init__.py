@@ -11,7 +11,7 @@ from flask_login import current_user
 from sqlalchemy import Connection, and_, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from hub import desk
+from hub import desk, silences
 from hub.state.tables import Alert, AlertEvent, AlertState
 from web.console import console
 from web.language import SEVERITIES, clock
@@ -21,6 +21,8 @@ from web.roles import ACT, wants_json
 
 blueprint = Blueprint("alerts", __name__, template_folder="templates")
 PAGE = 50
+HOURS = ("1", "4", "24", "168")
+"""For how long an alert's page offers to mute its rule."""
 STATES: dict[str, Callable[[], ColumnElement[bool]]] = {
     "": lambda: Alert.fired_ts.is_not(None),
     "firing": lambda: Alert.state == AlertState.FIRING,
@@ -72,6 +74,7 @@ def detail(alert_id: str) -> ResponseReturnValue:
         events=events,
         facts=json.dumps(_facts(found[0]), ensure_ascii=False, indent=2),
         may_act=current_user.role.includes(ACT),
+        hours=HOURS,
     )
 
 
@@ -91,6 +94,82 @@ def resolve(alert_id: str) -> ResponseReturnValue:
         here.engine, alert_id, actor=current_user.name, note=note, now=here.now()
     )
     return _answer(alert_id, outcome, gettext("Resolved."))
+
+
+@blueprint.post("/alerts/<id:alert_id>/assign")
+def assign(alert_id: str) -> ResponseReturnValue:
+    """Take it over, give it to somebody, or let go of it; ``before`` is the owner shown."""
+    here, form = console(), request.form
+    outcome = desk.assign(
+        here.engine, alert_id, owner=form.get("owner", ""), actor=current_user.name,
+        now=here.now(), before=form.get("before"),
+    )  # fmt: skip
+    name = outcome.by
+    done = gettext("%(name)s deals with it.", name=name) if name else gettext("Nobody has it now.")
+    return _answer(alert_id, outcome, done)
+
+
+@blueprint.post("/alerts/<id:alert_id>/note")
+def note(alert_id: str) -> ResponseReturnValue:
+    """Add to its story."""
+    here, text = console(), request.form.get("note", "")
+    outcome = desk.note(here.engine, alert_id, actor=current_user.name, text=text, now=here.now())
+    return _answer(alert_id, outcome, gettext("Noted."))
+
+
+@blueprint.post("/alerts/<id:alert_id>/judge")
+def judge(alert_id: str) -> ResponseReturnValue:
+    """Say what it turned out to be."""
+    here, form = console(), request.form
+    if form.get("verdict") not in list(desk.Judgement):
+        flash(gettext("Choose a verdict."), "warn")
+        return redirect(url_for("alerts.detail", alert_id=alert_id))
+    outcome = desk.judge(
+        here.engine, alert_id, judgement=desk.Judgement(form["verdict"]),
+        actor=current_user.name, now=here.now(), text=form.get("note", ""),
+    )  # fmt: skip
+    return _answer(alert_id, outcome, gettext("Verdict kept."))
+
+
+@blueprint.post("/alerts/<id:alert_id>/silence")
+def silence(alert_id: str) -> ResponseReturnValue:
+    """Mute the alert's rule at its place for some hours, with a reason."""
+    here, form = console(), request.form
+    site, place, rule = _where(alert_id)
+    hours, reason = form.get("hours", ""), form.get("reason", "")
+    if hours not in HOURS or not reason.strip():
+        flash(gettext("Say why: whoever misses an alert will want to know."), "warn")
+        return redirect(url_for("alerts.detail", alert_id=alert_id))
+    now = here.now()
+    silences.create(
+        here.engine, site=site, place=place, rule=rule, author=current_user.name,
+        reason=reason, ends_at=now + int(hours) * 3_600_000, now=now,
+    )  # fmt: skip
+    flash(gettext("Notifications are muted; alerts still come."), "ok")
+    return redirect(url_for("alerts.detail", alert_id=alert_id))
+
+
+@blueprint.post("/alerts/<id:alert_id>/unsilence")
+def unsilence(alert_id: str) -> ResponseReturnValue:
+    """End the silence that mutes the alert."""
+    here = console()
+    _where(alert_id)
+    number = request.form.get("silence", 0, type=int)
+    ended = silences.end(here.engine, number, actor=current_user.name, now=here.now())
+    done = ended is silences.Ended.DONE
+    text = gettext("Notifications are on again.") if done else gettext("It was over already.")
+    flash(text, "ok" if done else "warn")
+    return redirect(url_for("alerts.detail", alert_id=alert_id))
+
+
+def _where(alert_id: str) -> tuple[str, str, str]:
+    """Site, place and rule of an alert."""
+    query = select(Alert.site, Alert.place, Alert.rule).where(Alert.id == alert_id)
+    with console().reader.connect() as connection:
+        found = connection.execute(query).first()
+    if found is None:
+        abort(404)
+    return found.site, found.place, found.rule
 
 
 def _answer(alert_id: str, outcome: desk.Outcome, done: str) -> ResponseReturnValue:
@@ -114,6 +193,14 @@ def _refusal(alert_id: str, outcome: desk.Outcome) -> str:
         text = gettext("It had ended by itself already, at %(at)s.", **who)
     elif outcome.verdict is desk.Verdict.ALREADY_RESOLVED:
         text = gettext("%(name)s had resolved it already, at %(at)s.", **who)
+    elif outcome.verdict is desk.Verdict.ALREADY_OWNED and outcome.by:
+        text = gettext("%(name)s has it already.", name=outcome.by)
+    elif outcome.verdict is desk.Verdict.ALREADY_OWNED:
+        text = gettext("Nobody has it any more.")
+    elif outcome.verdict is desk.Verdict.ALREADY_JUDGED:
+        text = gettext("%(name)s had said so already, at %(at)s.", **who)
+    elif outcome.verdict is desk.Verdict.NOTHING_SAID:
+        text = gettext("The note was empty.")
     else:
         text = gettext("This alert has not fired; there is nothing to do yet.")
     return str(text)
@@ -128,4 +215,5 @@ def _below(connection: Connection, alert_id: str) -> ColumnElement[bool]:
 
 
 def _facts(alert: AlertView) -> dict[str, Any]:
-    return {"rule": alert.rule, "site": alert.site, "place": alert.place, **alert.details}
+    here = {"site": alert.site, "place": alert.place, "id": alert.rule}
+    return here | {name: value for name, value in alert.details.items() if name != "rule"}

@@ -21,7 +21,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user, login_user, logout_user
 
-from hub.desk import audit
+from hub import audit
 from web import users
 from web.console import console
 from web.language import LANGUAGES
@@ -81,7 +81,7 @@ def enter() -> ResponseReturnValue:
         return _page(next_=request.form.get("next", ""), kept=_kept(), status=401)
     here.meters.logins.labels("ok").inc()
     with here.engine.begin() as connection:
-        audit(connection, account.name, "login", account.name, "", here.now())
+        audit.enter(connection, account.name, "login", account.name, "", here.now())
     language = session.get("language", "")
     session.clear()  # nothing of before goes on, so that nobody can plant a session
     session.permanent = True
@@ -98,7 +98,7 @@ def leave() -> ResponseReturnValue:
     """End this session."""
     here = console()
     with here.engine.begin() as connection:
-        audit(connection, current_user.name, "logout", current_user.name, "", here.now())
+        audit.enter(connection, current_user.name, "logout", current_user.name, "", here.now())
     language = session.get("language", "")
     logout_user()
     session.clear()

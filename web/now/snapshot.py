@@ -1,6 +1,6 @@
 """The state of all sites at one instant, as the live page and its news need it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from configs.rules import Severity
 from configs.site import Place
 from configs.values import Text
+from hub import silences
+from hub.silences import Quiet
 from hub.state.tables import (
     Alert,
     AlertState,
@@ -68,10 +70,17 @@ class AlertView(Struct, frozen=True):
     resolved_by: str
     acknowledged_at: int | None
     acknowledged_by: str
+    owner: str
+    verdict: str
+    verdict_by: str
+    verdict_at: int | None
+    inhibited_by: str
     late: bool
     measures: tuple[Measure, ...]
     picture: PictureView | None
     details: dict[str, Any]
+    mute: Quiet | None
+    """What mutes it now; of one that has ended, what did when it fired."""
 
     @property
     def since(self) -> int:
@@ -263,7 +272,8 @@ def alerts(
     )
     rows = connection.execute(query).mappings().all()
     pictures = _pictures(connection, [row["evidence"] for row in rows if row["evidence"]])
-    return [_alert(console, row, pictures) for row in rows]
+    mutes = _mutes(connection, rows, console.now())
+    return [_alert(console, row, pictures, mutes.get(row["id"])) for row in rows]
 
 
 def sources_of(place: Place) -> set[tuple[str, str]]:
@@ -289,8 +299,31 @@ def _pictures(connection: Connection, evidence: Iterable[str]) -> dict[tuple[str
     return {(site, node, ref): ts for site, node, ref, ts in connection.execute(query)}
 
 
+def _mutes(connection: Connection, rows: Sequence[RowMapping], now: int) -> dict[str, Quiet]:
+    """By alert: for active ones what mutes them now, for the others what did."""
+    over = {
+        row["id"]: row["muted_by"]
+        for row in rows
+        if row["muted_by"] is not None and row["state"] == AlertState.RESOLVED
+    }
+    known = silences.named(connection, over.values())
+    found = {alert: known[mute] for alert, mute in over.items() if mute in known}
+    if all(row["state"] == AlertState.RESOLVED for row in rows):
+        return found
+    lasting = silences.current(connection, now)
+    for row in rows:
+        if row["state"] != AlertState.RESOLVED:
+            sources = row["details"].get("sources", ())
+            mute = silences.among(lasting, row["site"], row["place"], row["rule"], sources)
+            found |= {row["id"]: mute} if mute is not None else {}
+    return found
+
+
 def _alert(
-    console: Console, row: RowMapping, pictures: dict[tuple[str, str, str], int]
+    console: Console,
+    row: RowMapping,
+    pictures: dict[tuple[str, str, str], int],
+    mute: Quiet | None,
 ) -> AlertView:
     place = console.place(row["site"], row["place"])
     details = row["details"]
@@ -302,7 +335,7 @@ def _alert(
         for name in (
             "id", "site", "place", "rule", "severity", "state", "pending_ts", "fired_ts",
             "fired_rx", "resolved_ts", "resolved_by", "acknowledged_at", "acknowledged_by",
-            "late", "details",
+            "owner", "verdict", "verdict_by", "verdict_at", "inhibited_by", "late", "details",
         )
     }  # fmt: skip
     return AlertView(
@@ -312,6 +345,7 @@ def _alert(
         advice=_text(details.get("advice"), ""),
         measures=tuple(_measure(one) for one in details.get("values") or ()),
         picture=picture,
+        mute=mute,
     )
 
 

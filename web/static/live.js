@@ -105,12 +105,18 @@ function reloadBoard(fresh) {
   count(rows.length);
 }
 
+function touched(field) {
+  if (!field.options) return field.value !== field.defaultValue;
+  const first = [...field.options].findIndex((option) => option.defaultSelected);
+  return field.selectedIndex !== Math.max(0, first);
+}
+
 // Not while somebody types in it.
 function reloadStory(fresh) {
   const old = document.querySelector("[data-story]");
   const next = fresh.querySelector("[data-story]");
-  const typing = old?.querySelector("textarea")?.value;
-  if (old && next && !typing) swap(old, document.adoptNode(next));
+  const fields = [...(old?.querySelectorAll("textarea, input:not([type=hidden]), select") ?? [])];
+  if (old && next && !fields.some(touched)) swap(old, document.adoptNode(next));
 }
 
 function leave() {

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from hub.notify import tables as _outbox  # noqa: F401 - so that Base knows its tables
 from hub.state.tables import Base
 
 context.configure(

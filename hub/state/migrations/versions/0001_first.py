@@ -28,6 +28,12 @@ def upgrade() -> None:
         sa.Column("resolved_by", sa.String(length=80), nullable=False),
         sa.Column("acknowledged_at", sa.BigInteger(), nullable=True),
         sa.Column("acknowledged_by", sa.String(length=80), nullable=False),
+        sa.Column("owner", sa.String(length=80), nullable=False),
+        sa.Column("verdict", sa.String(length=10), nullable=False),
+        sa.Column("verdict_by", sa.String(length=80), nullable=False),
+        sa.Column("verdict_at", sa.BigInteger(), nullable=True),
+        sa.Column("muted_by", sa.BigInteger(), nullable=True),
+        sa.Column("inhibited_by", sa.String(length=63), nullable=False),
         sa.Column("late", sa.Boolean(), nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
         sa.Column("evidence", sa.String(length=200), nullable=False),
@@ -48,20 +54,34 @@ def upgrade() -> None:
         sa.Column("actor", sa.String(length=80), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("alert_event", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_alert_event_alert"), ["alert"], unique=False)
 
     op.create_table(
         "audit",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("actor", sa.String(length=80), nullable=False),
         sa.Column("action", sa.String(length=40), nullable=False),
         sa.Column("target", sa.String(length=200), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("event", sa.BigInteger(), nullable=True),
+        sa.Column("ts", sa.BigInteger(), nullable=True),
+        sa.Column("prev_hash", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_audit_event"), ["event"], unique=False)
+        batch_op.create_index(batch_op.f("ix_audit_target"), ["target"], unique=False)
+
     op.create_table(
         "change",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -89,6 +109,49 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_table(
+        "delivery",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("step", sa.String(length=160), nullable=False),
+        sa.Column("site", sa.String(length=63), nullable=False),
+        sa.Column("route", sa.String(length=63), nullable=False),
+        sa.Column("alert", sa.String(length=32), nullable=False),
+        sa.Column("place", sa.String(length=63), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("severity", sa.String(length=10), nullable=False),
+        sa.Column("payload", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.Column("first_try_at", sa.BigInteger(), nullable=True),
+        sa.Column("sent_at", sa.BigInteger(), nullable=True),
+        sa.Column("message", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("step"),
+    )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index("delivery_due", ["site", "route", "state", "due_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delivery_alert"), ["alert"], unique=False)
+
+    op.create_table(
+        "delivery_attempt",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("message", sa.String(length=32), nullable=False),
+        sa.Column("delivery", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("outcome", sa.String(length=10), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("took_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("delivery_attempt", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_delivery_attempt_delivery"), ["delivery"], unique=False
+        )
+
     op.create_table(
         "epoch_cursor",
         sa.Column("site", sa.String(length=63), nullable=False),
@@ -133,6 +196,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_table(
+        "notify_cursor",
+        sa.Column("hub", sa.String(length=63), nullable=False),
+        sa.Column("event", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("hub"),
+    )
+    op.create_table(
         "picture",
         sa.Column("site", sa.String(length=63), nullable=False),
         sa.Column("node", sa.String(length=63), nullable=False),
@@ -153,6 +222,26 @@ def upgrade() -> None:
         sa.Column("ts", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("site", "place"),
     )
+    op.create_table(
+        "silence",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("site", sa.String(length=63), nullable=False),
+        sa.Column("rule", sa.String(length=63), nullable=False),
+        sa.Column("place", sa.String(length=63), nullable=False),
+        sa.Column("source", sa.String(length=130), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("author", sa.String(length=80), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("starts_at", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_early_by", sa.String(length=80), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("silence", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_silence_ends_at"), ["ends_at"], unique=False)
+
     op.create_table(
         "source_state",
         sa.Column("site", sa.String(length=63), nullable=False),
@@ -187,18 +276,36 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_table("user")
     op.drop_table("source_state")
+    with op.batch_alter_table("silence", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_silence_ends_at"))
+
+    op.drop_table("silence")
     op.drop_table("place_state")
     with op.batch_alter_table("picture", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_picture_ts"))
 
     op.drop_table("picture")
+    op.drop_table("notify_cursor")
     op.drop_table("notice")
     op.drop_table("node_state")
     op.drop_table("journal")
     op.drop_table("epoch_cursor")
+    with op.batch_alter_table("delivery_attempt", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_delivery_attempt_delivery"))
+
+    op.drop_table("delivery_attempt")
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_delivery_alert"))
+        batch_op.drop_index("delivery_due")
+
+    op.drop_table("delivery")
     op.drop_table("dead_letter")
     op.drop_table("checkpoint")
     op.drop_table("change")
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_audit_target"))
+        batch_op.drop_index(batch_op.f("ix_audit_event"))
+
     op.drop_table("audit")
     with op.batch_alter_table("alert_event", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_alert_event_alert"))

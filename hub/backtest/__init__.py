@@ -1,0 +1,1 @@
+"""What rules would have done: stored records through the live engine, compared and tuned."""

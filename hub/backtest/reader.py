@@ -1,0 +1,91 @@
+"""Reads stored records slice by slice, in the order the engine is to take them.
+
+The engine's places are independent of each other, and the time ``at`` at which a place
+took its records never went back. So records sorted by (at, rx) reach each place in the
+order in which the live hub gave them to it, and no sort over the whole range is needed.
+"""
+
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from msgspec import Struct
+
+from configs.site import SiteFile
+from hub.series.points import SeriesStore
+from wire.records import AnyRecord
+
+FIRST_SLICE_MS = 60_000
+LONGEST_SLICE_MS = 86_400_000
+SLICE_RECORDS = 20_000
+"""Aimed at in a slice. Higher: fewer queries; lower: less memory."""
+
+_order = operator.itemgetter(0, 1)
+
+
+class Report(Struct, frozen=True):
+    """Residents' open reports of a kind at a place became so many."""
+
+    place: str
+    kind: str
+    open: int
+
+
+Applied = tuple[int, int, str, AnyRecord | Report]
+"""at (ms), rx (µs), node, record. No two have the same at and rx."""
+Advance = Callable[[int], None]
+"""Told how many more records have been read."""
+
+
+def applied(
+    store: SeriesStore, site: str, start: int, end: int,
+    nodes: Iterable[str] | None = None, others: Sequence[Applied] = (),
+    advance: Advance = lambda _: None,
+) -> Iterator[Applied]:  # fmt: skip
+    """Records with ``ts`` from ``start`` that the engine took before ``end`` (ms), of ``nodes``;
+    and ``others`` in their places.
+
+    Raises `SeriesError` as the store does.
+    """
+    wanted = None if nodes is None else tuple(nodes)
+    waiting = list(others)
+    length, begin = FIRST_SLICE_MS, start
+    while begin < end:
+        until = min(end, begin + length)
+        found: list[Applied] = [
+            (stored.at, stored.rx_us, stored.node, stored.record)
+            for stored in store.records(site, begin, until, wanted)
+        ]
+        advance(len(found))
+        waiting = sorted(waiting + found, key=_order)
+        ready = _count_before(waiting, until)
+        yield from waiting[:ready]
+        del waiting[:ready]
+        share = SLICE_RECORDS / max(len(found), 1)
+        length = round(min(LONGEST_SLICE_MS, length * min(4.0, max(0.1, share))))
+        begin, length = until, max(length, 1000)
+
+
+def _count_before(rows: list[Applied], until: int) -> int:
+    """How many of the sorted rows were applied before ``until``; later slices may hold more."""
+    for index in range(len(rows) - 1, -1, -1):
+        if rows[index][0] < until:
+            return index + 1
+    return 0
+
+
+def reported(store: SeriesStore, site: SiteFile, end: int) -> list[Applied]:
+    """Residents' reports until ``end`` (ms), of the kinds that the site's rules look at.
+
+    They are no records: the hub counts the open ones as a signal. Raises `SeriesError`.
+    """
+    conditions = [condition for rule in site.rules for condition in rule.conditions()]
+    names = {part.signal for condition in conditions for part in condition.alternatives}
+    if "risk" in names:
+        names |= {term.signal for term in site.risk}
+    found: list[Applied] = []
+    for name in sorted(name for name in names if name.startswith("reports.")):
+        kind = name.removeprefix("reports.")
+        for place in site.places:
+            for ts, value in store.signal(site.site.id, place.id, name, 0, end):
+                found.append((ts, -len(found) - 1, "", Report(place.id, kind, round(value))))
+    return found

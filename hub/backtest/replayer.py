@@ -1,0 +1,94 @@
+"""Runs the live engine over stored records and keeps the alerts that fired."""
+
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec import Struct
+
+from configs.rules import Alternative
+from configs.site import SiteFile
+from hub.backtest.fired import Alerts, Fired
+from hub.backtest.misses import Misses, NearMiss
+from hub.backtest.reader import Applied, Report
+from hub.rules.engine import Engine
+from hub.rules.place import Outcome
+
+log = logging.getLogger(__name__)
+
+WARM_UP_MS: Final = 2 * 3_600_000
+"""Records are read this much earlier than alerts are reported, so that doors, stays and
+windows are right at the beginning. Higher: also what lasts longer than this is right."""
+
+
+class Replayer:
+    """One site's engine, moved by records and at the end by time, as live."""
+
+    def __init__(self, site: SiteFile) -> None:
+        self._site = site.site.id
+        self.engine = Engine([site])
+        for place in self.engine.places.values():
+            place.drop_unwatched()
+        self.alerts = Alerts()
+        self.failed = 0
+        """Records that the engine failed on; the live hub goes on after them too."""
+
+    def take(self, record: Applied) -> Outcome:
+        """Apply a stored record or report; what followed, also noted in `alerts`."""
+        outcome = Outcome()
+        at, _, node, body = record
+        try:
+            if isinstance(body, Report):
+                self.engine.report(self._site, body.place, body.kind, body.open, at, outcome)
+            else:
+                self.engine.take(self._site, node, body, at, outcome, late=False)
+        except Exception:  # as the live hub goes on after it, so does the replay
+            self.failed += 1
+            log.exception("the engine failed on %s of %s", body, node)
+        if outcome.transitions:
+            self.alerts.add(outcome.transitions)
+        return outcome
+
+    def finish(self, end: int) -> Outcome:
+        """Let time reach ``end`` (ms) at every place."""
+        outcome = Outcome()
+        for site, place in self.engine.places:
+            self.engine.advance_place(site, place, end, outcome)
+        self.alerts.add(outcome.transitions)
+        return outcome
+
+
+class Near(Struct, frozen=True):
+    """Whose near misses are wanted."""
+
+    rule: str
+    """The rule whose alerts are no misses."""
+    condition: Alternative
+
+
+class Found(Struct, frozen=True):
+    """What a replay found in its range."""
+
+    fired: tuple[Fired, ...]
+    failed: int = 0
+    misses: tuple[NearMiss, ...] = ()
+
+
+def replay(
+    site: SiteFile, records: Iterable[Applied], start: int, end: int, near: Near | None = None
+) -> Found:
+    """The alerts that fire from ``start`` to ``end`` (ms) over ``records``, which begin earlier;
+    with ``near``, also its near misses."""
+    replayer = Replayer(site)
+    misses = Misses(near.condition) if near is not None else None
+    for record in records:
+        outcome = replayer.take(record)
+        if misses is not None:
+            misses.add(outcome.signals)
+    last = replayer.finish(end)
+    fired = replayer.alerts.between(start, end)
+    if near is None or misses is None:
+        return Found(tuple(fired), replayer.failed)
+    misses.add(last.signals)
+    missed = misses.finish(start, end, [alert for alert in fired if alert.rule == near.rule])
+    return Found(tuple(fired), replayer.failed, tuple(missed))

@@ -1,0 +1,127 @@
+"""Replays a site's records over several processes: its places are independent of each other."""
+
+import logging
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from configs.servers import HubSettings
+from configs.site import Place, SiteFile
+from hub.backtest.misses import closest
+from hub.backtest.reader import applied, reported
+from hub.backtest.replayer import WARM_UP_MS, Found, Near
+from hub.backtest.replayer import replay as replay_here
+from hub.series.open import open_series
+
+POLL_S = 0.2
+_read: Any = None
+"""In a worker: the shared number of records read so far."""
+
+
+class Stretch(Struct, frozen=True):
+    """What to replay. Times in ms, event time; the end is excluded."""
+
+    start: int
+    end: int
+    warm_up_ms: int = WARM_UP_MS
+
+    @property
+    def begin(self) -> int:
+        """When reading begins."""
+        return max(0, self.start - self.warm_up_ms)
+
+    @property
+    def days(self) -> float:
+        """How long it is."""
+        return (self.end - self.start) / 86_400_000
+
+
+def count(settings: HubSettings, site: SiteFile, stretch: Stretch) -> int:
+    """How many records will be read where one process does it. Raises `SeriesError`."""
+    store = open_series(settings.series, Path(settings.data))
+    try:
+        return store.count_records(site.site.id, stretch.begin, stretch.end)
+    finally:
+        store.close()
+
+
+def replay(
+    settings: HubSettings, site: SiteFile, stretch: Stretch, *,
+    near: Near | None = None, jobs: int = 0, advance: Callable[[int], None] = lambda _: None,
+) -> Found:  # fmt: skip
+    """The alerts of the stretch, in order of time; ``advance`` hears of records read.
+
+    ``jobs`` processes share the places; 0: as many as there are cores. Raises `SeriesError`.
+    """
+    parts = _share(site, jobs or os.cpu_count() or 1)
+    if len(parts) < 2:
+        return _replay_part(settings, site, stretch, near, advance)
+    context = multiprocessing.get_context("spawn")
+    read = context.Value("q", 0)
+    with ProcessPoolExecutor(
+        len(parts), mp_context=context, initializer=_begin, initargs=(read,)
+    ) as pool:
+        futures = [pool.submit(_work, settings, part, stretch, near) for part in parts]
+        told = 0
+        pending = True
+        while pending:
+            pending = bool(wait(futures, timeout=POLL_S).not_done)
+            told, before = int(read.value), told
+            advance(told - before)
+        results = [future.result() for future in futures]
+    return Found(
+        fired=tuple(sorted(fired for found in results for fired in found.fired)),
+        failed=sum(found.failed for found in results),
+        misses=tuple(closest(miss for found in results for miss in found.misses)),
+    )
+
+
+def _begin(read: Any) -> None:
+    global _read
+    _read = read
+    logging.basicConfig(level=logging.WARNING)
+
+
+def _work(settings: HubSettings, site: SiteFile, stretch: Stretch, near: Near | None) -> Found:
+    def advance(records: int) -> None:
+        with _read.get_lock():
+            _read.value += records
+
+    return _replay_part(settings, site, stretch, near, advance)
+
+
+def _replay_part(
+    settings: HubSettings, site: SiteFile, stretch: Stretch, near: Near | None,
+    advance: Callable[[int], None],
+) -> Found:  # fmt: skip
+    store = open_series(settings.series, Path(settings.data))
+    try:
+        nodes = sorted({node for place in site.places for node in _nodes(place)})
+        records = applied(
+            store, site.site.id, stretch.begin, stretch.end,
+            nodes=nodes, others=reported(store, site, stretch.end), advance=advance,
+        )  # fmt: skip
+        return replay_here(site, records, stretch.start, stretch.end, near)
+    finally:
+        store.close()
+
+
+def _nodes(place: Place) -> set[str]:
+    nodes = {view.node for group in place.views for view in group}
+    nodes |= {line.node for line in place.lines}
+    return nodes | {door.node for door in place.doors}
+
+
+def _share(site: SiteFile, jobs: int) -> Sequence[SiteFile]:
+    """The site cut into ``jobs`` at most, places of the same nodes side by side."""
+    places = sorted(site.places, key=lambda place: sorted(_nodes(place)))
+    size = max(1, -(-len(places) // jobs))
+    return [
+        replace(site, places=tuple(places[at : at + size])) for at in range(0, len(places), size)
+    ]

@@ -1,0 +1,274 @@
+"""Why an alert came, and why none did: from the alert's own memory and the stored records.
+
+What came is told from the alert's row and the records that moved its signals; what did not
+is found by giving the place's stored records to the same engine that runs live.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, select
+from sqlalchemy import Engine as Database
+
+from configs.site import Place, SiteFile
+from hub import silences
+from hub.rules.engine import Engine
+from hub.rules.place import Outcome, PlaceAtWork
+from hub.rules.watch import Phase, Watch
+from hub.series.points import SeriesStore, Stored
+from hub.state.store import reading
+from hub.state.tables import Alert, AlertEvent
+from wire.codec import encode_record
+from wire.records import AGENT
+
+BEFORE_MS = 60_000
+"""Records are shown from this long before the alert began to be pending."""
+SHOWN = 200
+"""At most so many records in an explanation: the newest."""
+
+
+class ExplainError(Exception):
+    """There is nothing to explain; the text says why."""
+
+
+class Carrier(Struct, frozen=True):
+    """A record that came from where the alert's signals come from."""
+
+    ts: int
+    node: str
+    record: dict[str, Any]
+    moved: dict[str, float]
+    """Signals of the rule that took these values with it."""
+
+
+class Explained(Struct, frozen=True):
+    """Why an alert came."""
+
+    alert: dict[str, Any]
+    events: list[dict[str, Any]]
+    records: list[Carrier]
+    left_out: int = 0
+    """Older records that are not shown."""
+
+    def as_json(self) -> str:
+        return msgspec.json.encode(self).decode()
+
+    def as_text(self, zones: Mapping[str, ZoneInfo]) -> str:
+        """For people; times by the site's clock."""
+        return "\n".join(self._lines(zones.get(self.alert["site"])))
+
+    def _lines(self, zone: ZoneInfo | None) -> Iterator[str]:
+        alert = self.alert
+        details = alert["details"]
+        yield f"{details['title']['en']} ({alert['rule']} at {alert['place']}, {alert['severity']})"
+        yield f"alert {alert['id']}, {alert['state']}"
+        yield ""
+        yield "What happened"
+        for event in self.events:
+            note = f": {event['note']}" if event["note"] else ""
+            yield f"  {clock(event['ts'], zone)}  {event['kind']} by {event['actor']}{note}"
+        yield ""
+        yield "Values then"
+        for value in details["values"]:
+            yield f"  {value['signal']} = {_number(value['value'])}  ({value['text']})"
+        yield ""
+        yield "The rule then"
+        yield from (f"  {line}" for line in details.get("rule", "not stored").splitlines())
+        yield ""
+        more = f", {self.left_out} older left out" if self.left_out else ""
+        yield f"Records that could carry it{more}"
+        if not self.records:
+            yield "  none are stored any more"
+        for one in self.records:
+            moved = ", ".join(f"{name} -> {_number(value)}" for name, value in one.moved.items())
+            words = json.dumps(one.record, ensure_ascii=False)
+            yield f"  {clock(one.ts, zone)}  {one.node}  {words}  {moved}".rstrip()
+
+
+class Reason(Struct, frozen=True):
+    """One rule, and what kept it from firing; nothing, if it fired."""
+
+    rule: str
+    phase: str
+    missing: list[str]
+
+
+class Absence(Struct, frozen=True):
+    """Why nothing fired at a place at a time."""
+
+    site: str
+    place: str
+    at: int
+    records: int
+    """How many were replayed."""
+    values: dict[str, float]
+    rules: list[Reason]
+
+    def as_json(self) -> str:
+        return msgspec.json.encode(self).decode()
+
+    def as_text(self, zones: Mapping[str, ZoneInfo]) -> str:
+        """For people; times by the site's clock."""
+        lines = [f"{self.place} at {clock(self.at, zones.get(self.site))}, {self.records} records"]
+        lines += [f"  {name} = {_number(value)}" for name, value in sorted(self.values.items())]
+        for one in self.rules:
+            lines += ["", f"{one.rule}: {one.phase}"]
+            lines += [f"  {line}" for line in one.missing]
+        return "\n".join(lines)
+
+
+def alert(
+    database: Database, series: SeriesStore, sites: Sequence[SiteFile], alert_id: str
+) -> Explained:
+    """Why this alert came. Raises `ExplainError`, and what the series store raises."""
+    events = select(*AlertEvent.__table__.columns).where(AlertEvent.alert == alert_id)
+    with reading(database).begin() as connection:
+        found = connection.execute(
+            select(*Alert.__table__.columns).where(Alert.id == alert_id)
+        ).first()
+        story = connection.execute(events.order_by(AlertEvent.id)).mappings().all()
+    if found is None:
+        raise ExplainError(f"there is no alert {alert_id!r}; `linli alerts list` names them")
+    row = dict(found._mapping)
+    records = list(_carriers(series, sites, row))
+    shown = records[-SHOWN:]
+    return Explained(row, [dict(one) for one in story], shown, len(records) - len(shown))
+
+
+def _carriers(
+    series: SeriesStore, sites: Sequence[SiteFile], alert: Mapping[str, Any]
+) -> Iterator[Carrier]:
+    sources = set(alert["details"].get("sources", ()))
+    if not sources:
+        place = _place(sites, alert["site"], alert["place"])
+        sources = set(silences.sources_of(place, ("silence_s",))) if place is not None else set()
+    start, end = alert["pending_ts"] - BEFORE_MS, (alert["fired_ts"] or alert["pending_ts"]) + 1
+    names = sorted({value["signal"] for value in alert["details"]["values"]})
+    moves: dict[int, dict[str, float]] = {}
+    for name in names:
+        last: float | None = None
+        for ts, value in series.signal(alert["site"], alert["place"], name, start, end):
+            if value != last:
+                moves.setdefault(ts, {})[name] = value
+            last = value
+    found = [
+        stored
+        for stored in series.records(alert["site"], start, end)
+        if f"{stored.node}/{stored.record.source}" in sources
+    ]
+    for stored in sorted(found, key=lambda one: one.at):
+        record = msgspec.json.decode(encode_record(stored.record))
+        yield Carrier(stored.record.ts, stored.node, record, moves.get(stored.at, {}))
+
+
+def absence(
+    database: Database, series: SeriesStore, file: SiteFile, place: str, *, at: int,
+    rule: str = "", before_ms: int = 7_200_000,
+) -> Absence:  # fmt: skip
+    """Why nothing fired at a place at ``at`` (ms), from the records of ``before_ms`` before.
+
+    What began earlier and has not been told of since, such as a door that stood open all
+    the while, is not known then: ask with a longer ``before_ms``. Raises `ExplainError`,
+    and what the series store raises.
+    """
+    here = _place([file], file.site.id, place)
+    if here is None:
+        known = ", ".join(one.id for one in file.places)
+        raise ExplainError(f"{file.site.id} has no place {place!r}: {known}")
+    engine = Engine([msgspec.structs.replace(file, places=(here,))])
+    work = engine.places[file.site.id, place]
+    watches = [watch for watch in work.watches if rule in ("", watch.rule.id)]
+    if not watches:
+        raise ExplainError(
+            f"no rule {rule!r} watches {place}" if rule else f"no rule watches {place}"
+        )
+    count = _replay(database, series, engine, work, at=at, before_ms=before_ms)
+    reasons = [
+        Reason(watch.rule.id, str(watch.phase), _missing(watch, work.values, at))
+        for watch in watches
+    ]
+    return Absence(file.site.id, place, at, count, dict(work.values), reasons)
+
+
+def _replay(
+    database: Database, series: SeriesStore, engine: Engine, work: PlaceAtWork, *, at: int,
+    before_ms: int,
+) -> int:  # fmt: skip
+    """Bring the place to ``at`` with its records and what operators decided; how many records."""
+    with reading(database).begin() as connection:
+        words = [
+            (ts, alert_id)
+            for ts, site, place, alert_id in _overruled(connection, at - before_ms, at)
+            if (site, place) == (work.site, work.id)
+        ]
+    outcome, count = Outcome(), 0
+    for stored in _until(series, work.site, engine, at, before_ms):
+        while words and words[0][0] < stored.at:
+            _overrule(engine, work, *words.pop(0), outcome)
+        engine.take(work.site, stored.node, stored.record, stored.at, outcome, late=False)
+        count += 1
+    for ts, alert_id in words:
+        _overrule(engine, work, ts, alert_id, outcome)
+    engine.advance_place(work.site, work.id, at, outcome)
+    return count
+
+
+def _overruled(connection: Connection, start: int, end: int) -> list[tuple[int, str, str, str]]:
+    """Alerts that people resolved: (when, site, place, alert)."""
+    rows = connection.execute(
+        select(AlertEvent.ts, Alert.site, Alert.place, Alert.id)
+        .join(Alert, Alert.id == AlertEvent.alert)
+        .where(
+            AlertEvent.kind == "resolved", AlertEvent.actor != "hub",
+            AlertEvent.ts >= start, AlertEvent.ts <= end,
+        )
+        .order_by(AlertEvent.id)
+    )  # fmt: skip
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def _overrule(engine: Engine, work: PlaceAtWork, ts: int, alert_id: str, outcome: Outcome) -> None:
+    engine.advance_place(work.site, work.id, ts, outcome)
+    engine.overrule(work.site, work.id, alert_id)
+
+
+def _until(
+    series: SeriesStore, site: str, engine: Engine, at: int, before_ms: int
+) -> Iterator[Stored]:
+    sources = {source for found in engine.sources.values() for source in found}
+    nodes = {node for node, _ in sources}
+    for stored in series.records(site, at - before_ms, at + 1):
+        mine = (stored.node, stored.record.source) in sources or (
+            stored.node in nodes and stored.record.source == AGENT
+        )
+        if mine and stored.at <= at:
+            yield stored
+
+
+def _missing(watch: Watch, values: Mapping[str, float], at: int) -> list[str]:
+    if watch.phase is Phase.FIRING:
+        return ["it fires"]
+    return watch.missing(values, at)
+
+
+def _place(sites: Sequence[SiteFile], site: str, place: str) -> Place | None:
+    for file in sites:
+        for one in file.places:
+            if (file.site.id, one.id) == (site, place):
+                return one
+    return None
+
+
+def clock(ts: int, zone: ZoneInfo | None) -> str:
+    """A moment by the site's clock, to the millisecond."""
+    moment = datetime.fromtimestamp(ts / 1000, zone or ZoneInfo("UTC"))
+    return moment.isoformat(sep=" ", timespec="milliseconds")
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g}"

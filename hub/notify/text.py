@@ -1,0 +1,124 @@
+"""The words of messages, in the reader's language."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from configs.notify import Route
+from configs.rules import Severity
+from hub.notify.item import Item, Message
+from hub.notify.tables import DeliveryKind
+
+LISTED = 5
+"""A message tells of so many alerts in full; of the rest, their number."""
+
+SEVERITIES = {
+    Severity.INFO: {"en": "Info", "zh": "信息"},
+    Severity.LOW: {"en": "Low", "zh": "低"},
+    Severity.MEDIUM: {"en": "Medium", "zh": "中"},
+    Severity.HIGH: {"en": "High", "zh": "高"},
+    Severity.CRITICAL: {"en": "Critical", "zh": "紧急"},
+}
+KINDS = {
+    DeliveryKind.FIRING: {"en": "", "zh": ""},
+    DeliveryKind.RISEN: {"en": "worse: ", "zh": "加重:"},
+    DeliveryKind.ESCALATION: {"en": "nobody has acknowledged: ", "zh": "尚无人确认:"},
+    DeliveryKind.REMINDER: {"en": "still: ", "zh": "仍在持续:"},
+    DeliveryKind.RESOLVED: {"en": "ended: ", "zh": "已结束:"},
+    DeliveryKind.TEST: {"en": "test: ", "zh": "测试:"},
+}
+WORDS = {
+    "since": {"en": "Since {since}", "zh": "开始于 {since}"},
+    "ended": {"en": "From {since} to {until}", "zh": "{since} 至 {until}"},
+    "by": {"en": "Ended by {name}", "zh": "由 {name} 结束"},
+    "late": {
+        "en": "Told late: the records came after an outage",
+        "zh": "迟到的通知:记录在中断后才到达",
+    },
+    "value": {"en": "{text} (was {value:g})", "zh": "{text}(当时为 {value:g})"},
+    "advice": {"en": "What to do: {advice}", "zh": "处置建议:{advice}"},
+    "more": {"en": "and {count} more", "zh": "另有 {count} 条"},
+    "all": {"en": "All alerts: {link}", "zh": "全部告警:{link}"},
+    "several": {"en": "{count} alerts", "zh": "{count} 条告警"},
+    "digest": {"en": "From the quiet hours: {title}", "zh": "免打扰时段汇总:{title}"},
+}  # fmt: skip
+
+
+def link(base_url: str, item: Item) -> str:
+    """The console's page of an alert, or "" where the route has no ``base_url``."""
+    if not base_url or item.kind is DeliveryKind.TEST:
+        return base_url
+    return f"{base_url.rstrip('/')}/alerts/{item.alert}"
+
+
+def any_active(message: Message) -> bool:
+    """Whether anything the message tells of goes on."""
+    return any(item.active for item in latest(message))
+
+
+def latest(message: Message) -> list[Item]:
+    """The last step of each alert, the worst first: what a person needs to read."""
+    last = {item.alert: item for item in message.items}
+    return sorted(last.values(), key=lambda item: (not item.active, -item.severity.rank))
+
+
+def compose(message: Message, route: Route) -> tuple[str, str]:
+    """(title, body) in the route's language."""
+    items = latest(message)
+    blocks = [describe(item, route) for item in items[:LISTED]]
+    if len(items) > LISTED:
+        rest = _say("more", route, count=len(items) - LISTED)
+        if route.base_url:
+            rest += "\n" + _say("all", route, link=f"{route.base_url.rstrip('/')}/alerts")
+        blocks.append(rest)
+    return _title(items, message, route), "\n\n".join(blocks)
+
+
+def headline(item: Item, language: str) -> str:
+    """One line: how bad, what happened, what, where."""
+    severity, kind = SEVERITIES[item.severity][language], KINDS[item.kind][language]
+    return f"[{severity}] {kind}{item.title.in_(language)} · {item.place_name.in_(language)}"
+
+
+def describe(item: Item, route: Route) -> str:
+    """All that a message says of one alert."""
+    language = route.language
+    lines = [headline(item, language), f"{item.site_name.in_(language)} · {_when(item, route)}"]
+    if item.resolved_by and item.resolved_by not in ("rule", "configuration"):
+        lines.append(_say("by", route, name=item.resolved_by))
+    if item.late:
+        lines.append(_say("late", route))
+    if item.active:
+        lines += [
+            _say("value", route, **value) if value.get("value") is not None else value["text"]
+            for value in item.values
+        ]
+        if item.advice.in_(language):
+            lines.append(_say("advice", route, advice=item.advice.in_(language)))
+    lines += [found for found in (link(route.base_url, item),) if found]
+    return "\n".join(lines)
+
+
+def _title(items: list[Item], message: Message, route: Route) -> str:
+    language = route.language
+    title = headline(items[0], language)
+    if len(items) > 1:
+        places = {item.place_name.in_(language) for item in items}
+        where = f" · {places.pop()}" if len(places) == 1 else ""
+        count = _say("several", route, count=len(items))
+        title = f"[{SEVERITIES[items[0].severity][language]}] {count}{where}"
+    return _say("digest", route, title=title) if message.digest else title
+
+
+def _when(item: Item, route: Route) -> str:
+    since = _clock(item.fired_ts, item.timezone)
+    if item.resolved_ts is None:
+        return _say("since", route, since=since)
+    return _say("ended", route, since=since, until=_clock(item.resolved_ts, item.timezone))
+
+
+def _clock(ts: int, timezone: str) -> str:
+    return f"{datetime.fromtimestamp(ts / 1000, ZoneInfo(timezone)):%Y-%m-%d %H:%M:%S}"
+
+
+def _say(key: str, route: Route, **parts: object) -> str:
+    return WORDS[key][route.language].format(**parts)

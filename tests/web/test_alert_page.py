@@ -1,0 +1,106 @@
+"""What an operator does on an alert's page beyond acknowledging, without JavaScript."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine, select
+
+from hub import audit, silences
+from hub.state.tables import Alert, Silence
+from tests.web import seed
+from tests.web.conftest import NOW, Clock, Reader
+
+Open = Callable[[str], Reader]
+
+
+@pytest.fixture
+def alert(engine: Engine) -> str:
+    with engine.begin() as connection:
+        return seed.alert(connection, NOW, "courtyard")
+
+
+def _story(browser: Reader, alert: str) -> str:
+    html = browser.client.get(f"/alerts/{alert}").text
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def test_an_operator_takes_over_lets_go_and_hands_on(reader: Open, alert: str) -> None:
+    browser, page = reader("operator"), f"/alerts/{alert}"
+    browser.post(f"{page}/assign", page=page, owner="operator", before="")
+    story = _story(browser, alert)
+    assert "operator deals with it" in story
+    assert "Take over" not in story
+    browser.post(f"{page}/assign", page=page, owner="wang", before="operator")
+    assert "wang deals with it" in _story(browser, alert)
+    browser.post(f"{page}/assign", page=page, owner="operator", before="operator")
+    assert "wang has it already." in _story(browser, alert)
+    browser.post(f"{page}/assign", page=page, owner="", before="wang")
+    assert "Nobody has it now." in _story(browser, alert)
+
+
+def test_a_verdict_and_notes_are_shown_with_who_gave_them(reader: Open, alert: str) -> None:
+    browser, page = reader("operator"), f"/alerts/{alert}"
+    browser.post(f"{page}/judge", page=page, verdict="false")
+    browser.post(f"{page}/note", page=page, note="<b>a cat</b>")
+    html = browser.client.get(page).text
+    assert "&lt;b&gt;a cat&lt;/b&gt;" in html
+    story = _story(browser, alert)
+    assert "false alarm (operator)" in story
+    assert "verdict operator false alarm" in story
+    browser.post(f"{page}/judge", page=page, verdict="nonsense")
+    assert "Choose a verdict." in _story(browser, alert)
+    browser.post(f"{page}/note", page=page, note=" ")
+    assert "The note was empty." in _story(browser, alert)
+
+
+def test_a_rule_is_muted_from_its_alert_and_list_and_page_say_so(
+    reader: Open, engine: Engine, alert: str, clock: Clock
+) -> None:
+    browser, page = reader("operator"), f"/alerts/{alert}"
+    browser.post(f"{page}/silence", page=page, hours="1", reason="")
+    assert "Say why" in _story(browser, alert)
+    browser.post(f"{page}/silence", page=page, hours="1", reason="painters in the yard")
+    with engine.connect() as connection:
+        row = connection.execute(select(Silence.__table__)).one()
+    assert (row.site, row.place, row.rule) == ("garden", "courtyard", "night-intrusion")
+    assert (row.author, row.ends_at) == ("operator", NOW + 3_600_000)
+    words = "notifications muted by operator: painters in the yard"
+    assert f"{words}, until 03:53:20" in _story(browser, alert)
+    assert words in browser.client.get("/alerts").text
+    assert words in browser.client.get("/").text
+    clock.ms += 3_600_000
+    assert words not in browser.client.get("/alerts").text
+
+
+def test_a_silence_is_ended_from_the_page(reader: Open, engine: Engine, alert: str) -> None:
+    browser, page = reader("operator"), f"/alerts/{alert}"
+    browser.post(f"{page}/silence", page=page, hours="4", reason="painters")
+    with engine.connect() as connection:
+        (quiet,) = silences.current(connection, NOW)
+    browser.post(f"{page}/unsilence", page=page, silence=str(quiet.id))
+    story = _story(browser, alert)
+    assert "Notifications are on again." in story
+    assert "notifications muted by" not in story
+    browser.post(f"{page}/unsilence", page=page, silence=str(quiet.id))
+    assert "It was over already." in _story(browser, alert)
+
+
+def test_viewers_read_and_cannot_answer(reader: Open, engine: Engine, alert: str) -> None:
+    browser, page = reader("viewer"), f"/alerts/{alert}"
+    assert "/judge" not in browser.client.get(page).text
+    for verb in ("assign", "note", "judge", "silence", "unsilence"):
+        assert browser.post(f"{page}/{verb}", page=page, note="x").status_code == 403
+    with engine.connect() as connection:
+        row = connection.execute(select(Alert.__table__).where(Alert.id == alert)).one()
+    assert (row.owner, row.verdict, row.muted_by) == ("", "", None)
+
+
+def test_what_is_done_on_the_page_is_in_the_chained_log(
+    reader: Open, engine: Engine, alert: str
+) -> None:
+    before = audit.head(engine).id
+    browser, page = reader("operator"), f"/alerts/{alert}"
+    browser.post(f"{page}/judge", page=page, verdict="true")
+    browser.post(f"{page}/silence", page=page, hours="24", reason="painters")
+    assert audit.head(engine).id == before + 1 + 1 + 2  # login, verdict, silence and its mark
