@@ -8,6 +8,7 @@ Errors::
 """
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Protocol, Self
 
@@ -60,7 +61,7 @@ class Source(Protocol):
         """Every picture until the last."""
 
 
-class Base:
+class Base(ABC):
     """Counting, iterating and closing, the same for every source."""
 
     def __init__(self, *, fps: float, size_wh: tuple[int, int] = (0, 0), wait: Wait | None) -> None:
@@ -73,8 +74,9 @@ class Base:
         self._closed = threading.Event()
         self._wait: Wait = wait or self._closed.wait
 
+    @abstractmethod
     def read(self) -> Frame | None:
-        raise NotImplementedError
+        """The next picture; None at the end or when closed."""
 
     def close(self) -> None:
         self._closed.set()
