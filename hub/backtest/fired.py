@@ -29,7 +29,8 @@ class Fired(Struct, frozen=True, order=True):
 
 
 class Alerts:
-    """Gathers transitions into alerts."""
+    """Gathers transitions into alerts, by the rules of the hub's `AlertBook`: an alert that has
+    ended stays so, also where the same beginning gives the same name once more."""
 
     def __init__(self) -> None:
         self._fired: dict[str, Fired] = {}
@@ -37,16 +38,15 @@ class Alerts:
     def add(self, steps: Iterable[Transition]) -> None:
         """Transitions in the order in which they happened at each place."""
         for step in steps:
-            if step.step is Step.FIRING:
+            known = self._fired.get(step.alert)
+            if known is None and step.step is Step.FIRING:
                 self._fired[step.alert] = Fired(
                     fired_ts=step.ts, site=step.site, rule=step.rule, place=step.place,
                     pending_ts=step.pending_ts, severity=step.severity, causes=step.causes,
                 )  # fmt: skip
-            elif step.alert in self._fired:
-                known = replace(self._fired[step.alert], severity=step.severity)
-                if step.step is Step.RESOLVED:
-                    known = replace(known, resolved_ts=step.ts)
-                self._fired[step.alert] = known
+            elif known is not None and known.resolved_ts is None:
+                ended = step.ts if step.step is Step.RESOLVED else None
+                self._fired[step.alert] = replace(known, severity=step.severity, resolved_ts=ended)
 
     def between(self, start: int, end: int) -> list[Fired]:
         """Those that fired in the range (ms, the end excluded), in order of time."""

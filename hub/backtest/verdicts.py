@@ -13,8 +13,6 @@ from hub.backtest.fired import Fired
 from hub.state import store
 from hub.state.tables import Alert
 
-_VERDICT = Alert.__table__.columns.get("verdict")
-
 
 class Judged(Struct, frozen=True):
     """A live alert that an operator called true or false. Times in ms."""
@@ -76,12 +74,10 @@ def read_verdicts(settings: HubSettings, site: str, start: int, end: int) -> lis
 
     Raises `StateError`.
     """
-    if _VERDICT is None:
-        return []
-    columns = (Alert.place, Alert.rule, Alert.pending_ts, Alert.resolved_ts, _VERDICT)
+    columns = (Alert.place, Alert.rule, Alert.pending_ts, Alert.resolved_ts, Alert.verdict)
     chosen = select(*columns).where(
         Alert.site == site, Alert.fired_ts >= start, Alert.fired_ts < end,
-        _VERDICT.in_(("true", "false")),
+        Alert.verdict.in_(("true", "false")),
     )  # fmt: skip
     database = store.connect(store.address(settings.state_url, Path(settings.data)))
     try:

@@ -21,13 +21,13 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from launch.supervisor import LaunchError
 from models.catalog import ModelError
-from tests.bench import edge, hub, latency
+from tests.bench import backtest, edge, hub, latency
 from tests.bench.progress import Steps
 from tests.bench.rig import Stuck
 from tests.bench.table import Figure, show, write_json
 from tests.servers import influxdb
 
-PARTS = ("edge", "hub", "influxdb", "latency")
+PARTS = ("backtest", "edge", "hub", "influxdb", "latency")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Wish:
     rounds: int
     messages: int
     probes: int
+    records: int
 
 
 @click.command()
@@ -57,14 +58,18 @@ class Wish:
 @click.option(
     "--probes", default=400, show_default=True, type=click.IntRange(40), help="Of the latency."
 )
+@click.option(
+    "--records", default=5_000_000, show_default=True, type=click.IntRange(10_000),
+    help="Of the backtest.",
+)  # fmt: skip
 def main(
     json_file: Path | None, only: tuple[str, ...], video: Path | None, model: str,
-    rounds: int, messages: int, probes: int,
+    rounds: int, messages: int, probes: int, records: int,
 ) -> None:  # fmt: skip
     """Measure, and hold what was measured against its bars."""
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console()
-    wish = Wish(video, model, rounds, messages, probes)
+    wish = Wish(video, model, rounds, messages, probes, records)
     chosen = only or PARTS
     try:
         figures, skipped = _measure(chosen, wish, console)
@@ -118,12 +123,25 @@ def _latency(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
     return latency.measure(folder, probes=wish.probes, steps=steps)
 
 
-_PARTS = {"edge": _edge, "hub": _hub, "influxdb": _influxdb, "latency": _latency}
+def _backtest(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
+    return backtest.measure(folder, records=wish.records, steps=steps)
+
+
+_PARTS = {
+    "backtest": _backtest,
+    "edge": _edge,
+    "hub": _hub,
+    "influxdb": _influxdb,
+    "latency": _latency,
+}
 
 
 def _count_steps(parts: tuple[str, ...], wish: Wish) -> int:
     rounds = 2 * wish.rounds
-    return sum({"edge": rounds, "hub": rounds + 1, "influxdb": 2, "latency": 2}[p] for p in parts)
+    return sum(
+        {"backtest": 2, "edge": rounds, "hub": rounds + 1, "influxdb": 2, "latency": 2}[p]
+        for p in parts
+    )
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
