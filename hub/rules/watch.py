@@ -163,7 +163,8 @@ class Watch:
             return
         if self.phase is Phase.IDLE:
             self.phase = Phase.PENDING
-            self._pending_ts = at
+            # One that ended within this very millisecond had the name of this moment.
+            self._pending_ts = max(at, self._pending_ts + 1)
             if met > at:
                 steps.append(self._step(Step.PENDING, at))
         if met <= at:

@@ -116,6 +116,15 @@ def test_an_alert_has_one_name_however_often_it_is_worked_out() -> None:
     assert None not in names
 
 
+def test_two_alerts_of_one_millisecond_have_two_names() -> None:
+    line, names = Timeline(_rule(Condition(signal="a", above=2))), set()
+    for value in (3, 1, 3):
+        line.push(5, a=value)
+        names.add(line.watch.alert)
+    assert line.steps == [(5, "firing"), (5, "resolved"), (5, "firing")]
+    assert len(names - {None}) == 2
+
+
 def test_the_day_ends_an_alert_and_the_night_begins_one() -> None:
     rule = _rule(
         Condition(signal="a", above=0),
