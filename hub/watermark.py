@@ -58,6 +58,9 @@ class _Node:
         """Its clock's offset as last believed, ms behind the hub's."""
         self.online = True
         self.live = False
+        self.heard_all_at = 0
+        """When all that may lie behind its last message will have come: what piled up in
+        ``lag`` is here in less than ``lag``."""
         self.seen = 0
         """The newest event time it has told, on the hub's clock."""
         self.cut_at = now
@@ -79,7 +82,11 @@ class _Node:
             self.seen = max(self.seen, min(newest + self.baseline, rx))
         if lag <= BACKLOG_MS:
             self.live = True
-            self.baseline = self.offset.ms
+            self.heard_all_at = rx + lag
+            # Right after a cut the fastest message so far may itself have waited: only a
+            # whole window of messages can say that the clock is further behind.
+            if self.offset.ms < self.baseline or rx - self.cut_at > OFFSET_WINDOW_MS:
+                self.baseline = self.offset.ms
         elif self.live:
             self.cut(rx)
         elif lag < self.least_lag - (rx - self.cut_at) // 4:
@@ -135,7 +142,7 @@ class Watermark:
             heard_by = self._started
             return settled if now - heard_by > self._patience_ms else 0
         if self._link_up and node.online and node.live:
-            return settled
+            return settled if now >= node.heard_all_at else min(settled, node.seen)
         if now - node.cut_at > self._patience_ms:
             return settled
         return min(settled, node.seen)

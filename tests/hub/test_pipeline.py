@@ -65,6 +65,16 @@ def test_time_stands_still_while_a_node_is_cut_off_and_its_records_decide(hub: H
     assert hub.alerts() == []
 
 
+def test_time_waits_for_what_may_lie_behind_a_message_that_is_a_little_late(hub: Hub) -> None:
+    hub.take(T0, batch("b", T0, door_record(1, T0, is_open=True)))
+    hub.take(T0 + 5500, batch("b", T0 + 4000, door_record(2, T0 + 2500, is_open=True)))
+    hub.take(T0 + 5600)
+    assert hub.alerts() == [], "the next message may say that the door was shut in time"
+    hub.take(T0 + 5700, batch("b", T0 + 5690, door_record(3, T0 + 2900, is_open=False)))
+    hub.take(T0 + 9000)
+    assert hub.alerts() == []
+
+
 def test_patience_with_a_silent_node_ends(hub: Hub) -> None:
     hub.take(T0, batch("b", T0, door_record(1, T0, is_open=True)))
     hub.take(T0 + 100, ("linli/v1/s/b/state", encode(State(online=False))))
