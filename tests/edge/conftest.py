@@ -11,8 +11,13 @@ from tests.servers import Server, mosquitto
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Server]:
-    """A started Mosquitto on a port of its own; skips where it is not installed."""
-    with mosquitto(tmp_path) as server:
+    """A started Mosquitto on a port of its own; skips where it is not installed.
+
+    It saves at every change, not every second: killed, it still knows who had subscribed, and
+    keeps for them what is published before they are back.
+    """
+    saves = "autosave_on_changes true\nmax_inflight_messages 1000"
+    with mosquitto(tmp_path, conf_extra=saves) as server:
         yield server
 
 
