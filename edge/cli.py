@@ -1,4 +1,4 @@
-"""``linli edge``: runs an agent."""
+"""``linli edge``: runs an agent, and the commands of the rooms beside it."""
 
 import json
 import logging
@@ -17,6 +17,7 @@ from configs.values import Duration
 from edge.agent import Agent
 from edge.camera import AnyDetector
 from edge.detect import Detector
+from edge.doctor.cli import cli as doctor
 from edge.evidence import BLUR_SCORE
 from edge.outbox import OutboxError
 from edge.track import TrackSettings
@@ -31,6 +32,7 @@ CANNOT_RUN = 1
 LEVELS = ["debug", "info", "warning", "error"]
 
 cli = click.Group("edge", help="The agent on a camera or gateway.")
+cli.add_command(doctor)
 
 
 class _Length(click.ParamType[Duration]):

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
-from paho.mqtt.client import Client, MQTTv311
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from wire.errors import LinkDown, LinkError, LinkRefused
@@ -47,14 +47,22 @@ class Broker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def client(
-    broker: Broker, client_id: str, *, clean_session: bool, manual_ack: bool = False
+    broker: Broker,
+    client_id: str,
+    *,
+    clean_session: bool,
+    manual_ack: bool = False,
+    version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
 ) -> "Client":
-    """A paho client with the broker's login and TLS set; not connected yet."""
+    """A paho client with the broker's login and TLS set; not connected yet.
+
+    ``version``: every broker of use speaks 3.1.1; MQTT 5 is for asking what 3.1.1 cannot say.
+    """
     made: Client = Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
-        clean_session=clean_session,
-        protocol=MQTTv311,
+        clean_session=None if version is MQTTProtocolVersion.MQTTv5 else clean_session,
+        protocol=version,
         manual_ack=manual_ack,
     )
     if broker.username:

@@ -1,0 +1,60 @@
+"""The whole examination, in the order in which an installer puts things right."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from configs.agent import EdgeFile
+from edge.agent import OUTBOX_FILE
+from edge.doctor import broker, cameras, clock, machine, model, sensors
+from edge.doctor.finding import Finding, failed
+from edge.sources import open_source
+
+
+class Doctor:
+    """Looks at everything that an edge.yaml names. Nothing of it is changed."""
+
+    def __init__(
+        self,
+        settings: EdgeFile,
+        *,
+        seconds: float = 5.0,
+        clock_url: str = "",
+        opener: cameras.Open = open_source,
+    ) -> None:
+        """``seconds``: how long each camera is watched. ``clock_url``: whose Date to believe."""
+        self._settings = settings
+        self._seconds = seconds
+        self._clock_url = clock_url
+        self._opener = opener
+
+    def examine(self) -> Iterator[Finding]:
+        """Findings as they come; a check that fails itself is one too."""
+        for name, check in self._checks():
+            try:
+                yield from check()
+            except Exception as error:  # noqa: BLE001 - the other checks are still worth having
+                says = f"this check itself failed: {type(error).__name__}: {error}"
+                yield failed(name, says, "please report it; the other findings stand")
+
+    def _checks(self) -> list[tuple[str, Callable[[], list[Finding]]]]:
+        given = self._settings
+        data = Path(given.data)
+        return [
+            ("disk", lambda: machine.disk(data)),
+            ("outbox", lambda: machine.outbox(data / OUTBOX_FILE)),
+            ("memory", machine.memory),
+            ("temperature", machine.temperature),
+            ("clock", machine.clock_kept),
+            ("broker", lambda: broker.examine(given.mqtt, given.site, given.node)),
+            ("clock", lambda: clock.examine(given.mqtt.host, self._clock_url)),
+            (
+                "doors",
+                lambda: sensors.examine(given.doors, given.sensors_mqtt or given.mqtt, given.node),
+            ),
+            (
+                "cameras",
+                lambda: cameras.examine(given.cameras, seconds=self._seconds, opener=self._opener),
+            ),
+            # Last: it takes all of the CPU, which would make the cameras look slow.
+            ("model", lambda: model.examine(given, seconds=min(self._seconds, 3.0))),
+        ]

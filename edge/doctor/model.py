@@ -1,0 +1,49 @@
+"""The model: does it load, how fast is it here, and is that enough for the cameras."""
+
+from configs.agent import EdgeFile
+from edge.doctor.finding import Finding, failed, good, warning
+from models.bench import Speed, measure, street_picture
+from models.catalog import ModelError, folders, resolve
+
+
+def examine(settings: EdgeFile, *, seconds: float) -> list[Finding]:
+    """Measured on a picture of the simulated street, with the file's threads and provider."""
+    part = f"model {settings.model.name}"
+    try:
+        found = resolve(settings.model.name, folders())
+        speed = measure(
+            found,
+            street_picture(),
+            threads=settings.model.threads,
+            provider=settings.model.provider,
+            seconds=seconds,
+        )
+    except ModelError as error:
+        return [failed(part, str(error), "`linli models list` shows what is here to choose from")]
+    return [judge(part, speed, settings)]
+
+
+def judge(part: str, speed: Speed, settings: EdgeFile) -> Finding:
+    """Whether the speed carries the file's cameras."""
+    asked = sum(camera.fps for camera in settings.cameras)
+    says = (
+        f"{speed.ms_median:.0f} ms a picture on {speed.provider}: carries {speed.cameras} "
+        f"camera{'' if speed.cameras == 1 else 's'} at 5 pictures a second"
+    )
+    figures = {
+        "infer_ms": round(speed.ms_median, 1),
+        "infer_p95_ms": round(speed.ms_p95, 1),
+        "cameras": float(speed.cameras),
+        "fps": round(speed.fps, 1),
+        "asked_fps": asked,
+    }
+    if asked > speed.fps:
+        return warning(
+            part,
+            f"{says}; these cameras ask for {asked:g} pictures a second, {speed.fps:.0f} is what "
+            "it can",
+            "lower cameras[].fps, raise model.threads, or compare models with "
+            "`linli models bench`; the agent skips pictures evenly until then",
+            **figures,
+        )
+    return good(part, says, **figures)
