@@ -40,7 +40,8 @@ class HubSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     data: str = "data"
     """Folder for the state store, the embedded series store and pictures."""
     state_url: str = ""
-    """SQLAlchemy address of the state store; left out: SQLite in ``data``."""
+    """SQLAlchemy address of the state store, such as postgresql://linli@db.example/linli (the
+    password in PGPASSWORD or ~/.pgpass); left out: SQLite in ``data``."""
     series: SeriesSettings = SeriesSettings()
     http_host: str = "127.0.0.1"
     http_port: Port = 0

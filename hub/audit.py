@@ -15,7 +15,8 @@ each other.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from typing import Any
 
 from msgspec import Struct
@@ -150,13 +151,15 @@ def _translated(error: SQLAlchemyError) -> StateError:
 
 def _verify(connection: Connection, since: Head | None) -> Finding:
     last = Head(0, BEGINNING)
-    for row in _walk(connection):
-        how = _fault(connection, row, last)
-        if not how and since is not None and row.id == since.id and row.hash != since.hash:
-            how = "differs from the head that was noted: it and all since may be written anew"
-        if how:
-            return Finding(last.id, last, row.id if row.id == last.id + 1 else last.id + 1, how)
-        last = Head(row.id, row.hash)
+    # Closed at the first fault, or PostgreSQL would keep a cursor open for the rest.
+    with closing(_walk(connection)) as entries:
+        for row in entries:
+            how = _fault(connection, row, last)
+            if not how and since is not None and row.id == since.id and row.hash != since.hash:
+                how = "differs from the head that was noted: it and all since may be written anew"
+            if how:
+                return Finding(last.id, last, row.id if row.id == last.id + 1 else last.id + 1, how)
+            last = Head(row.id, row.hash)
     if since is not None and since.id > last.id:
         how = f"removed: the log ends at {last.id}, and had {since.id} entries once"
         return Finding(last.id, last, last.id + 1, how)
@@ -166,7 +169,7 @@ def _verify(connection: Connection, since: Head | None) -> Finding:
     return Finding(last.id, last)
 
 
-def _walk(connection: Connection) -> Iterator[Row[Any]]:
+def _walk(connection: Connection) -> Generator[Row[Any], None, None]:
     """Entries, each with the event that it vouches for, or what is left of it."""
     event = [column.label(f"event_{column.name}") for column in AlertEvent.__table__.columns]
     query = (
@@ -175,7 +178,8 @@ def _walk(connection: Connection) -> Iterator[Row[Any]]:
         .order_by(Audit.id)
         .execution_options(yield_per=2000)
     )
-    yield from connection.execute(query)
+    with connection.execute(query) as rows:
+        yield from rows
 
 
 def _fault(connection: Connection, row: Row[Any], last: Head) -> str:

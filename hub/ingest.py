@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from configs.servers import HubSettings
 from configs.site import SiteFile
@@ -222,6 +222,10 @@ class Ingest:
         while True:
             try:
                 result = act()
+            except IntegrityError:
+                # The store has it already: a commit went through whose answer was lost. Started
+                # again, the hub goes on from what the store holds.
+                raise
             except SQLAlchemyError as error:
                 self._metrics.commit_failures.inc()
                 self.trouble = f"the state store does not take writes: {error.__cause__ or error}"

@@ -11,6 +11,7 @@ need mosquitto mosquitto
 need influxd influxdb
 need nginx nginx-light
 need chromium chromium
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
 fc-list :lang=zh 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"
 [ -z "$missing" ] && exit 0
 

@@ -1,4 +1,5 @@
-"""Real servers for tests: Mosquitto, and InfluxDB 1.6 behind nginx that speaks /api/v2/write.
+"""Real servers for tests: Mosquitto, PostgreSQL, and InfluxDB 1.6 behind an nginx that speaks
+/api/v2/write.
 
 Each is a context manager on a free loopback port, keeps its files in the folder that it is
 given, can be killed and started again, and is gone when the test is. A program that is not
@@ -12,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -129,6 +131,53 @@ def mosquitto(tmp_path: Path, port: int | None = None, conf_extra: str = "") -> 
     ]
     (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
     server = Server([program, "-c", str(folder / "mosquitto.conf")], port, folder / "mosquitto.log")
+    server.start()
+    return server
+
+
+class Postgres(Server):
+    """A PostgreSQL with one user, ``linli``, who needs no password."""
+
+    def __init__(self, programs: Path, folder: Path, port: int) -> None:
+        self._folder = folder
+        flags = ["-D", str(folder / "data"), "-p", str(port), "-h", HOST, "-k", str(folder)]
+        super().__init__(_as_postgres(programs / "postgres", *flags), port, folder / "log")
+        self.url = f"postgresql://linli@{HOST}:{port}/postgres"
+
+    def stop(self) -> None:
+        """A fast shutdown: it waits for no client."""
+        self._end(signal.SIGINT)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        super().__exit__(kind, error, trace)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _as_postgres(program: Path, *flags: str) -> list[str]:
+    """PostgreSQL refuses to run as root."""
+    drop = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    return [*(drop if os.geteuid() == 0 else []), str(program), *flags]
+
+
+def postgresql() -> Postgres:
+    """A started PostgreSQL with an empty database. Its folder is not the test's: the user it
+    runs as may not enter that."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not found:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    programs = found[-1].parent
+    folder = Path(tempfile.mkdtemp(prefix="linli-postgresql-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    flags = ["-D", str(folder / "data"), "-U", "linli", "--auth=trust", "--no-sync"]
+    subprocess.run(_as_postgres(programs / "initdb", *flags), check=True, stdout=subprocess.DEVNULL)
+    server = Postgres(programs, folder, free_port())
     server.start()
     return server
 

@@ -6,7 +6,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -16,15 +16,31 @@ class StateError(Exception):
 
 
 def address(state_url: str, data: Path) -> URL:
-    """The store's address: as configured, or SQLite in the data folder."""
-    return (
-        make_url(state_url) if state_url else URL.create("sqlite", database=str(data / "state.db"))
-    )
+    """The store's address: as configured, or SQLite in the data folder. Raises `StateError`."""
+    if not state_url:
+        return URL.create("sqlite", database=str(data / "state.db"))
+    try:
+        url = make_url(state_url)
+    except SQLAlchemyError as error:
+        raise StateError(
+            "state_url is no address of a database; write postgresql://user@host/database"
+        ) from error
+    plain = url.drivername in ("postgres", "postgresql")
+    return url.set(drivername="postgresql+psycopg") if plain else url
 
 
 def connect(url: URL) -> Engine:
-    """An engine whose SQLite files survive a power cut and let readers read while it writes."""
-    engine = create_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite")
+    """An engine whose SQLite files survive a power cut and let readers read while it writes.
+
+    Raises `StateError` where its driver is not installed.
+    """
+    try:
+        engine = create_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite")
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise StateError(
+            f"cannot speak to a {url.get_backend_name()} database ({error}); for PostgreSQL, "
+            "pip install 'linli[postgres]'"
+        ) from error
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin_at_once)

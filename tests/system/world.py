@@ -57,6 +57,7 @@ class HubProcess:
             **hub,
         }
         self._config.write_text(yaml.safe_dump({"hub": settings, "sites": ["site.yaml"]}))
+        self._state_url = str(hub.get("state_url", ""))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -89,7 +90,7 @@ class HubProcess:
         return self._log.read_text(encoding="utf-8")
 
     def _ask(self, statement: Any) -> Sequence[Any]:
-        database = store.connect(store.address("", self.data))
+        database = store.connect(store.address(self._state_url, self.data))
         try:
             with store.reading(database).begin() as connection:
                 return connection.execute(statement).all()
