@@ -14,6 +14,7 @@ from configs.agent import Camera, DoorSensor, EdgeFile
 from configs.days import calendar, countries, ever_watches
 from configs.document import Document
 from configs.problems import did_you_mean
+from configs.residents import Residents
 from configs.rules import Active, Alternative, Clear, Condition, Rule, Take
 from configs.signals import is_signal, known_signals
 from configs.site import CountingLine, DoorOf, Place, SiteFile, View
@@ -70,12 +71,27 @@ def site(file: SiteFile, document: Document) -> None:
         document.complain(file.site, "plan", f"there is no file {file.site.plan!r} beside this one")
     _differ(file.routes, document)
     notify.check(file.routes, document)
+    _residents(file.residents, document)
     nodes = document.ids("nodes")
     for place in file.places:
         for part in _node_references(place):
             if part.node not in nodes:
                 message = f"{part.node!r} is not among the site's nodes"
                 document.complain(part, "node", message, did_you_mean(part.node, nodes))
+
+
+def _residents(residents: Residents, document: Document) -> None:
+    _differ(residents.kinds, document)
+    _differ(residents.templates, document)
+    for kind in residents.kinds:
+        if not is_signal(f"reports.{kind.id}"):
+            hint = "begin it with a letter, 40 characters at the most"
+            document.complain(kind, "id", f"{kind.id!r} cannot name a signal", hint)
+    if residents.work.start_min > residents.work.end_min:
+        hint = "write hours of one day, such as 09:00-18:00"
+        document.complain(residents, "work", "runs past midnight", hint)
+    if not residents.days:
+        document.complain(residents, "days", "names no day", "deadlines count working days")
 
 
 def _node_references(place: Place) -> Iterable[View | CountingLine | DoorOf]:

@@ -88,6 +88,9 @@ def load_site(path: Path) -> SiteFile:
         routes=tuple(_route_beside(path, route) for route in site.routes),
         hub=_hub_of(path, site),
         web=_web_beside(path, site.web),
+        residents=replace(
+            site.residents, api_keys_file=_beside(path, site.residents.api_keys_file)
+        ),
     )
 
 

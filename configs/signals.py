@@ -18,7 +18,7 @@ SIGNALS: dict[str, str] = {
     "scene.fault": "faults of its cameras' pictures now",
     "scene.fault.<kind>": "1 while a camera has that fault: dark, blurred, covered, moved …",
     "surprise.flow": "how unusual the last hour's crossings are, −log10 of their probability",
-    "reports.<kind>": "residents' open reports of that kind",
+    "reports.<kind>": "residents' open reports of that kind; `hazard` counts all kinds of hazard",
     "risk": "weighted sum of the others, 0–100 where the site says nothing else",
 }
 FAULTS = ("dark", "blurred", "covered", "moved", "frozen", "lost")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from configs.notify import Route
+from configs.residents import Residents
 from configs.rules import Rule
 from configs.servers import EmbeddedBroker, HubSettings, WebSettings
 from configs.values import Text
@@ -132,6 +133,7 @@ class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     overrides: tuple[Override, ...] = ()
     """Applied in this order."""
     risk: tuple[RiskTerm, ...] = RISK
+    residents: Residents = Residents()
     broker: EmbeddedBroker | None = None
     hub: HubSettings = HubSettings()
     web: WebSettings = WebSettings()

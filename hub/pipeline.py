@@ -18,6 +18,7 @@ from sqlalchemy import Engine as Database
 from configs.servers import HubSettings
 from configs.site import SiteFile
 from hub import alerts, audit
+from hub.cases.counts import PREFIX, ReportCounts
 from hub.intake import Arrived, Intake, Work
 from hub.ledger import PICTURES, PLACES, Ledger, place_rows, upsert
 from hub.metrics import HubMetrics
@@ -44,7 +45,7 @@ log = logging.getLogger(__name__)
 FLUSH_MS = 200
 """Values of places and sources go to the pages at most this often."""
 OVERRULE_MS = 250
-"""How often the hub looks for alerts that operators have resolved."""
+"""How often the hub looks for alerts that operators have resolved, and for residents' reports."""
 PICTURE_AGE_MS = 15_000
 """A picture this old still shows why an alert came."""
 
@@ -78,6 +79,7 @@ class Pipeline:
         self._journal_n = 0
         self._overrules_read_at = now
         self._overruled_id = 0
+        self._reports = ReportCounts()
 
     def recover(self, now: int) -> None:
         """Take up where the last hub left off: its checkpoint, then the journal after it."""
@@ -117,6 +119,7 @@ class Pipeline:
             audit.enter(connection, "hub", "configuration.reload", "", "\n".join(changes), now)
             self._write_checkpoint(connection)
         self.sites = sites
+        self._reports.forget()
         self._changed_places = set(engine.places)
         return changes
 
@@ -151,11 +154,18 @@ class Pipeline:
         work = Work()
         for stored in self._intake.take(messages, work):
             work.stored.append(self._apply(stored, work.outcome))
-        self.engine.advance(
-            lambda key: self.watermark.limit(key[0], self.engine.nodes[key], now), now, work.outcome
-        )
-        if now - self._overrules_read_at >= OVERRULE_MS:
+
+        def limit(key: tuple[str, str]) -> int:
+            return self.watermark.limit(key[0], self.engine.nodes[key], now)
+
+        look = now - self._overrules_read_at >= OVERRULE_MS
+        if look:
             self._overrules_read_at = now
+            with reading(self._database).begin() as connection:
+                self._reports.learn(connection, self.sites, self.engine, now)
+        self._reports.tell(self.engine, limit, work.outcome)
+        self.engine.advance(limit, now, work.outcome)
+        if look:
             self._learn_overrules(work)
         for point in work.outcome.signals:
             self._values[point.site, point.place][point.name] = [point.value, point.ts]
@@ -324,6 +334,10 @@ def replay(engine: Engine, entry: Entry) -> Outcome:
             take(engine, stored, outcome, late=False)
         except Exception:  # as the live one went on after it, so does the replay
             log.exception("the engine failed on %s again", stored)
+    for told in entry.signals:
+        if told.name.startswith(PREFIX):
+            kind = told.name.removeprefix(PREFIX)
+            engine.report(told.site, told.place, kind, round(told.value), told.ts, outcome)
     reached: dict[tuple[str, str], int] = {}
     points: tuple[SignalPoint | AlertPoint, ...] = (*entry.signals, *entry.alerts)
     for point in points:

@@ -1,12 +1,15 @@
 """What a hub does now and then: count what is lost, forget what is old."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine, delete, func, select
 
 from configs.servers import HubSettings
+from configs.site import SiteFile
+from hub.cases import contacts, desk
+from hub.cases.photos import purge_photos
 from hub.ledger import Ledger
 from hub.metrics import HubMetrics
 from hub.pictures import PictureFolder
@@ -30,14 +33,16 @@ class Upkeep:
 
     def __init__(
         self, settings: HubSettings, database: Engine, ledger: Ledger, series: SeriesStore,
-        metrics: HubMetrics,
+        metrics: HubMetrics, sites: Callable[[], Sequence[SiteFile]],
     ) -> None:  # fmt: skip
+        self._sites = sites
         self._settings = settings
         self._database = database
         self._ledger = ledger
         self._series = series
         self._metrics = metrics
-        self._folder = PictureFolder(Path(settings.data))
+        self._data = Path(settings.data)
+        self._folder = PictureFolder(self._data)
         self._ran_at = 0
         self._purged_at = 0
 
@@ -50,6 +55,7 @@ class Upkeep:
         self._metrics.missing.set(sum(c.missing for c in self._ledger.cursors.values()))
         checkpoint()
         self._trim()
+        desk.warn(self._database, now)
         if now - self._purged_at >= PURGE_EVERY_MS:
             self._purged_at = now
             self._purge(now)
@@ -68,6 +74,12 @@ class Upkeep:
         except SeriesError as error:
             log.warning("old records stay for another hour: %s", error)
             points = 0
+        for file in self._sites():
+            rules, site = file.residents, file.site.id
+            pictures += purge_photos(
+                self._database, self._data, site, now - rules.keep_photos, now=now
+            )
+            contacts.purge(self._database, site, now - rules.keep_contacts, now)
         if pictures or points > 0:
             log.info("retention: %d pictures and %d points removed", pictures, points)
 

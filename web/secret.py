@@ -1,9 +1,9 @@
 """The key that signs sessions: a file of the installer's, or one made once."""
 
-import os
 import secrets
 from pathlib import Path
 
+from hub.state import keyfile
 from web.console import WebError
 
 MIN_BYTES = 16
@@ -15,7 +15,7 @@ def session_secret(secret_file: str, data: Path) -> bytes:
     try:
         if not secret_file:
             data.mkdir(parents=True, exist_ok=True)
-            _make(path)
+            keyfile.make(path, secrets.token_hex(32))
         secret = path.read_bytes().strip()
     except OSError as error:
         raise WebError(
@@ -28,19 +28,3 @@ def session_secret(secret_file: str, data: Path) -> bytes:
             "put a longer random text there, or delete the file to have one made"
         )
     return secret
-
-
-def _make(path: Path) -> None:
-    """Write a new key unless there is one; whole at once, for another process may look."""
-    if path.exists():
-        return
-    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(secrets.token_hex(32))
-    try:
-        os.link(draft, path)  # fails if somebody was faster: then theirs counts
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink()

@@ -112,8 +112,8 @@ class Engine:
     ) -> int:  # fmt: skip
         """Residents have ``open_count`` open reports of ``kind`` at a place, from ``at`` (ms) on.
 
-        Returns the time at which that was really applied, as `take` does. No journal holds it:
-        whoever tells it tells it again after a restart.
+        Returns the time at which that was really applied, as `take` does. The journal holds it
+        as the signal that follows from it.
         """
         work = self.places.get((site, place))
         if work is None:

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from hub.cases import tables as _cases  # noqa: F401 - so that Base knows its tables
 from hub.notify import tables as _outbox  # noqa: F401 - so that Base knows its tables
 from hub.state.tables import Base
 

@@ -1,0 +1,91 @@
+"""What a site says of its residents' reports: their kinds, deadlines, and how long all is kept."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from configs.rules import Weekday
+from configs.values import Duration, Text, TimeSpan
+from wire.records import Id
+
+HOUR, DAY = 3_600_000, 86_400_000
+HAZARD = "hazard"
+"""``reports.hazard`` counts the reports of every kind that is a hazard."""
+
+
+class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A kind of report that residents choose from."""
+
+    id: Id
+    """Also the signal ``reports.<id>`` and Open311's service code."""
+    name: Text
+    hazard: bool = True
+    answer: Duration = Duration(4 * HOUR)
+    """Working time until somebody has answered, at medium severity: critical has a quarter of
+    it, high a half, low and info twice as long."""
+    solve: Duration = Duration(24 * HOUR)
+    """Working time until it is solved, in the same way."""
+
+
+class Template(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An answer that is given often."""
+
+    id: Id
+    text: Text
+
+
+KINDS = (
+    Kind(id="fire-lane", name=Text("Fire lane or exit blocked", "消防通道堵塞"),
+         answer=Duration(HOUR), solve=Duration(8 * HOUR)),
+    Kind(id="e-bike", name=Text("E-bike in a stairwell or lift", "电动车上楼或楼道充电"),
+         answer=Duration(HOUR), solve=Duration(8 * HOUR)),
+    Kind(id="door", name=Text("Door or gate broken", "门禁或大门损坏")),
+    Kind(id="lighting", name=Text("Light out", "照明故障")),
+    Kind(id="stranger", name=Text("Someone suspicious", "可疑人员"),
+         answer=Duration(HOUR), solve=Duration(8 * HOUR)),
+    Kind(id=HAZARD, name=Text("Another hazard", "其他安全隐患")),
+    Kind(id="noise", name=Text("Noise", "噪音扰民"), hazard=False),
+    Kind(id="cleaning", name=Text("Rubbish, cleaning", "环境卫生"), hazard=False),
+    Kind(id="suggestion", name=Text("Suggestion", "意见建议"), hazard=False,
+         answer=Duration(16 * HOUR), solve=Duration(80 * HOUR)),
+)  # fmt: skip
+TEMPLATES = (
+    Template(id="on-the-way", text=Text(
+        "Thank you. Somebody is on the way to look at it.", "感谢您的反映，我们已派人前往查看。")),
+    Template(id="planned", text=Text(
+        "Thank you. The repair is ordered; we will tell you here when it is done.",
+        "感谢您的反映，已安排维修，完成后会在此告知。")),
+    Template(id="more", text=Text(
+        "Thank you. We could not find it: please say here where exactly it is.",
+        "感谢您的反映，我们未能找到具体位置，请补充说明。")),
+)  # fmt: skip
+
+
+class Residents(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Reports of residents at a site."""
+
+    open: bool = True
+    """Whether residents' pages are there at all."""
+    kinds: Annotated[tuple[Kind, ...], Meta(min_length=1)] = KINDS
+    templates: tuple[Template, ...] = TEMPLATES
+    work: TimeSpan = TimeSpan(9 * 60, 18 * 60)
+    """When somebody works on reports: deadlines count this time alone, without the public
+    holidays of the site's country."""
+    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
+    spam: tuple[str, ...] = ()
+    """A report with any of these words waits until somebody has looked at it."""
+    keep_contacts: Duration = Duration(90 * DAY)
+    """How long a case that is closed still knows whom to tell; then that is deleted."""
+    keep_photos: Duration = Duration(365 * DAY)
+    api_keys_file: str = ""
+    """Who may send reports over Open311: lines of ``name: key``. Left out: nobody may."""
+
+    def kind(self, kind_id: str) -> Kind | None:
+        """The kind of that id, if there is one."""
+        return next((kind for kind in self.kinds if kind.id == kind_id), None)
+
+    def signals(self, kind_id: str) -> tuple[str, ...]:
+        """Kinds under which reports of a kind are counted: ``reports.<each>``."""
+        kind = self.kind(kind_id)
+        general = kind is not None and kind.hazard and kind_id != HAZARD
+        return (kind_id, HAZARD) if general else (kind_id,)

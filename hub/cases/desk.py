@@ -1,0 +1,298 @@
+"""The verbs of those who work on cases, and the reporter's word at the end.
+
+As in `hub.desk`, each is one transaction that decides by a conditional UPDATE: of two who
+press at the same moment one wins, and the other is told where the case stands.
+
+    received → verified → dispatched → handled → checked → closed → rated
+                              ↑___________|__________|  not done: sent back
+                 ↑______________________________________________|  not solved: open again
+"""
+
+import enum
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+
+from configs.rules import Severity
+from configs.site import SiteFile
+from hub import audit
+from hub.cases.receive import token_hash
+from hub.cases.tables import ENDED, Case, CaseAlert, CaseOutcome, CaseState, Reporter
+from hub.cases.worktime import deadlines
+from hub.cases.write import say
+from hub.state.tables import Alert
+
+NAME_CHARS = 80
+RESIDENT = "resident"
+
+
+class Verdict(enum.StrEnum):
+    """What became of a verb."""
+
+    DONE = "done"
+    NO_SUCH_CASE = "no such case"
+    NOT_NOW = "the case stands elsewhere"
+    NOTHING_SAID = "nothing said"
+    NO_OWNER = "nobody to deal with it"
+    SAME = "it was so already"
+    NO_SUCH_ALERT = "no such alert"
+
+
+class Outcome(Struct, frozen=True):
+    """What became of a verb, and where the case stands now."""
+
+    verdict: Verdict
+    state: str = ""
+
+    @property
+    def done(self) -> bool:
+        return self.verdict is Verdict.DONE
+
+
+class Step(enum.StrEnum):
+    """What moves a case on."""
+
+    VERIFY = "verify"
+    DISPATCH = "dispatch"
+    HANDLE = "handle"
+    CHECK = "check"
+    SEND_BACK = "send-back"
+    CLOSE = "close"
+
+
+S = CaseState
+WALK: dict[Step, tuple[tuple[CaseState, ...], CaseState, str]] = {
+    Step.VERIFY: ((S.RECEIVED,), S.VERIFIED, "verified"),
+    Step.DISPATCH: ((S.VERIFIED,), S.DISPATCHED, "dispatched"),
+    Step.HANDLE: ((S.DISPATCHED,), S.HANDLED, "handled"),
+    Step.CHECK: ((S.HANDLED,), S.CHECKED, "checked"),
+    Step.SEND_BACK: ((S.HANDLED, S.CHECKED), S.DISPATCHED, "sent-back"),
+    Step.CLOSE: ((S.CHECKED,), S.CLOSED, "closed"),
+}
+"""Step → (from, to, the event's kind)."""
+EARLY = (S.RECEIVED, S.VERIFIED, S.DISPATCHED, S.HANDLED, S.CHECKED)
+"""From where a case may be closed that is not solved, with a reason."""
+
+
+def walk(
+    engine: Engine, case_id: str, step: Step, *, actor: str, now: int, note: str = "",
+    owner: str = "",
+) -> Outcome:  # fmt: skip
+    """Move a case one step on; ``note`` is for the reporter too. ``owner`` deals with it from
+    now on, and a dispatched case needs one. A closed one is solved."""
+    before, after, kind = WALK[step]
+    owner = owner.strip()[:NAME_CHARS]
+    values: dict[str, Any] = {"state": after}
+    if owner:
+        values["owner"] = owner
+    if after is S.CLOSED:
+        values |= {"closed_at": now, "outcome": CaseOutcome.SOLVED}
+    with engine.begin() as connection:
+        case = _find(connection, case_id)
+        if case is None:
+            return Outcome(Verdict.NO_SUCH_CASE)
+        if step is Step.DISPATCH and not (owner or case.owner):
+            return Outcome(Verdict.NO_OWNER, case.state)
+        if step is Step.VERIFY and case.answered_at is None:
+            values["answered_at"] = now
+        if not _move(connection, case_id, before, values):
+            return Outcome(Verdict.NOT_NOW, case.state)
+        say(connection, case_id, case.site, kind, actor=actor, note=note, public=True, now=now)
+        if owner and owner != case.owner:
+            say(connection, case_id, case.site, "assigned", actor=actor, note=owner,
+                public=False, now=now)  # fmt: skip
+        return Outcome(Verdict.DONE, after)
+
+
+def close_unsolved(
+    engine: Engine, case_id: str, outcome: CaseOutcome, *, actor: str, now: int, note: str,
+    into: str = "",
+) -> Outcome:  # fmt: skip
+    """End a case that is not one, that is another's (``into``), or that cannot be solved. The
+    reason is the reporter's to read, so it must be given."""
+    if not note.strip():
+        return Outcome(Verdict.NOTHING_SAID)
+    values = {"state": S.CLOSED, "outcome": outcome, "closed_at": now, "merged_into": into}
+    with engine.begin() as connection:
+        case = _find(connection, case_id)
+        if case is None:
+            return Outcome(Verdict.NO_SUCH_CASE)
+        if not _move(connection, case_id, EARLY, values):
+            return Outcome(Verdict.NOT_NOW, case.state)
+        answered = Case.answered_at.is_(None) & (Case.id == case_id)
+        connection.execute(update(Case).where(answered).values(answered_at=now))
+        say(connection, case_id, case.site, "closed", actor=actor, note=note, public=True, now=now)
+        return Outcome(Verdict.DONE, S.CLOSED)
+
+
+def merge(engine: Engine, case_id: str, into_code: str, *, actor: str, now: int) -> Outcome:
+    """Close a case as the same as another open one, named by its code; its reporters follow
+    that one from now on."""
+    with engine.begin() as connection:
+        wanted = select(Case.id, Case.code, Case.site).where(
+            Case.code == into_code.strip().upper(), Case.id != case_id, Case.state.not_in(ENDED)
+        )
+        other = connection.execute(wanted).first()
+        mine = _find(connection, case_id)
+    if mine is None or other is None or other.site != mine.site:
+        return Outcome(Verdict.NO_SUCH_CASE)
+    outcome = close_unsolved(
+        engine, case_id, CaseOutcome.DUPLICATE, actor=actor, now=now, note=f"→ {other.code}",
+        into=other.id,
+    )  # fmt: skip
+    if outcome.done:
+        with engine.begin() as connection:
+            say(connection, other.id, other.site, "merged", actor=actor, note=mine.code,
+                public=True, now=now)  # fmt: skip
+    return outcome
+
+
+def answer(engine: Engine, case_id: str, *, actor: str, text: str, now: int) -> Outcome:
+    """Say something to the reporter."""
+    return _add(engine, case_id, "answered", actor=actor, text=text, public=True, now=now)
+
+
+def note(engine: Engine, case_id: str, *, actor: str, text: str, now: int) -> Outcome:
+    """Say something to the others who work on it."""
+    return _add(engine, case_id, "noted", actor=actor, text=text, public=False, now=now)
+
+
+def ask_back(engine: Engine, case_id: str, *, text: str, now: int) -> Outcome:
+    """The reporter adds something."""
+    return _add(engine, case_id, "added", actor=RESIDENT, text=text, public=True, now=now)
+
+
+def assign(engine: Engine, case_id: str, *, owner: str, actor: str, now: int) -> Outcome:
+    """Make ``owner`` the one who deals with it; "" lets go of it."""
+    owner = owner.strip()[:NAME_CHARS]
+    change = (Case.id == case_id) & (Case.owner != owner)
+    return _set(engine, case_id, change, {"owner": owner}, "assigned", actor, owner, now)
+
+
+def grade(
+    engine: Engine, site: SiteFile, case_id: str, severity: Severity, *, actor: str, now: int
+) -> Outcome:
+    """Give it another severity, and with it other deadlines, counted from when it came."""
+    with engine.begin() as connection:
+        case = _find(connection, case_id)
+    if case is None:
+        return Outcome(Verdict.NO_SUCH_CASE)
+    answer_due, due = deadlines(site, case.kind, severity, case.created_at)
+    values = {"severity": severity, "answer_due_at": answer_due, "due_at": due, "warned_at": None}
+    change = (Case.id == case_id) & (Case.severity != severity)
+    return _set(engine, case_id, change, values, "graded", actor, str(severity), now)
+
+
+def release(engine: Engine, case_id: str, *, actor: str, now: int) -> Outcome:
+    """A report that was held back is a case like any other."""
+    change = (Case.id == case_id) & (Case.held != "")
+    return _set(engine, case_id, change, {"held": ""}, "released", actor, "", now)
+
+
+def link(engine: Engine, case_id: str, alert_id: str, *, actor: str, now: int) -> Outcome:
+    """Say that an alert and the case are about the same. The reporter hears that the sensors
+    confirmed what they said."""
+    with engine.begin() as connection:
+        audit.lock(connection)
+        case = _find(connection, case_id)
+        if case is None:
+            return Outcome(Verdict.NO_SUCH_CASE)
+        known = select(Alert.id).where(Alert.id == alert_id, Alert.site == case.site)
+        if connection.scalar(known) is None:
+            return Outcome(Verdict.NO_SUCH_ALERT, case.state)
+        pair = (CaseAlert.case == case_id) & (CaseAlert.alert == alert_id)
+        if connection.scalar(select(CaseAlert.case).where(pair)) is not None:
+            return Outcome(Verdict.SAME, case.state)
+        row = {"case": case_id, "alert": alert_id, "opened": False, "at": now}
+        connection.execute(insert(CaseAlert).values(row))
+        say(connection, case_id, case.site, "confirmed", actor=actor, note="", public=True, now=now)
+        return Outcome(Verdict.DONE, case.state)
+
+
+def rate(
+    engine: Engine, site: SiteFile, token: str, *, solved: bool, rating: int | None, text: str,
+    now: int,
+) -> Outcome:  # fmt: skip
+    """The word of the one who reported it first: solved or not, 1 to 5. Not solved opens it
+    again, with new deadlines."""
+    if rating is not None and not 1 <= rating <= 5:
+        return Outcome(Verdict.NOTHING_SAID)
+    values: dict[str, Any] = {"solved": solved, "rating": rating, "rated_at": now}
+    with engine.begin() as connection:
+        mine = select(Reporter.case).where(Reporter.token_hash == token_hash(token), Reporter.first)
+        case = _find(connection, connection.scalar(mine) or "")
+        if case is None:
+            return Outcome(Verdict.NO_SUCH_CASE)
+        if solved:
+            values["state"] = S.RATED
+        else:
+            _, due = deadlines(site, case.kind, Severity(case.severity), now)
+            values |= {"state": S.VERIFIED, "outcome": "", "closed_at": None, "due_at": due,
+                       "warned_at": None, "reopened": case.reopened + 1}  # fmt: skip
+        said = (Case.outcome != CaseOutcome.DUPLICATE) & (Case.merged_into == "")
+        if not _move(connection, case.id, (S.CLOSED,), values, said):
+            return Outcome(Verdict.NOT_NOW, case.state)
+        say(connection, case.id, case.site, "rated" if solved else "reopened", actor=RESIDENT,
+            note=text, public=True, now=now)  # fmt: skip
+        return Outcome(Verdict.DONE, values["state"])
+
+
+def warn(engine: Engine, now: int) -> int:
+    """Mark the cases of which three quarters of the time are over, each once; how many."""
+    close = Case.created_at + (Case.due_at - Case.created_at) * 3 / 4
+    soon = Case.state.not_in(ENDED) & Case.warned_at.is_(None) & (Case.held == "") & (close <= now)
+    with engine.connect() as connection:
+        if not connection.scalar(select(func.count()).select_from(Case).where(soon)):
+            return 0
+    with engine.begin() as connection:
+        rows = connection.execute(select(Case.id, Case.site).where(soon)).all()
+        for case_id, site in rows:
+            connection.execute(update(Case).where(Case.id == case_id).values(warned_at=now))
+            say(connection, case_id, site, "warned", actor="hub", note="", public=False, now=now)
+    return len(rows)
+
+
+def _add(
+    engine: Engine, case_id: str, kind: str, *, actor: str, text: str, public: bool, now: int
+) -> Outcome:
+    if not text.strip():
+        return Outcome(Verdict.NOTHING_SAID)
+    with engine.begin() as connection:
+        audit.lock(connection)
+        case = _find(connection, case_id)
+        if case is None:
+            return Outcome(Verdict.NO_SUCH_CASE)
+        if kind == "answered" and case.answered_at is None:
+            connection.execute(update(Case).where(Case.id == case_id).values(answered_at=now))
+        say(connection, case_id, case.site, kind, actor=actor, note=text, public=public, now=now)
+        return Outcome(Verdict.DONE, case.state)
+
+
+def _set(
+    engine: Engine, case_id: str, where: Any, values: dict[str, Any], kind: str, actor: str,
+    note: str, now: int,
+) -> Outcome:  # fmt: skip
+    with engine.begin() as connection:
+        audit.lock(connection)
+        won = connection.execute(update(Case).where(where).values(values)).rowcount == 1
+        case = _find(connection, case_id)
+        if case is None:
+            return Outcome(Verdict.NO_SUCH_CASE)
+        if not won:
+            return Outcome(Verdict.SAME, case.state)
+        say(connection, case_id, case.site, kind, actor=actor, note=note, public=False, now=now)
+        return Outcome(Verdict.DONE, case.state)
+
+
+def _find(connection: Connection, case_id: str) -> Row[Any] | None:
+    return connection.execute(select(*Case.__table__.columns).where(Case.id == case_id)).first()
+
+
+def _move(
+    connection: Connection, case_id: str, before: tuple[CaseState, ...], values: dict[str, Any],
+    *more: Any,
+) -> bool:  # fmt: skip
+    audit.lock(connection)
+    where = (Case.id == case_id) & Case.state.in_(before) & (Case.held == "")
+    return connection.execute(update(Case).where(where, *more).values(values)).rowcount == 1

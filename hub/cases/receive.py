@@ -1,0 +1,249 @@
+"""Takes residents' reports in: each becomes a case once, however often it is sent."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from configs.rules import Severity
+from configs.site import SiteFile
+from hub import audit
+from hub.cases.contacts import Vault
+from hub.cases.tables import ENDED, Case, CaseAlert, CasePhoto, CaseState, Reporter
+from hub.cases.worktime import deadlines
+from hub.cases.write import say
+from hub.pictures import PictureFolder
+from hub.state.store import reading
+
+TEXT_CHARS = 4000
+SPOT_CHARS = 200
+CONTACT_CHARS = 200
+KEY_CHARS = (16, 64)
+ALPHABET = "ABCDEFGHJKLMNPQRTUVWXY2346789"
+"""Of codes: nothing that is read for something else."""
+SIMILAR_DAYS_MS = 30 * 86_400_000
+
+
+class OpenCase(Struct, frozen=True):
+    """A case that a new report may be about."""
+
+    id: str
+    code: str
+    text: str
+    state: str
+    created_at: int
+    place: str
+    kind: str
+
+
+class ReportRefused(Exception):
+    """A report cannot be taken; ``field`` says which part of it and the text why."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(why)
+        self.field = field
+
+
+class NewReport(Struct, frozen=True, kw_only=True):
+    """What somebody tells us."""
+
+    kind: str
+    text: str
+    place: str = ""
+    spot: str = ""
+    contact: str = ""
+    severity: Severity = Severity.MEDIUM
+    channel: str = "page"
+    actor: str = "resident"
+    request_key: str = ""
+    """16 to 64 characters that the sender made up; "" where it is sent once anyhow."""
+    photos: Sequence[bytes] = ()
+    """JPEGs, already re-encoded."""
+    held: str = ""
+    """Why it should wait for somebody to look at it."""
+    alert: str = ""
+    """The alert that it is opened from."""
+
+
+class Received(Struct, frozen=True):
+    """A report that is ours now."""
+
+    case: str
+    code: str
+    token: str
+    """For the link of the reporter."""
+    new: bool
+    """False where the same had been sent before."""
+
+
+def receive(
+    engine: Engine, site: SiteFile, report: NewReport, *, vault: Vault, data: Path, now: int
+) -> Received:
+    """Keep a report. Raises `ReportRefused`, and OSError where a picture cannot be kept."""
+    report = _checked(site, report)
+    token = vault.derive(report.request_key) if report.request_key else secrets.token_hex(20)
+    case_id = secrets.token_hex(8)
+    photos = [(secrets.token_hex(8), jpeg) for jpeg in report.photos]
+    before = _known(engine, report.request_key)
+    if before is not None:
+        return Received(*before, token, new=False)
+    folder = PictureFolder(data / "cases")
+    for ref, jpeg in photos:
+        folder.put(site.site.id, case_id, ref, jpeg)
+    try:
+        code = _write(engine, site, report, case_id, token, photos, vault, now)
+    except BaseException as error:
+        for ref, _ in photos:
+            folder.remove(site.site.id, case_id, ref)
+        before = _known(engine, report.request_key)
+        if isinstance(error, IntegrityError) and before is not None:  # two came at once
+            return Received(*before, token, new=False)
+        raise
+    return Received(case_id, code, token, new=True)
+
+
+def me_too(
+    engine: Engine, case_id: str, *, contact: str, vault: Vault, request_key: str, now: int
+) -> Received | None:
+    """One more who sees the same; None where the case is not open. The same key counts once."""
+    token = vault.derive(request_key) if request_key else secrets.token_hex(20)
+    digest = token_hash(token)
+    with engine.begin() as connection:
+        audit.lock(connection)
+        open_ = Case.state.not_in(ENDED) & (Case.id == case_id) & (Case.held == "")
+        case = connection.execute(select(Case.code, Case.site).where(open_)).first()
+        if case is None:
+            return None
+        again = select(Reporter.id).where(Reporter.token_hash == digest)
+        if connection.scalar(again) is not None:
+            return Received(case_id, case.code, token, new=False)
+        sealed = vault.seal(contact.strip()[:CONTACT_CHARS])
+        _follow(connection, case_id, token, sealed, now, first=False)
+        say(connection, case_id, case.site, "me-too", actor="resident", note="", public=True,
+            now=now)  # fmt: skip
+    return Received(case_id, case.code, token, new=True)
+
+
+def followed(engine: Engine, token: str) -> str | None:
+    """The case that a link leads to; one that was merged leads to where it went."""
+    query = (
+        select(Case.id, Case.merged_into)
+        .join(Reporter, Reporter.case == Case.id)
+        .where(Reporter.token_hash == token_hash(token))
+    )
+    with reading(engine).connect() as connection:
+        row = connection.execute(query).first()
+    if row is None:
+        return None
+    return str(row.merged_into or row.id)
+
+
+def similar(
+    engine: Engine, site: str, *, place: str, kind: str, text: str, now: int, limit: int = 3
+) -> list[OpenCase]:
+    """Open cases that may be the same: of the kind or place, the most alike first."""
+    query = (
+        select(Case.id, Case.code, Case.text, Case.state, Case.created_at, Case.place, Case.kind)
+        .where(Case.site == site, Case.state.not_in(ENDED), Case.held == "")
+        .where(Case.created_at > now - SIMILAR_DAYS_MS)
+        .where((Case.kind == kind) | (Case.place == place))
+        .order_by(Case.created_at.desc())
+        .limit(200)
+    )
+    with reading(engine).connect() as connection:
+        rows = [OpenCase(*row) for row in connection.execute(query)]
+
+    def alike(row: OpenCase) -> float:
+        words = SequenceMatcher(None, text[:300].lower(), row.text[:300].lower()).ratio()
+        same_place = place != "" and row.place == place
+        return int(same_place) + int(row.kind == kind) + words
+
+    likely = [row for row in rows if alike(row) >= 1.3]
+    return sorted(likely, key=alike, reverse=True)[:limit]
+
+
+def token_hash(token: str) -> str:
+    """What is kept of a link's token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _checked(site: SiteFile, report: NewReport) -> NewReport:
+    places = {place.id for place in site.places}
+    key = report.request_key
+    text, spot = report.text.strip()[:TEXT_CHARS], report.spot.strip()[:SPOT_CHARS]
+    if site.residents.kind(report.kind) is None:
+        raise ReportRefused("kind", f"{report.kind!r} is no kind of report here")
+    if report.place and report.place not in places:
+        raise ReportRefused("place", f"{report.place!r} is no place here")
+    if not report.place and not spot:
+        raise ReportRefused("place", "says nowhere: choose a place or write where it is")
+    if not text and not report.photos:
+        raise ReportRefused("text", "says nothing: write a few words or add a photo")
+    if key and not KEY_CHARS[0] <= len(key) <= KEY_CHARS[1]:
+        raise ReportRefused("request_key", "a request key has 16 to 64 characters")
+    words = f"{text} {spot}".casefold()
+    spam = next((word for word in site.residents.spam if word.casefold() in words), "")
+    held = report.held or (f"spam: {spam}"[:80] if spam else "")
+    contact = report.contact.strip()[:CONTACT_CHARS]
+    return replace(report, text=text, spot=spot, held=held, contact=contact)
+
+
+def _known(engine: Engine, request_key: str) -> tuple[str, str] | None:
+    """Id and code of the case that came with the key."""
+    if not request_key:
+        return None
+    query = select(Case.id, Case.code).where(Case.request_key == request_key)
+    with reading(engine).connect() as connection:
+        row = connection.execute(query).first()
+    return None if row is None else (row.id, row.code)
+
+
+def _write(
+    engine: Engine, site: SiteFile, report: NewReport, case_id: str, token: str,
+    photos: Sequence[tuple[str, bytes]], vault: Vault, now: int,
+) -> str:  # fmt: skip
+    answer_due, due = deadlines(site, report.kind, report.severity, now)
+    with engine.begin() as connection:
+        audit.lock(connection)
+        code = _free_code(connection)
+        row = {
+            "id": case_id, "code": code, "request_key": report.request_key or None,
+            "site": site.site.id, "place": report.place, "spot": report.spot,
+            "kind": report.kind, "severity": report.severity, "state": CaseState.RECEIVED,
+            "text": report.text, "channel": report.channel, "held": report.held,
+            "created_at": now, "answer_due_at": answer_due, "due_at": due,
+        }  # fmt: skip
+        connection.execute(insert(Case).values(row))
+        rows = [{"case": case_id, "ref": ref, "size": len(jpeg)} for ref, jpeg in photos]
+        if rows:
+            connection.execute(insert(CasePhoto), rows)
+        _follow(connection, case_id, token, vault.seal(report.contact), now, first=True)
+        if report.alert:
+            link = {"case": case_id, "alert": report.alert, "opened": True, "at": now}
+            connection.execute(insert(CaseAlert).values(link))
+        say(connection, case_id, site.site.id, "received", actor=report.actor,
+            note=report.held, public=not report.held, now=now)  # fmt: skip
+    return code
+
+
+def _follow(
+    connection: Connection, case_id: str, token: str, contact: bytes, now: int, *, first: bool
+) -> None:
+    row = {"case": case_id, "token_hash": token_hash(token), "first": first,
+           "contact": contact, "at": now}  # fmt: skip
+    connection.execute(insert(Reporter).values(row))
+
+
+def _free_code(connection: Connection) -> str:
+    while True:
+        letters = "".join(secrets.choice(ALPHABET) for _ in range(6))
+        code = f"{letters[:3]}-{letters[3:]}"
+        taken = select(func.count()).select_from(Case).where(Case.code == code)
+        if not connection.scalar(taken):
+            return code
