@@ -11,6 +11,7 @@ import itertools
 import logging
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -160,6 +161,14 @@ class InfluxSeries:
         what = f"count(seq) FROM {RECORD}, {HEALTH}"
         found = self._query.select(what, start, end, site=site)
         return sum(int(row["count"]) for _, row in found)
+
+    def count_by_node(self, site: str, start: int, end: int) -> dict[str, int]:
+        """See `SeriesStore.count_by_node`."""
+        what = f"count(seq) FROM {RECORD}, {HEALTH}"
+        counts: Counter[str] = Counter()
+        for _, row in self._query.select(what, start, end, site=site, group_by="node"):
+            counts[row["node"]] += int(row["count"])
+        return dict(counts)
 
     def purge(self, before: int) -> int:  # noqa: ARG002 - the bucket's retention says when
         """−1: the bucket's retention does it."""

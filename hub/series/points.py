@@ -118,6 +118,9 @@ class SeriesStore(Protocol):
     def count_records(self, site: str, start: int, end: int) -> int:
         """How many records there are, health included."""
 
+    def count_by_node(self, site: str, start: int, end: int) -> dict[str, int]:
+        """The same, for each node that has any."""
+
     def purge(self, before: int) -> int:
         """Forget what is older; returns how many points went (−1: the store does it itself)."""
 

@@ -160,6 +160,17 @@ class SqliteSeries:
             ).fetchone()
         return int(count)
 
+    def count_by_node(self, site: str, start: int, end: int) -> dict[str, int]:
+        """See `SeriesStore.count_by_node`."""
+        with self._reading() as db:
+            return dict(
+                db.execute(
+                    "SELECT node, count(*) FROM records WHERE site = ? AND ts >= ? AND ts < ? "
+                    "GROUP BY node",
+                    (site, start, end),
+                )
+            )
+
     def purge(self, before: int) -> int:
         """See `SeriesStore.purge`."""
         with self._writing() as db:

@@ -155,6 +155,24 @@ def test_several_processes_find_what_one_finds(tmp_path: Path) -> None:
     assert sum(told) >= 300
 
 
+def test_processes_get_shares_of_about_the_same_load() -> None:
+    places = tuple(
+        Place(id=f"p-{n}", name=TEXT, doors=(DoorOf(node=f"n-{n}", source="door"),))
+        for n in range(12)
+    )
+    parts = workers.share(replace(SITE, places=places), 2, {"n-2": 900, "n-7": 500, "n-9": 500})
+    assert sorted(place.id for part in parts for place in part.places) == sorted(
+        place.id for place in places
+    )
+    assert [any(place.id == "p-2" for place in part.places) for part in parts] == [True, False]
+    assert {"p-7", "p-9"} <= {place.id for place in parts[1].places}
+
+
+def test_no_process_is_without_a_place() -> None:
+    parts = workers.share(SITE, 16, {})
+    assert [len(part.places) for part in parts] == [1, 1, 1]
+
+
 def _stored(seq: int, ts: int, at: int, rx_ms: int) -> Stored:
     return Stored("s", "b", "e", rx_ms * 1000 + seq, at, _record(seq, ts, "b", 2))
 

@@ -63,6 +63,15 @@ class TestSeriesStore:
         ranges = store.signal_ranges("garden", start, end)
         assert ranges == {("court", "occupancy.person"): (2.0, 4.0, 3)}
 
+    def test_each_node_has_its_count(self, store: SeriesStore) -> None:
+        other = tuple(
+            msgspec.structs.replace(each, node="other", epoch="o") for each in counts(3, first=7)
+        )
+        store.write([Entry(counts(5)), Entry(other), Entry((stored(ONE_OF_EACH[-1], 9),))])
+        found = store.count_by_node("garden", T0, FOREVER)
+        assert found == {stored(ONE_OF_EACH[0], 0).node: 6, "other": 3}
+        assert store.count_by_node("garden", 0, T0) == {}
+
     def test_sites_places_and_signals_stay_apart(self, store: SeriesStore) -> None:
         points = tuple(
             SignalPoint(site, place, name, T0, value)
