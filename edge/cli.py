@@ -16,6 +16,7 @@ from configs.agent import EdgeFile
 from configs.values import Duration
 from edge.agent import Agent
 from edge.camera import AnyDetector
+from edge.commission.cli import cli as init
 from edge.detect import Detector
 from edge.doctor.cli import cli as doctor
 from edge.evidence import BLUR_SCORE
@@ -33,6 +34,7 @@ LEVELS = ["debug", "info", "warning", "error"]
 
 cli = click.Group("edge", help="The agent on a camera or gateway.")
 cli.add_command(doctor)
+cli.add_command(init)
 
 
 class _Length(click.ParamType[Duration]):
