@@ -56,6 +56,8 @@ class HubSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     without it. Higher: outages change alerts less; lower: silence is noticed sooner."""
     keep_records: Duration = Duration(90 * 86_400_000)
     keep_pictures: Duration = Duration(14 * 86_400_000)
+    keep_deliveries: Duration = Duration(365 * 86_400_000)
+    """Who was told of what; what is still to be sent stays."""
 
 
 class HubFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

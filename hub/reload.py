@@ -14,6 +14,7 @@ import msgspec
 from configs.problems import ConfigError
 from configs.site import SiteFile
 from configs.values import Duration
+from hub.ruletext import duration_text
 
 log = logging.getLogger(__name__)
 
@@ -126,4 +127,4 @@ def _flat(sites: Sequence[SiteFile]) -> dict[str, str]:
 
 
 def _spell(value: object) -> object:
-    return f"{value.seconds:g}s" if isinstance(value, Duration) else str(value)
+    return duration_text(value) if isinstance(value, Duration) else str(value)

@@ -12,6 +12,7 @@ from hub.cases import contacts, desk
 from hub.cases.photos import purge_photos
 from hub.ledger import Ledger
 from hub.metrics import HubMetrics
+from hub.notify import retention
 from hub.pictures import PictureFolder
 from hub.series.points import SeriesError, SeriesStore
 from hub.state.tables import Change, DeadLetter, Picture
@@ -67,7 +68,8 @@ class Upkeep:
                 connection.execute(delete(table).where(table.id <= newest - keep))
 
     def _purge(self, now: int) -> None:
-        """Retention: pictures and series points past their time go."""
+        """Retention: what is past its time goes."""
+        retention.purge(self._database, now - self._settings.keep_deliveries)
         pictures = self._purge_pictures(now - self._settings.keep_pictures)
         try:
             points = self._series.purge(now - self._settings.keep_records)

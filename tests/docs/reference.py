@@ -15,9 +15,11 @@ from configs.rules import RulesFile
 from configs.servers import HubFile, WebFile
 from configs.signals import SIGNALS
 from configs.site import SiteFile
+from configs.values import Duration
 from edge.metrics import EdgeMetrics
 from hub.metrics import HubMetrics
 from hub.notify.metrics import NotifyMetrics
+from hub.ruletext import duration_text
 from wire.records import RECORD_TYPES
 from wire.topics import ROOT, Channel
 
@@ -151,8 +153,8 @@ def _kind(shape: Any) -> str:
 
 def _default(part: Any) -> str:
     value = part.default_factory() if part.default is msgspec.NODEFAULT else part.default
-    if hasattr(value, "seconds"):
-        return f"{value.seconds:g}s"
+    if isinstance(value, Duration):
+        return duration_text(value)
     if hasattr(value, "en"):
         return str(value.en)
     if isinstance(value, tuple):

@@ -55,7 +55,7 @@ def test_a_rule_that_reads_differently_begins_anew_at_once(hub: Hub) -> None:
     changes = hub.pipeline.reload([_with("busy", when=(condition,))], T0 + 100)
     assert changes == [
         "~ s.rules[busy].when[0].above: 2 -> 1.0",
-        "~ s.rules[busy].when[0].for: '1.5s' -> '0s'",
+        "~ s.rules[busy].when[0].for: '1s500ms' -> '0s'",
     ]
     hub.take(T0 + 200)
     assert [row[2] for row in hub.alerts() if row[0] == "busy"] == ["firing"]

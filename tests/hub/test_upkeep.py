@@ -1,0 +1,82 @@
+"""What is past its time goes, and nothing else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine, insert, select
+
+from configs.servers import HubSettings
+from hub.ledger import Ledger
+from hub.metrics import HubMetrics
+from hub.notify.tables import Delivery, DeliveryAttempt, DeliveryState
+from hub.pictures import PictureFolder
+from hub.series.sqlite import SqliteSeries
+from hub.state.tables import Picture
+from hub.upkeep import PURGE_EVERY_MS, Upkeep
+from tests.hub.chain import T0, open_database
+
+DAY = 86_400_000
+SETTINGS = HubSettings()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Engine]:
+    database = open_database(tmp_path)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def upkeep(tmp_path: Path, database: Engine) -> Upkeep:
+    series = SqliteSeries(tmp_path / "series.db")
+    metrics = HubMetrics(CollectorRegistry())
+    settings = HubSettings(data=str(tmp_path))
+    return Upkeep(settings, database, Ledger(), series, metrics, list)
+
+
+def test_pictures_go_with_their_files(tmp_path: Path, database: Engine, upkeep: Upkeep) -> None:
+    folder = PictureFolder(tmp_path)
+    for ref, ts in (("old", T0), ("new", T0 + DAY)):
+        folder.put("s", "a", ref, b"jpeg")
+        with database.begin() as connection:
+            row = {"site": "s", "node": "a", "ref": ref, "source": "cam", "ts": ts, "size": 4}
+            connection.execute(insert(Picture), row)
+    upkeep.run(T0 + SETTINGS.keep_pictures + 1, lambda: None)
+    with database.connect() as connection:
+        assert connection.scalars(select(Picture.ref)).all() == ["new"]
+    assert not folder.path("s", "a", "old").exists()
+    assert folder.path("s", "a", "new").exists()
+
+
+def _deliver(database: Engine, step: str, state: DeliveryState, at: int) -> None:
+    row = {
+        "step": step, "site": "s", "route": "room", "alert": "a1", "place": "yard",
+        "kind": "firing", "severity": "high", "payload": {}, "created_at": at, "due_at": at,
+        "state": state,
+    }  # fmt: skip
+    with database.begin() as connection:
+        key = connection.execute(insert(Delivery), row).inserted_primary_key
+        assert key is not None
+        tried = {"message": step, "delivery": key[0], "at": at}
+        connection.execute(insert(DeliveryAttempt), tried)
+
+
+def test_deliveries_that_are_done_with_go_and_those_still_to_be_sent_stay(
+    database: Engine, upkeep: Upkeep
+) -> None:
+    for state in DeliveryState:
+        _deliver(database, f"old-{state}", state, T0)
+    _deliver(database, "new-sent", DeliveryState.SENT, T0 + DAY)
+    now = T0 + SETTINGS.keep_deliveries + 1
+    upkeep.run(now, lambda: None)
+    with database.connect() as connection:
+        assert set(connection.scalars(select(Delivery.step))) == {
+            "old-queued", "old-muted", "new-sent",
+        }  # fmt: skip
+        tries = connection.scalars(select(DeliveryAttempt.message)).all()
+        assert set(tries) == {"old-queued", "old-muted", "new-sent"}
+    upkeep.run(now + DAY + PURGE_EVERY_MS, lambda: None)
+    with database.connect() as connection:
+        assert set(connection.scalars(select(Delivery.step))) == {"old-queued", "old-muted"}
