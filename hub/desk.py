@@ -63,7 +63,7 @@ class Outcome(Struct, frozen=True):
         return f"{self.verdict}{who}"
 
 
-def acknowledge(engine: Engine, alert_id: str, *, actor: str, now: int) -> Outcome:
+def acknowledge(engine: Engine, alert_id: str, *, actor: str, now: int, note: str = "") -> Outcome:
     """Say that ``actor`` has seen an alert that fired, ended or not. ``now`` in ms."""
     change = (
         update(Alert)
@@ -75,7 +75,7 @@ def acknowledge(engine: Engine, alert_id: str, *, actor: str, now: int) -> Outco
         if alert is None:
             return Outcome(Verdict.NO_SUCH_ALERT)
         if won:
-            _note(connection, alert, "acknowledged", actor=actor, note="", now=now)
+            _note(connection, alert, "acknowledged", actor=actor, note=note, now=now)
             return Outcome(Verdict.DONE, actor, now)
         if alert.acknowledged_at is not None:
             return Outcome(

@@ -15,9 +15,11 @@ from werkzeug.exceptions import HTTPException
 
 from configs.servers import WebSettings
 from configs.site import SiteFile
+from hub.series.open import open_series
+from hub.series.points import SeriesRefused
 from hub.state import store
 from web import alerts, headers, language, live, login, now, pictures, roles, users, vitals
-from web.console import Console, console
+from web.console import Console, WebError, console
 from web.news import Draughtsman
 from web.secret import session_secret
 from web.tail import ChangeTail
@@ -48,7 +50,11 @@ def create_app(
     engine = store.connect(store.address(settings.state_url, Path(settings.data)))
     Path(settings.data).mkdir(parents=True, exist_ok=True)
     store.migrate(engine)
-    here = Console(settings, sites, engine, now_ms)
+    try:
+        series = open_series(settings.series, Path(settings.data))
+    except SeriesRefused as error:
+        raise WebError(str(error)) from error
+    here = Console(settings, sites, engine, series, now_ms)
     app.extensions["linli"] = here
     _configure(app, settings)
     _install_accounts(app, here)
@@ -74,6 +80,7 @@ def close(app: Flask) -> None:
     tail.close()
     found: Console = app.extensions["linli"]
     found.engine.dispose()
+    found.series.close()
 
 
 def _configure(app: Flask, settings: WebSettings) -> None:

@@ -1,8 +1,10 @@
 """What every part of the console shares, and how a view finds it."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from flask import current_app
@@ -10,8 +12,12 @@ from sqlalchemy import Engine
 
 from configs.servers import WebSettings
 from configs.site import Place, SiteFile
+from hub.series.points import SeriesError, SeriesStore
 from hub.state.store import reading
 from web.vitals import Meters
+
+log = logging.getLogger("linli.web")
+T = TypeVar("T")
 
 
 class WebError(Exception):
@@ -25,6 +31,8 @@ class Console:
     settings: WebSettings
     sites: Sequence[SiteFile]
     engine: Engine
+    series: SeriesStore
+    """Records and signals; read it with `told`."""
     now: Callable[[], int]
     """Milliseconds since the epoch."""
     meters: Meters = field(default_factory=Meters)
@@ -54,6 +62,16 @@ class Console:
 
     def place(self, site: str, place: str) -> Place | None:
         return self._places.get((site, place))
+
+    def told(self, read: Callable[[SeriesStore], T]) -> T | None:
+        """What the series store says; None where it cannot say it now, which is counted and
+        for the page to tell."""
+        try:
+            return read(self.series)
+        except SeriesError as error:
+            self.meters.failures.labels("series").inc()
+            log.warning("a page goes without records and signals: %s", error)
+            return None
 
     def zone(self, site: str) -> ZoneInfo:
         """The site's time zone; UTC for a site that is no longer configured."""

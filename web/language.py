@@ -47,6 +47,22 @@ JUDGEMENTS = {
     "test": _("test"),
     "unclear": _("unclear"),
 }
+STEPS = {
+    "firing": _("fired"),
+    "risen": _("became worse"),
+    "escalation": _("escalation"),
+    "reminder": _("reminder"),
+    "resolved": _("ended"),
+    "test": _("test"),
+}
+"""Which step of an alert a message tells of."""
+DELIVERIES = {
+    "queued": _("waits to be sent"),
+    "sent": _("sent"),
+    "muted": _("muted"),
+    "failed": _("failed"),
+    "needless": _("not needed any more"),
+}
 FAULTS = {
     "dark": _("picture too dark"),
     "blurred": _("picture blurred"),
@@ -116,6 +132,8 @@ def install(app: Flask) -> None:
         "SEVERITIES": SEVERITIES,
         "FAULTS": FAULTS,
         "JUDGEMENTS": JUDGEMENTS,
+        "STEPS": STEPS,
+        "DELIVERIES": DELIVERIES,
         "language": language,
         "language_tag": lambda: TAGS[language()],
     }
@@ -209,6 +227,14 @@ def value(number: float | None, name: str) -> str:
     if name == "door.forced":
         return str(gettext("yes") if number else gettext("no"))
     return f"{number:g}"
+
+
+def limit_of(text: str) -> float | None:
+    """The number in a condition as the hub spells it, where it is one of the signal's values."""
+    found = _THRESHOLD.fullmatch(text)
+    if found is None or found["take"] in ("count", "rate", "sum"):
+        return None
+    return float(found["limit"])
 
 
 def threshold(text: str, name: str) -> str:

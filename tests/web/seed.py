@@ -9,6 +9,8 @@ from sqlalchemy import Connection, Engine, insert
 
 from configs.site import CountingLine, DoorOf, NodeOf, Place, Site, SiteFile, View
 from configs.values import Text
+from hub.series.points import Entry, SignalPoint, Stored
+from hub.series.sqlite import SqliteSeries
 from hub.state.tables import (
     Alert,
     AlertEvent,
@@ -18,6 +20,7 @@ from hub.state.tables import (
     PlaceState,
     SourceState,
 )
+from wire.records import AnyRecord, DoorState, ZoneCount, ZoneDwell, ZoneEnter, ZoneExit
 
 _ids = itertools.count(1)
 
@@ -216,3 +219,37 @@ def _doors(connection: Connection, now: int) -> None:
         row = {"site": "garden", "node": name, "source": source, "kind": "door",
                "last_ts": now - 5000, "values": values}  # fmt: skip
         connection.execute(insert(SourceState).values(row))
+
+
+def stored(data: Path, now: int) -> None:
+    """Three minutes of records and signals of the bike shed, in the series store."""
+    start, site, node = now - 300_000, "garden", "yard-1"
+    series = SqliteSeries(data / "series.db")
+    box = (0.42, 0.35, 0.1, 0.4)
+    seen: list[tuple[int, AnyRecord]] = [
+        (0, DoorState(seq=1, ts=start, source="door-shed", open=False)),
+        (80_000, DoorState(seq=2, ts=start + 80_000, source="door-shed", open=True)),
+        (104_000, ZoneEnter(seq=3, ts=start + 104_000, source="cam-bikes", zone="shed",
+                            label="person", track=7, confidence=0.93, box=box,
+                            evidence="bikes-1")),
+        (105_000, ZoneCount(seq=4, ts=start + 105_000, source="cam-bikes", zone="shed",
+                            label="person", count=1, confidence=0.93)),
+        (115_000, ZoneCount(seq=5, ts=start + 115_000, source="cam-bikes", zone="shed",
+                            label="person", count=1, confidence=0.9)),
+        (116_000, ZoneEnter(seq=6, ts=start + 116_000, source="cam-yard", zone="yard",
+                            label="dog", track=9, confidence=0.7, box=box)),
+        (150_000, ZoneDwell(seq=7, ts=start + 150_000, source="cam-bikes", zone="shed",
+                            label="person", track=7, dwell_ms=46_000)),
+        (190_000, ZoneExit(seq=8, ts=start + 190_000, source="cam-bikes", zone="shed",
+                           label="person", track=7, dwell_ms=86_000)),
+    ]  # fmt: skip
+    records = tuple(
+        Stored(site, node, "e1", (start + at) * 1000, start + at, record) for at, record in seen
+    )
+    values = {0: 0.0, 104_000: 0.62, 106_000: 0.9, 112_000: 0.93, 190_000: 0.5, 220_000: 0.1}
+    signals = tuple(
+        SignalPoint(site, "bike-shed", "presence.person", start + at, value)
+        for at, value in values.items()
+    )
+    series.write([Entry(records, signals)])
+    series.close()

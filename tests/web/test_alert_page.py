@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, insert, select
 
 from hub import audit, silences
+from hub.notify.tables import Delivery
 from hub.state.tables import Alert, Silence
 from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
@@ -104,3 +106,76 @@ def test_what_is_done_on_the_page_is_in_the_chained_log(
     browser.post(f"{page}/judge", page=page, verdict="true")
     browser.post(f"{page}/silence", page=page, hours="24", reason="painters")
     assert audit.head(engine).id == before + 1 + 1 + 2  # login, verdict, silence and its mark
+
+
+def _critical(engine: Engine) -> str:
+    with engine.connect() as connection:
+        return str(connection.scalar(select(Alert.id).where(Alert.severity == "critical")))
+
+
+def test_the_page_tells_what_was_seen_before_and_after_and_nothing_of_other_places(
+    reader: Open, engine: Engine, data: Path
+) -> None:
+    seed.stored(data, NOW)
+    html = reader("viewer").client.get(f"/alerts/{_critical(engine)}").text
+    story = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).replace("\xa0", " ")
+    seen = story[story.index("What was seen") :]
+    order = [
+        seen.index(words)
+        for words in ("the door opened", "person came into view (93% sure)", "person: 1 there",
+                      "The alert", "person has been there for 46 s", "person left after 1 min 26 s")
+    ]  # fmt: skip
+    assert order == sorted(order)
+    assert seen.count("person: 1 there") == 1
+    assert "dog" not in seen
+    assert '<rect x="0.42" y="0.35" width="0.1" height="0.4"/>' in html
+    assert 'class="limit"' in html
+
+
+def test_a_store_of_records_that_is_gone_is_told_and_the_page_stays(
+    reader: Open, engine: Engine
+) -> None:
+    text = _story(reader("viewer"), _critical(engine))
+    assert "The store of records does not answer now." in text
+
+
+def test_the_page_says_who_was_told_and_how_that_went(
+    reader: Open, engine: Engine, alert: str
+) -> None:
+    assert "Nobody: the rule names no route" in _story(reader("viewer"), alert)
+    base = {
+        "site": "garden", "alert": alert, "place": "courtyard", "severity": "high", "payload": {},
+        "created_at": NOW, "due_at": NOW, "kind": "firing", "digest": False, "message": "",
+    }  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(insert(Delivery), [
+            {**base, "step": "1", "route": "control-room", "state": "sent", "sent_at": NOW + 900,
+             "attempts": 1, "why": ""},
+            {**base, "step": "2", "route": "manager", "state": "failed", "sent_at": None,
+             "attempts": 4, "why": "the server said no"},
+        ])  # fmt: skip
+    text = _story(reader("viewer"), alert)
+    assert "control-room · fired · sent 02:53:20" in text
+    assert "manager · fired · failed 4 tries the server said no" in text
+
+
+def test_next_and_previous_stay_within_what_was_asked_for(
+    reader: Open, engine: Engine, alert: str
+) -> None:
+    client = reader("viewer").client
+    with engine.connect() as connection:
+        rows = connection.execute(
+            select(Alert.id).where(Alert.state == "firing").order_by(Alert.pending_ts.desc())
+        )
+        firing = [row.id for row in rows]
+    seen, path = [alert], f"/alerts/{alert}?state=firing"
+    while True:
+        html = client.get(path).text
+        older = re.search(r'href="(/alerts/(\w+)\?state=firing)" rel="next"', html)
+        if older is None:
+            break
+        path, last = older[1], older[2]
+        seen.append(last)
+    assert seen == firing
+    assert 'rel="prev"' in html
+    assert 'rel="prev"' not in client.get(f"/alerts/{alert}").text

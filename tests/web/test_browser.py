@@ -234,3 +234,33 @@ def test_an_alerts_page_follows_the_news_but_not_while_somebody_fills_in_a_form(
         desk.assign(engine, alert, owner="wang", actor="li", now=2)
     looked.value.finished()
     assert page.input_value("#reason-here") == "painters"
+
+
+def test_keys_work_an_alerts_page_and_lead_to_the_next(
+    browser: Browser, address: str, engine: Engine
+) -> None:
+    newer, older = raise_alert(engine), raise_alert(engine, place="pump-room")
+    page = log_in(browser, address, "operator")
+    ready = page.locator("#line:not([hidden])")  # its keys listen from then on
+
+    def press(keys: str, words: str) -> None:
+        expect(ready).to_be_visible()
+        for key in keys.split():
+            page.keyboard.press(key)
+        expect(page.locator("[data-story]")).to_contain_text(words)
+
+    page.goto(f"{address}/alerts/{older}?rule=night-intrusion")
+    press("a", "acknowledged by operator")
+    press("t", "operator deals with it")
+    expect(ready).to_be_visible()
+    page.keyboard.press("n")
+    page.keyboard.type("a cat? no: a fox")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".events")).to_contain_text("a cat? no: a fox")
+    press("v Tab Enter", "false alarm (operator)")
+    expect(ready).to_be_visible()
+    page.keyboard.press("j")
+    page.wait_for_url(f"{address}/alerts/{newer}?rule=night-intrusion")
+    expect(ready).to_be_visible()
+    page.keyboard.press("k")
+    page.wait_for_url(f"{address}/alerts/{older}?rule=night-intrusion")

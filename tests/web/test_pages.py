@@ -1,5 +1,7 @@
 """What the pages say, and what can be done on them without JavaScript."""
 
+import csv
+import io
 import itertools
 import re
 from collections.abc import Callable
@@ -152,12 +154,65 @@ def test_a_script_gets_the_outcome_as_json(reader: Open, engine: Engine) -> None
     ("query", "count"),
     [("", 4), ("?state=firing", 3), ("?state=open", 3), ("?state=resolved", 1),
      ("?place=garden/lobby-3", 1), ("?severity=high", 1), ("?severity=high&state=firing", 0),
-     ("?state=nonsense&place=x&severity=y", 4)],
+     ("?state=nonsense&place=x&severity=y&since=tomorrow&verdict=v&site=s", 4),
+     ("?rule=crowd", 1), ("?verdict=none", 4), ("?verdict=false", 0), ("?site=garden", 4),
+     ("?since=2026-11-24", 4), ("?until=2026-11-24T02:00", 1), ("?since=2026-11-24T02:45", 2),
+     ("?until=9999-12-31", 4), ("?until=2026-11-23", 0), ("?q=自行车棚", 1), ("?q=lobby", 1),
+     ("?q=王伟", 1), ("?q=100%25", 0)],
 )  # fmt: skip
 def test_the_list_is_filtered(reader: Open, query: str, count: int) -> None:
     text = reader("viewer").client.get(f"/alerts{query}").text
     assert text.count('<li class="alert') == count
     assert ("No alerts match." in text) == (count == 0)
+
+
+def test_the_table_holds_what_the_list_shows_and_no_cell_is_a_formula(
+    reader: Open, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        evil = seed.alert(connection, NOW, "courtyard", title=("=1+1", "=1+1"))
+        for number in range(60):
+            seed.alert(connection, NOW - 20_000 * number, "pump-room")
+    answer = reader("viewer").client.get("/alerts.csv?state=firing")
+    assert answer.mimetype == "text/csv"
+    rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+    assert len(rows) == len({row["id"] for row in rows}) == 64
+    assert {row["state"] for row in rows} == {"firing"}
+    assert next(row for row in rows if row["id"] == evil)["title"] == "'=1+1"
+
+
+def test_many_are_acknowledged_with_one_reason_and_the_rest_says_who_was_first(
+    reader: Open, engine: Engine
+) -> None:
+    browser = reader("operator")
+    with engine.begin() as connection:
+        ids = [seed.alert(connection, NOW, "courtyard") for _ in range(3)]
+    desk.acknowledge(engine, ids[0], actor="wang", now=NOW)
+    page, send = "/alerts", browser.client.post
+    token = browser.token(page)
+    for fields, words in (
+        ({"alert": ids}, "Say why"),
+        ({"reason": "test of the siren"}, "Mark some alerts first."),
+        ({"alert": [*ids, "unknown"], "reason": "test of the siren"}, "Acknowledged: 2."),
+    ):
+        send("/alerts/acknowledge", data={"csrf_token": token, **fields})
+        text = browser.client.get(page).text
+        assert words in text
+    assert "Taken before by wang: 1." in text
+    story = plain(browser.client.get(f"/alerts/{ids[1]}").text)
+    assert "acknowledged operator test of the siren" in story
+
+
+def test_a_marked_list_that_outlived_its_session_is_kept_whole(app: Flask) -> None:
+    browser = Reader(app.test_client())
+    answer = browser.client.post(
+        "/alerts/acknowledge",
+        data={"csrf_token": browser.token(), "alert": ["a1", "a2"], "reason": "r"},
+    )
+    assert answer.status_code == 401
+    assert re.findall(r'name="kept\.(\w+)" value="(\w+)"', answer.text) == [
+        ("alert", "a1"), ("alert", "a2"), ("reason", "r")
+    ]  # fmt: skip
 
 
 def test_the_list_goes_on_page_by_page_without_losing_or_repeating_any(

@@ -30,6 +30,8 @@ blueprint = Blueprint("login", __name__, template_folder="templates")
 PER_ADDRESS = "30 per 5 minutes"
 PER_NAME = "8 per 5 minutes"
 """Failed tries; a password is guessed 2,300 times a day at most."""
+Kept = list[tuple[str, str]]
+"""The fields of a form that was not sent; a field may stand in it more than once."""
 OURS = ("csrf_token", "name", "password", "next")
 
 
@@ -66,7 +68,7 @@ def show() -> ResponseReturnValue:
     """The form."""
     if current_user.is_authenticated:
         return redirect(local(request.args.get("next", "")))
-    return _page(next_=request.args.get("next", ""), kept={}, status=200)
+    return _page(next_=request.args.get("next", ""), kept=[], status=200)
 
 
 @blueprint.post("/login")
@@ -118,7 +120,7 @@ def language() -> ResponseReturnValue:
     return redirect(local(request.form.get("next", "")))
 
 
-def again(target: str, kept: dict[str, str], reason: str, status: int) -> ResponseReturnValue:
+def again(target: str, kept: Kept, reason: str, status: int) -> ResponseReturnValue:
     """A form that was not sent, with what was typed in it and a button that sends it."""
     return render_template("login/again.html", target=target, kept=kept, reason=reason), status
 
@@ -154,17 +156,17 @@ def too_many() -> ResponseReturnValue:
     return response
 
 
-def _page(*, next_: str, kept: dict[str, str], status: int) -> ResponseReturnValue:
+def _page(*, next_: str, kept: Kept, status: int) -> ResponseReturnValue:
     return render_template("login/login.html", next=next_, kept=kept), status
 
 
-def _typed() -> dict[str, str]:
-    return {key: text for key, text in request.form.items() if key not in OURS}
+def _typed() -> Kept:
+    return [(key, text) for key, text in request.form.items(multi=True) if key not in OURS]
 
 
-def _kept() -> dict[str, str]:
-    return {
-        key.removeprefix("kept."): text
-        for key, text in request.form.items()
+def _kept() -> Kept:
+    return [
+        (key.removeprefix("kept."), text)
+        for key, text in request.form.items(multi=True)
         if key.startswith("kept.")
-    }
+    ]

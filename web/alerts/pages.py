@@ -1,0 +1,147 @@
+"""The list of alerts with its filters, as a page and as a table, and one alert with its story."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response, abort, render_template, request, stream_with_context
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy import Connection, select
+
+from hub.notify.tables import Delivery
+from hub.state.tables import Alert, AlertEvent
+from web.alerts.filters import NONE, Filter, below, neighbours
+from web.alerts.part import HOURS, blueprint
+from web.alerts.seen import around
+from web.console import Console, console
+from web.language import iso
+from web.now.snapshot import AlertView, alerts
+from web.roles import ACT
+
+PAGE = 50
+ROWS = 20_000
+"""A table holds the newest so many."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+COLUMNS = (
+    "id", "site", "place", "rule", "severity", "state", "pending", "fired", "ended", "ended_by",
+    "acknowledged", "acknowledged_by", "owner", "verdict", "verdict_by", "late", "title",
+)  # fmt: skip
+
+
+@blueprint.get("/alerts")
+def listing() -> ResponseReturnValue:
+    """Newest first, by pages; ``?before=`` goes on below an alert."""
+    here = console()
+    asked = Filter.parse(request.args, here)
+    with here.reader.connect() as connection:
+        found = _page(connection, here, asked, request.args.get("before", ""), PAGE + 1)
+        rules = _rules(connection, here)
+    more = {**asked.asked, "before": found[PAGE - 1].id} if len(found) > PAGE else None
+    return render_template(
+        "alerts/listing.html",
+        alerts=found[:PAGE],
+        places=[(f.site, p) for f in here.sites for p in f.places],
+        rules=rules,
+        more=more,
+        asked=asked,
+        none=NONE,
+        may_act=current_user.role.includes(ACT),
+    )
+
+
+@blueprint.get("/alerts.csv")
+def table() -> ResponseReturnValue:
+    """What the list shows, all pages of it, for a spreadsheet."""
+    here = console()
+    asked = Filter.parse(request.args, here)
+    response = Response(stream_with_context(_lines(here, asked)), mimetype="text/csv")
+    response.headers["Content-Disposition"] = 'attachment; filename="alerts.csv"'
+    return response
+
+
+@blueprint.get("/alerts/<id:alert_id>")
+def detail(alert_id: str) -> ResponseReturnValue:
+    """One alert: why it fired, what was seen, who was told, and all that was done to it."""
+    here = console()
+    asked = Filter.parse(request.args, here)
+    query = select(AlertEvent.__table__).where(AlertEvent.alert == alert_id).order_by(AlertEvent.id)
+    told = select(Delivery.__table__).where(Delivery.alert == alert_id).order_by(Delivery.id)
+    with here.reader.connect() as connection:
+        found = alerts(connection, here, Alert.id == alert_id)
+        if not found:
+            abort(404)
+        events = connection.execute(query).mappings().all()
+        deliveries = connection.execute(told).mappings().all()
+        newer, older = neighbours(connection, here, alert_id, asked)
+    return render_template(
+        "alerts/detail.html",
+        alert=found[0],
+        events=events,
+        deliveries=deliveries,
+        seen=around(here, found[0]),
+        facts=json.dumps(_facts(found[0]), ensure_ascii=False, indent=2),
+        may_act=current_user.role.includes(ACT),
+        hours=HOURS,
+        asked=asked.asked,
+        newer=newer,
+        older=older,
+    )
+
+
+def _page(
+    connection: Connection, here: Console, asked: Filter, before: str, limit: int
+) -> list[AlertView]:
+    where = asked.where(here)
+    if before:
+        beneath = below(connection, before)
+        if beneath is None:
+            abort(404)
+        where.append(beneath)
+    return alerts(connection, here, *where, limit=limit)
+
+
+def _rules(connection: Connection, here: Console) -> list[str]:
+    """Rules that are in force or have raised an alert."""
+    known = {rule.id for file in here.sites for rule in file.rules}
+    return sorted(known | set(connection.scalars(select(Alert.rule).distinct())))
+
+
+def _lines(here: Console, asked: Filter) -> Iterator[str]:
+    # A spreadsheet takes the byte order mark as the sign that this is UTF-8.
+    yield "\ufeff" + as_line(COLUMNS)
+    before, left = "", ROWS
+    while left > 0:
+        with here.reader.connect() as connection:
+            found = _page(connection, here, asked, before, PAGE)
+        yield from (as_line(_row(alert)) for alert in found)
+        if len(found) < PAGE:
+            return
+        before, left = found[-1].id, left - PAGE
+
+
+def _row(alert: AlertView) -> list[object]:
+    times = (alert.pending_ts, alert.fired_ts, alert.resolved_ts)
+    pending, fired, ended = (iso(ts) if ts is not None else "" for ts in times)
+    taken = iso(alert.acknowledged_at) if alert.acknowledged_at is not None else ""
+    return [
+        alert.id, alert.site, alert.place, alert.rule, alert.severity, alert.state, pending, fired,
+        ended, alert.resolved_by, taken, alert.acknowledged_by, alert.owner, alert.verdict,
+        alert.verdict_by, alert.late, alert.title.en,
+    ]  # fmt: skip
+
+
+def as_line(cells: Any) -> str:
+    """A row of CSV. A cell that a spreadsheet would take for a formula is kept as text."""
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(
+        f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in cells
+    )
+    return buffer.getvalue()
+
+
+def _facts(alert: AlertView) -> dict[str, Any]:
+    here = {"site": alert.site, "place": alert.place, "id": alert.rule}
+    return here | {name: value for name, value in alert.details.items() if name != "rule"}

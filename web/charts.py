@@ -1,0 +1,109 @@
+"""Curves and heat maps as geometry: the templates draw them, without any script.
+
+A drawing is 1000 wide and 100 high and is stretched to the room it gets; words stand
+beside it in HTML, so that they keep their size on a phone.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+WIDTH = 1000.0
+HEIGHT = 100.0
+COLUMNS = 500
+"""A curve is thinned to this many columns. Lower: smaller pages, coarser curves."""
+ROOM = 1.08
+"""How much higher than the highest value the axis goes."""
+
+Points = Sequence[tuple[int, float]]
+"""(ms, value), by time: the value holds until the next."""
+
+
+class Curve(Struct, frozen=True):
+    """A step curve over a span of time."""
+
+    path: str
+    """The line, as SVG's ``d``."""
+    area: str
+    """What lies under it."""
+    top: float
+    """The value at the upper edge; the lower edge is 0."""
+    start: int
+    end: int
+    last: float | None
+
+    def x(self, ts: int) -> float:
+        """Where a moment (ms) stands."""
+        return _x(ts, self.start, self.end)
+
+    def y(self, value: float) -> float:
+        """Where a value stands, kept inside the drawing."""
+        return _y(value, self.top)
+
+    def ticks(self, count: int = 5) -> list[int]:
+        """Moments (ms) at equal distances, from the start to the end."""
+        step = (self.end - self.start) / (count - 1)
+        return [round(self.start + step * number) for number in range(count)]
+
+
+def curve(points: Points, start: int, end: int, *limits: float) -> Curve:
+    """The curve of ``points`` from ``start`` to ``end`` (ms), high enough for ``limits`` too.
+
+    Points before the start say with which value it begins.
+    """
+    seen = _clip(points, start, end)
+    highest = max([value for _ts, value in seen] + list(limits), default=0.0)
+    top = highest * ROOM if highest > 0 else 1.0
+    steps = [(_x(ts, start, end), _y(value, top)) for ts, value in _thin(seen, start, end)]
+    path = ""
+    if steps:
+        path = f"M{steps[0][0]:.1f} {steps[0][1]:.1f}"
+        path += "".join(f"H{x:.1f}V{y:.1f}" for x, y in steps[1:]) + f"H{WIDTH:.0f}"
+    area = f"{path}V{HEIGHT:.0f}H{steps[0][0]:.1f}Z" if steps else ""
+    return Curve(path, area, top, start, end, seen[-1][1] if seen else None)
+
+
+def held(points: Points, start: int, end: int) -> float | None:
+    """The mean of a step curve over time; None where nothing is known of the span."""
+    seen = _clip(points, start, end)
+    if not seen:
+        return None
+    ends = [ts for ts, _value in seen[1:]] + [end]
+    total = sum(value * (until - ts) for (ts, value), until in zip(seen, ends, strict=True))
+    length = end - seen[0][0]
+    return total / length if length > 0 else seen[-1][1]
+
+
+def _clip(points: Points, start: int, end: int) -> list[tuple[int, float]]:
+    """Those of the span, begun with the value that held as it began."""
+    inside = [(ts, value) for ts, value in points if start <= ts < end]
+    before = [value for ts, value in points if ts < start]
+    if before and (not inside or inside[0][0] > start):
+        inside.insert(0, (start, before[-1]))
+    return inside
+
+
+def _thin(points: Points, start: int, end: int) -> list[tuple[int, float]]:
+    """At most a least, a greatest and a last point for each column."""
+    if len(points) <= 3 * COLUMNS:
+        return list(points)
+    columns: dict[int, list[tuple[int, float]]] = {}
+    for ts, value in points:
+        columns.setdefault(int((ts - start) * COLUMNS / (end - start)), []).append((ts, value))
+    kept: list[tuple[int, float]] = []
+    for column in columns.values():
+        few = {min(column, key=_value), max(column, key=_value), column[-1]}
+        kept += sorted(few)
+    return kept
+
+
+def _value(point: tuple[int, float]) -> float:
+    return point[1]
+
+
+def _x(ts: int, start: int, end: int) -> float:
+    return min(WIDTH, max(0.0, (ts - start) / max(1, end - start) * WIDTH))
+
+
+def _y(value: float, top: float) -> float:
+    return min(HEIGHT, max(0.0, HEIGHT - value / top * HEIGHT))
