@@ -41,6 +41,18 @@ class StreetSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     fps: Annotated[float, Meta(gt=0, le=60)] = 10.0
 
 
+class MotionGate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Spares the detector pictures in which nothing has moved."""
+
+    enabled: bool = True
+    sensitivity: Part = 0.5
+    """Higher: smaller and fainter motion counts, wind and rain cost more looks."""
+    hold: Duration = Duration(1_000)
+    """How long pictures are looked at after the last motion."""
+    full_look: Duration = Duration(5_000)
+    """How often a picture is looked at though nothing moves. Higher: spares more."""
+
+
 class Camera(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One camera. Exactly one of url, file, usb and street is given."""
 
@@ -58,6 +70,7 @@ class Camera(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file starts again when it ends."""
     fps: Annotated[float, Meta(gt=0, le=60)] = 5.0
     """Pictures analysed a second at most. Higher: faster alerts, more CPU."""
+    motion_gate: MotionGate = MotionGate()
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
     masks: tuple[Polygon, ...] = ()

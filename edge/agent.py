@@ -158,6 +158,7 @@ class Agent:
                     "condition": each.condition.value,
                     "frames_read": each.delivered + each.skipped,
                     "frames_inferred": each.inferred,
+                    "frames_gated": each.gated,
                     "frames_skipped": each.skipped,
                     "reconnects": each.reconnects,
                     "first_ts": each.first_ts,

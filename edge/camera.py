@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from configs.agent import Camera
 from edge.detections import Detections
 from edge.evidence import PictureDesk, people, render
 from edge.frames import Frame, Image
+from edge.gate import Gate
 from edge.lines import LineWatch
 from edge.metrics import EdgeMetrics
 from edge.recorder import Recorder
@@ -78,14 +79,26 @@ class _Scene:
         self._zones = [ZoneWatch(zone, camera.id, names, size_wh) for zone in camera.zones]
         self._lines = [LineWatch(line, camera.id, names, size_wh) for line in camera.lines]
 
-    def look(self, detections: Detections, ts: int) -> list[AnyRecord]:
-        tracks = self.tracker.update(detections, ts)
+    def look(self, detections: Detections | None, ts: int) -> list[AnyRecord]:
+        """The records of a picture; ``detections`` is None where nothing has moved in it."""
+        tracks = (
+            self.tracker.hold(ts) if detections is None else self.tracker.update(detections, ts)
+        )
         records: list[AnyRecord] = []
         for zone in self._zones:
             records += zone.look(tracks, ts)
         for line in self._lines:
             records += line.look(tracks, ts)
         return records
+
+
+class _Counts(NamedTuple):
+    """What health is told from, at one moment."""
+
+    ts: int
+    inferred: int
+    gated: int
+    infer_s: float
 
 
 class CameraWorker:
@@ -116,6 +129,7 @@ class CameraWorker:
         self._on_frame = on_frame
         self._on_finished = on_finished
         self._backoff_s = backoff_s
+        self._gate = Gate(camera.motion_gate)
         self._desk = PictureDesk(camera.id, camera.picture_every)
         self._scene: _Scene | None = None
         self._source: Source | None = None
@@ -125,12 +139,12 @@ class CameraWorker:
         self.condition = Condition.STARTING
         self.detail = ""
         """Why it is lost."""
-        self.delivered = self.skipped = self.inferred = self.reconnects = 0
+        self.delivered = self.skipped = self.inferred = self.gated = self.reconnects = 0
         self.first_ts = self.last_ts = 0
         """Event times of the first and the newest picture, ms."""
         self._infer_s = 0.0
         self._heard_at = now()
-        self._told = (now(), 0, 0.0)
+        self._told = self._counts()
 
     @property
     def size_wh(self) -> tuple[int, int] | None:
@@ -163,22 +177,27 @@ class CameraWorker:
 
     def health(self) -> NodeHealth:
         """How the camera does; rates are since this was last asked."""
-        ts, seen, infer_s = self._now(), self.inferred, self._infer_s
-        since, seen_before, infer_s_before = self._told
-        self._told = (ts, seen, infer_s)
-        looks = seen - seen_before
+        before, now = self._told, self._counts()
+        self._told = now
+        inferred = now.inferred - before.inferred
+        looks = inferred + now.gated - before.gated
+        spent_ms = (now.infer_s - before.infer_s) * 1000
         return NodeHealth(
             seq=0,
-            ts=ts,
+            ts=now.ts,
             source=self.camera.id,
             ok=self.condition is not Condition.LOST,
             detail=(self.detail or self.condition.value)[:200],
-            fps=round(looks * 1000 / max(ts - since, 1), 2),
-            infer_ms=round((infer_s - infer_s_before) * 1000 / looks, 2) if looks else 0.0,
+            fps=round(looks * 1000 / max(now.ts - before.ts, 1), 2),
+            infer_ms=round(spent_ms / inferred, 2) if inferred else 0.0,
             frames=self.delivered,
+            gated=self.gated,
             skipped=self.skipped,
             reconnects=self.reconnects,
         )
+
+    def _counts(self) -> "_Counts":
+        return _Counts(self._now(), self.inferred, self.gated, self._infer_s)
 
     def _run(self) -> None:
         wait_s = self._backoff_s[0]
@@ -226,14 +245,11 @@ class CameraWorker:
         size_wh = (frame.image.shape[1], frame.image.shape[0])
         if self._scene is None or self._scene.size_wh != size_wh:
             self._scene = _Scene(self.camera, self._detector.labels, size_wh, self._score)
-        detections, infer_s = self._detector.detect(frame.image)
-        self.inferred += 1
-        self._infer_s += infer_s
-        self._metrics.frames_inferred.labels(self.camera.id).inc()
-        self._metrics.inference.labels(self.camera.id).observe(infer_s)
+        detections = self._seen(frame)
         found = self._scene.look(detections, frame.ts)
-        asked = self._asked.is_set()
-        records, ref = self._desk.choose(found, frame.ts, asked=asked)
+        if detections is not None:
+            self._gate.looked(frame.ts, settled=self._scene.tracker.settled)
+        records, ref = self._desk.choose(found, frame.ts, asked=self._asked.is_set())
         seqs = self._recorder.append(records)
         if ref is not None and seqs:
             self._asked.clear()
@@ -242,9 +258,28 @@ class CameraWorker:
             )
             self._show(frame, detections, shown, ref)
 
-    def _show(self, frame: Frame, detections: Detections, seq: int, ref: str) -> None:
+    def _seen(self, frame: Frame) -> Detections | None:
+        """What the detector sees; None where the gate says that nothing has moved."""
+        if self._gate.opens(frame.image, frame.ts):
+            return self._detect(frame)
+        self.gated += 1
+        self._metrics.frames_gated.labels(self.camera.id).inc()
+        return None
+
+    def _detect(self, frame: Frame) -> Detections:
+        detections, infer_s = self._detector.detect(frame.image)
+        self.inferred += 1
+        self._infer_s += infer_s
+        self._metrics.frames_inferred.labels(self.camera.id).inc()
+        self._metrics.inference.labels(self.camera.id).observe(infer_s)
+        return detections
+
+    def _show(self, frame: Frame, detections: Detections | None, seq: int, ref: str) -> None:
         if self._scene is None:
             return
+        if detections is None:
+            # Whose head is to be blurred is never left to a picture from before.
+            detections, _ = self._detector.detect(frame.image)
         boxes = people(detections, self._scene.tracker.alive(), self._detector.labels)
         try:
             jpeg = render(frame.image, boxes, self.camera)

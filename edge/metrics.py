@@ -21,6 +21,12 @@ class EdgeMetrics:
             ["camera"],
             registry=registry,
         )
+        self.frames_gated = Counter(
+            "linli_edge_frames_gated",
+            "Pictures that the motion gate spared the detector, as nothing moved in them",
+            ["camera"],
+            registry=registry,
+        )
         self.frames_skipped = Counter(
             "linli_edge_frames_skipped",
             "Pictures that were passed over to keep up or to keep to the camera's fps",

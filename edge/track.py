@@ -20,6 +20,7 @@ Indices = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
 _FORBIDDEN = 1e3  # a cost beyond every limit
+_HELD_MISSES = 2  # looks in a row that may miss somebody who, as nothing moved, still stands
 _MAX_DT_S = 1.0  # after a longer gap the filter's speed says nothing any more
 
 
@@ -105,6 +106,26 @@ class Tracker:
     def alive(self) -> Detections:
         """Every confirmed track, those out of sight too, where it is believed to be."""
         return self._tracks(self._hits >= self._set.confirm_looks)
+
+    def hold(self, ts: int) -> Detections:
+        """The confirmed tracks in a picture, taken at ``ts``, in which nothing has moved.
+
+        Who was seen a moment ago stands where he stood, also where the last look of the
+        detector missed him.
+        """
+        standing = (self._hits >= self._set.confirm_looks) & (
+            self._look - self._seen_look <= _HELD_MISSES
+        )
+        self._last_ts = ts
+        self._mean[standing, 1] = 0.0
+        self._seen_ts[standing] = ts
+        return self._tracks(standing)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last look saw just whom the tracker knew."""
+        seen = self._seen_look == self._look
+        return bool((seen & (self._hits >= self._set.confirm_looks)).all())
 
     def _predict(self, ts: int) -> None:
         """Move every track to ``ts`` at constant speed (white-noise acceleration)."""

@@ -254,7 +254,9 @@ class _Count:
 
     def _extend(self, count: int, ts: int) -> None:
         told = -1 if self._told is None else self._told
-        if self._pending is None or (self._pending > told) != (count > told):
+        # Before anything is told, nobody is what it looks like until tracks have formed.
+        starts = self._told is None and self._pending == 0 and count > 0
+        if self._pending is None or starts or (self._pending > told) != (count > told):
             self._pending, self._since, self._looks = count, ts, 0
         elif count > told:
             self._pending = min(self._pending, count)

@@ -158,6 +158,8 @@ class NodeHealth(Record, frozen=True, kw_only=True, tag="node.health"):
     fps: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
     infer_ms: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
     frames: Natural | UnsetType = UNSET
+    gated: Natural | UnsetType = UNSET
+    """Of ``frames``, those that the motion gate spared the detector: nothing moved in them."""
     skipped: Natural | UnsetType = UNSET
     reconnects: Natural | UnsetType = UNSET
     outbox: Natural | UnsetType = UNSET

@@ -21,13 +21,13 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from launch.supervisor import LaunchError
 from models.catalog import ModelError
-from tests.bench import backtest, edge, hub, latency
+from tests.bench import backtest, edge, gate, hub, latency
 from tests.bench.progress import Steps
 from tests.bench.rig import Stuck
 from tests.bench.table import Figure, show, write_json
 from tests.servers import influxdb
 
-PARTS = ("backtest", "edge", "hub", "influxdb", "latency")
+PARTS = ("backtest", "edge", "gate", "hub", "influxdb", "latency")
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,12 @@ def _edge(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
     return edge.measure(folder, video=video, model=model, rounds=wish.rounds, steps=steps)
 
 
+def _gate(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
+    model = edge.choose_model(wish.model)
+    video = edge.choose_video(wish.video, folder, steps)
+    return gate.measure(video=video, model=model, steps=steps)
+
+
 def _hub(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
     return hub.measure(folder, rounds=wish.rounds, messages=wish.messages, steps=steps)
 
@@ -130,6 +136,7 @@ def _backtest(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
 _PARTS = {
     "backtest": _backtest,
     "edge": _edge,
+    "gate": _gate,
     "hub": _hub,
     "influxdb": _influxdb,
     "latency": _latency,
@@ -138,10 +145,10 @@ _PARTS = {
 
 def _count_steps(parts: tuple[str, ...], wish: Wish) -> int:
     rounds = 2 * wish.rounds
-    return sum(
-        {"backtest": 2, "edge": rounds, "hub": rounds + 1, "influxdb": 2, "latency": 2}[p]
-        for p in parts
-    )
+    steps = {
+        "backtest": 2, "edge": rounds, "gate": 2, "hub": rounds + 1, "influxdb": 2, "latency": 2,
+    }  # fmt: skip
+    return sum(steps[part] for part in parts)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

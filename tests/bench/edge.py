@@ -134,6 +134,7 @@ def _settings(
         "file": str(video),
         "pace": "fast",
         "fps": 60,
+        "motion_gate": {"enabled": False},
         "zones": [{"id": "all", "polygon": _WHOLE}],
         "lines": [{"id": "middle", "points": [[0.5, 0.0], [0.5, 1.0]]}],
     }

@@ -7,7 +7,7 @@ import pytest
 import urllib3
 from msgspec.structs import replace
 
-from configs.agent import Camera, DoorSensor, EdgeFile, StreetSettings, Zone
+from configs.agent import Camera, DoorSensor, EdgeFile, MotionGate, StreetSettings, Zone
 from configs.values import Duration
 from edge.agent import Agent, wall_ms
 from edge.detections import Detections
@@ -20,7 +20,8 @@ from wire.mqtt import Broker
 from wire.records import AGENT, About, Do, Done, DoorState, NodeHealth, State, ZoneEnter
 
 EVERYWHERE = Zone(id="yard", polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
-CAMERA = Camera(id="cam", file="scripted", zones=(EVERYWHERE,))
+UNGATED = MotionGate(enabled=False)
+CAMERA = Camera(id="cam", file="scripted", zones=(EVERYWHERE,), motion_gate=UNGATED)
 Start = Callable[..., Agent]
 
 

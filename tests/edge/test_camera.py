@@ -7,9 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from configs.agent import Camera, Line, Zone
+from configs.agent import Camera, Line, MotionGate, Zone
 from edge.camera import AnyDetector, CameraWorker, Condition, SharedDetector
 from edge.detections import Detections
 from edge.metrics import EdgeMetrics
@@ -18,11 +19,14 @@ from edge.recorder import Recorder
 from edge.sources import Source, SourceBroken, SourceDown
 from tests.edge.fakes import Clock, ScriptedDetector, ScriptedSource, boxes, until
 from wire.codec import decode_record
-from wire.records import AnyRecord, LineCross, NodeHealth, SceneFault, ZoneEnter
+from wire.records import AnyRecord, LineCross, NodeHealth, SceneFault, ZoneCount, ZoneEnter
 
+UNGATED = MotionGate(enabled=False)
+"""Scripted pictures are all the same: what they show is in the detector's script."""
 CAMERA = Camera(
     id="cam",
     file="scripted",
+    motion_gate=UNGATED,
     zones=(Zone(id="yard", polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))),),
     lines=(Line(id="gate", points=((0.5, 1.0), (0.5, 0.0))),),
 )
@@ -108,6 +112,24 @@ def test_frames_and_inferences_are_counted(rig: Rig) -> None:
     assert rig.metric("linli_edge_inference_seconds_count") == 12
 
 
+def test_a_still_scene_is_gated_and_who_stands_in_it_stays(rig: Rig) -> None:
+    source = ScriptedSource(120, start=rig.clock.ms)
+    detector = ScriptedDetector([boxes((200, 300))])
+    camera = replace(CAMERA, motion_gate=MotionGate())
+    worker = rig.run(detector, lambda _: source, camera)
+    until(lambda: worker.condition is Condition.FINISHED)
+    rig.clock.ms += 12_000
+    health = worker.health()
+    assert (health.fps, health.frames, health.gated) == (10.0, 120, worker.gated)
+    assert worker.gated + worker.inferred == 120
+    assert rig.metric("linli_edge_frames_gated_total") == worker.gated > 80
+    kinds = [record.type for record in rig.records()]
+    assert kinds.count("zone.enter") == 1
+    assert "zone.exit" not in kinds
+    counts = [record.count for record in rig.records() if isinstance(record, ZoneCount)]
+    assert set(counts) == {1}
+
+
 def test_a_failing_detector_is_reported_as_a_lost_camera_and_recovers(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -185,6 +207,7 @@ def test_a_full_disk_loses_records_but_not_the_camera(
     camera = Camera(
         id="cam",
         file="scripted",
+        motion_gate=UNGATED,
         zones=tuple(Zone(id=f"z-{n}", polygon=CAMERA.zones[0].polygon) for n in range(60)),
     )
     source = ScriptedSource(40, start=rig.clock.ms)

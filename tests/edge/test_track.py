@@ -72,6 +72,27 @@ def test_who_is_out_of_sight_is_still_known_alive() -> None:
     assert list(tracker.alive().track) == [1]
 
 
+def test_who_stands_is_held_while_nothing_moves_also_where_a_look_missed_them() -> None:
+    tracker = Tracker()
+    for look in range(5):
+        tracker.update(boxes((100, 300), (400, 300)), look * 100)
+    tracker.update(boxes((100, 300)), 500)
+    assert not tracker.settled
+    for ts in range(600, 20_000, 100):
+        assert list(tracker.hold(ts).track) == [1, 2]
+    assert list(tracker.update(boxes((100, 300), (400, 300)), 20_000).track) == [1, 2]
+    assert tracker.settled
+
+
+def test_who_is_long_out_of_sight_is_not_held() -> None:
+    tracker = Tracker()
+    for look in range(5):
+        tracker.update(boxes((100, 300)), look * 100)
+    for look in range(5, 9):
+        tracker.update(Detections.none(), look * 100)
+    assert len(tracker.hold(900)) == 0
+
+
 def test_a_person_never_becomes_a_car() -> None:
     tracker = Tracker()
     for look in range(6):

@@ -108,6 +108,11 @@ def test_a_stay_and_standing_still_are_told_every_ten_seconds_and_moving_ends_it
     assert still == [10_000, 20_000, 0]
 
 
+def test_who_was_there_from_the_start_is_never_reported_absent() -> None:
+    records = play(watch(), [Detections.none()] + [tracked((100, 300))] * 20)
+    assert counts(records) == [(200, 1)]
+
+
 def test_labels_that_the_zone_does_not_name_are_not_counted() -> None:
     car = tracked((100, 300))
     car.label[:] = 1

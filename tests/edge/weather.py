@@ -1,0 +1,49 @@
+"""What weather and light make of a picture."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.frames import Image
+
+_ROOM = 64
+
+
+def noisy(image: Image, random: np.random.Generator) -> Image:
+    """With a sensor's noise of a deviation of 3 grey levels."""
+    high, wide = image.shape[:2]
+    tile = _grain(high, wide)
+    x, y = (int(each) for each in random.integers(0, _ROOM, 2))
+    noise = tile[y : y + high, x : x + wide]
+    return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
+
+
+@lru_cache(maxsize=4)
+def _grain(high: int, wide: int) -> npt.NDArray[np.int16]:
+    shape = (high + _ROOM, wide + _ROOM, 3)
+    noise = np.random.default_rng(7).normal(0, 3, shape)
+    return np.asarray(np.round(noise), np.int16)
+
+
+def lit(image: Image, gain: float) -> Image:
+    """In more or less light."""
+    return np.asarray(cv2.convertScaleAbs(image, alpha=gain), np.uint8)
+
+
+def rainy(image: Image, random: np.random.Generator, drops: int) -> Image:
+    """With ``drops`` bright streaks."""
+    high, wide = image.shape[:2]
+    streaks = np.zeros((high, wide), np.uint8)
+    for _ in range(drops):
+        x, y, length = (int(each) for each in random.integers((0, 0, 10), (wide, high, 40)))
+        bright = int(random.integers(60, 140))
+        cv2.line(streaks, (x, y), (x - length // 5, y + length), bright, 1, cv2.LINE_AA)
+    streaks = np.asarray(cv2.blur(streaks, (1, 5)), np.uint8)
+    return np.asarray(cv2.add(image, cv2.merge([streaks] * 3)), np.uint8)
+
+
+def scene(images: list[Image]) -> Image:
+    """What stands still in footage: the median of some pictures."""
+    return np.asarray(np.median(np.stack(images), axis=0), np.uint8)
