@@ -13,9 +13,10 @@ import click
 from sqlalchemy import Engine
 
 import configs
+from hub.reload import ConfigWatcher
 from hub.state import store
 from web import users
-from web.console import WebError
+from web.console import Console, WebError
 from web.roles import Role
 from web.serve import serve
 
@@ -41,9 +42,26 @@ def run(path: Path) -> None:
         signal.signal(number, lambda *_: stop.set())
     try:
         settings, sites = configs.load_web(path)
-        serve(settings, sites, stop=stop, on_listening=lambda at: click.echo(f"console: {at}"))
+        serve(
+            settings,
+            sites,
+            stop=stop,
+            on_listening=lambda at: click.echo(f"console: {at}"),
+            watch=lambda console: watching(path, console),
+        )
     except (configs.ConfigError, WebError, store.StateError) as error:
         _fail(error)
+
+
+def watching(path: Path, console: Console) -> ConfigWatcher:
+    """Keeps a console at what the files of its web.yaml say; a bad file changes nothing, and
+    it is the hub that shows why."""
+    return ConfigWatcher(
+        configs.folders(path),
+        lambda: configs.load_web(path)[1],
+        on_change=console.adopt,
+        on_problem=lambda _problem: None,
+    )
 
 
 @cli.command("create-admin")

@@ -41,11 +41,14 @@ class Console:
     _zones: dict[str, ZoneInfo] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._sites = {file.site.id: file for file in self.sites}
-        self._places = {
-            (file.site.id, place.id): place for file in self.sites for place in file.places
-        }
-        self._zones = {file.site.id: ZoneInfo(file.site.timezone) for file in self.sites}
+        self.adopt(self.sites)
+
+    def adopt(self, sites: Sequence[SiteFile]) -> None:
+        """Show another configuration from the next page on."""
+        self._places = {(file.site.id, place.id): place for file in sites for place in file.places}
+        self._zones = {file.site.id: ZoneInfo(file.site.timezone) for file in sites}
+        self._sites = {file.site.id: file for file in sites}
+        self.sites = sites
 
     @property
     def data(self) -> Path:

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from flask import Flask
 from waitress import create_server
@@ -11,8 +12,9 @@ from waitress.wasyncore import loop
 
 from configs.servers import WebSettings
 from configs.site import SiteFile
+from hub.reload import ConfigWatcher
 from web.app import close, create_app
-from web.console import WebError
+from web.console import Console, WebError
 
 LOOP_S = 0.25
 """How soon it notices that it should stop."""
@@ -27,19 +29,21 @@ def serve(
     *,
     stop: threading.Event,
     on_listening: Callable[[str], None],
+    watch: Callable[[Console], ConfigWatcher] | None = None,
 ) -> None:
     """Run until ``stop`` is set; ``on_listening`` is given the address, such as
-    ``http://127.0.0.1:8080``. Raises `WebError` or `StateError` where it cannot start."""
-    app = create_app(settings, sites)
-    try:
-        listener = _listen(settings.host, settings.port)
-        try:
-            on_listening(_address(listener))
-            _serve(app, listener, settings.threads, stop)
-        finally:
-            listener.close()
-    finally:
-        close(app)
+    ``http://127.0.0.1:8080``; ``watch`` makes what takes up a changed configuration. Raises
+    `WebError` or `StateError` where it cannot start."""
+    with ExitStack() as teardown:
+        app = create_app(settings, sites)
+        teardown.callback(close, app)
+        if watch is not None:
+            watcher = watch(app.extensions["linli"])
+            watcher.start()
+            teardown.callback(watcher.stop)
+        listener = teardown.enter_context(_listen(settings.host, settings.port))
+        on_listening(_address(listener))
+        _serve(app, listener, settings.threads, stop)
 
 
 def _serve(app: Flask, listener: socket.socket, threads: int, stop: threading.Event) -> None:

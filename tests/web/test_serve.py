@@ -12,15 +12,17 @@ import yaml
 from click.testing import CliRunner
 from sqlalchemy import Engine, select
 
+import configs
 from configs.servers import WebSettings
 from hub.state import store
 from hub.state.tables import User
 from tests.web import seed
-from tests.web.conftest import PASSWORD
+from tests.web.conftest import PASSWORD, Reader
 from web import users
-from web.app import create_app
-from web.cli import cli
-from web.console import WebError
+from web.app import close, create_app
+from web.cli import cli, watching
+from web.console import Console, WebError
+from web.roles import Role
 from web.serve import serve
 
 Start = Callable[..., str]
@@ -165,6 +167,32 @@ def web_yaml(tmp_path: Path) -> Path:
     path = tmp_path / "web.yaml"
     path.write_text(yaml.safe_dump({"web": {"data": "data"}, "sites": ["site.yaml"]}))
     return path
+
+
+def test_a_changed_site_is_shown_without_a_restart_and_a_broken_one_is_not(
+    web_yaml: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, sites = configs.load_web(web_yaml)
+    app = create_app(settings, sites)
+    console: Console = app.extensions["linli"]
+    try:
+        users.ensure_user(console.engine, "wang", Role.VIEWER, PASSWORD, now=1)
+        visitor = Reader(app.test_client())
+        visitor.log_in("wang")
+        watcher = watching(web_yaml, console)
+        site_yaml = web_yaml.parent / "site.yaml"
+        site = yaml.safe_load(site_yaml.read_text())
+        site["places"].append({"id": "bike-shed", "name": "Bike shed"})
+        site_yaml.write_text(yaml.safe_dump(site))
+        assert "Bike shed" not in visitor.client.get("/").text
+        watcher.check()
+        assert "Bike shed" in visitor.client.get("/").text
+        site_yaml.write_text("site: [")
+        watcher.check()
+        assert "the changed configuration is not used" in caplog.text
+        assert "Bike shed" in visitor.client.get("/").text
+    finally:
+        close(app)
 
 
 def accounts(web_yaml: Path) -> dict[str, tuple[str, bool]]:
