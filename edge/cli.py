@@ -19,6 +19,7 @@ from edge.camera import AnyDetector
 from edge.commission.cli import cli as init
 from edge.detect import Detector
 from edge.doctor.cli import cli as doctor
+from edge.draw.cli import cli as draw
 from edge.evidence import BLUR_SCORE
 from edge.outbox import OutboxError
 from edge.track import TrackSettings
@@ -34,6 +35,7 @@ LEVELS = ["debug", "info", "warning", "error"]
 
 cli = click.Group("edge", help="The agent on a camera or gateway.")
 cli.add_command(doctor)
+cli.add_command(draw)
 cli.add_command(init)
 
 
