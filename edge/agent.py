@@ -16,19 +16,22 @@ from typing import Any, Final
 import cv2
 import psutil
 from msgspec import UNSET
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from configs.agent import Camera, DoorSensor, EdgeFile
 from edge.camera import AnyDetector, CameraWorker, Condition, SharedDetector
+from edge.commands import Commands
 from edge.doors import SimulatedDoor, Zigbee2MqttDoors
 from edge.frames import Frame
 from edge.link import Link
 from edge.metrics import EdgeMetrics
 from edge.outbox import Outbox
 from edge.recorder import Recorder
+from edge.reload import MakeDetector, Reloader
 from edge.sources import Source, open_source
 from health import HealthServer
-from wire.records import AGENT, About, Do, Done, ModelAbout, NodeHealth, SourceAbout
+from wire.records import AGENT, About, ModelAbout, NodeHealth, SourceAbout
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,9 @@ FLUSH_S: Final = 5.0
 """How long a stop waits for the broker to take what is left."""
 FINISHED_FLUSH_S: Final = 60.0
 """The same when all files have ended: then nothing is more urgent."""
+
+REDRAWN: Final = ("zones", "lines", "masks", "blur", "unblurred_reason")
+"""What of a camera may change while it is watched."""
 
 Now = Callable[[], int]
 
@@ -60,8 +66,14 @@ class Agent:
         now: Now = wall_ms,
         opener: Callable[[Camera, Now], Source] = open_source,
         registry: CollectorRegistry | None = None,
+        config: Path | None = None,
+        make_detector: MakeDetector | None = None,
     ) -> None:
-        """Make every part; raises `OutboxError` where the data folder cannot be used."""
+        """Make every part; raises `OutboxError` where the data folder cannot be used.
+
+        Where ``config``, the file of the settings, and ``make_detector`` are given, changes of
+        the file are taken up while the agent runs.
+        """
         cv2.setNumThreads(1)  # the detector's threads are set apart; more only cost memory
         self._settings = settings
         self._model = model
@@ -71,6 +83,7 @@ class Agent:
         )
         """All cameras are recordings, read as fast as possible: then time is theirs."""
         self._frame_ts = 0
+        self._link_is_due = self._reload_is_asked = False
         self._started_ts = now()
         self._process = psutil.Process()
         self._ended = threading.Event()
@@ -85,19 +98,20 @@ class Agent:
         self._stack.callback(self.outbox.close)
         self._expose_outbox()
         self.recorder = Recorder(self.outbox, self.metrics)
-        shared = SharedDetector(detector)
-        self.link = Link(
-            settings.mqtt,
-            settings.site,
-            settings.node,
-            outbox=self.outbox,
+        self._opener = opener
+        self._detector = SharedDetector(detector)
+        self._changing = threading.RLock()
+        """Held while parts are exchanged."""
+        self.reloader = self._make_reloader(config, make_detector)
+        self.commands = Commands(
+            cameras=lambda: self.cameras,
+            detector=self._detector,
+            restart=self.restart,
+            reload=self.reload,
             metrics=self.metrics,
-            now=now,
-            about=self.about,
-            on_caught_up=self._tell_health,
-            on_do=self._answer,
         )
-        self.cameras = [self._camera(camera, shared, opener) for camera in settings.cameras]
+        self.link = self._make_link()
+        self.cameras = [self._camera(camera) for camera in settings.cameras]
         self.doors = self._zigbee_doors()
         self.health: HealthServer | None = None
 
@@ -113,11 +127,11 @@ class Agent:
         log.info("health at http://%s:%d/healthz", host, self.health.port)
         self._stack.callback(self._stop_link)
         self.link.start()
+        self._stack.callback(self._stop_doors)
         if self.doors is not None:
-            self._stack.callback(self.doors.stop)
             self.doors.start()
+        self._stack.callback(self._stop_cameras)
         for camera in self.cameras:
-            self._stack.callback(camera.stop)
             camera.start()
         self._stack.callback(self._stop_ticker)
         self._ticker.start()
@@ -129,6 +143,10 @@ class Agent:
     def ask_to_stop(self) -> None:
         """End `wait`; may be called from a signal handler."""
         self._ended.set()
+
+    def ask_to_reload(self) -> None:
+        """Read the configuration again soon, changed or not; for a signal handler."""
+        self._reload_is_asked = True
 
     def stop(self) -> None:
         """Tear everything down, the last begun first; what is left to send gets a moment."""
@@ -146,7 +164,9 @@ class Agent:
 
     def about(self) -> About:
         """What this node is."""
-        cameras = [_about_camera(each) for each in self.cameras]
+        # As configured: a worker takes up what was drawn anew with its next picture only.
+        workers = {each.camera.id: each for each in self.cameras}
+        cameras = [_about_camera(each, workers.get(each.id)) for each in self._settings.cameras]
         doors = [SourceAbout(id=door.id, kind="door") for door in self._settings.doors]
         return About(agent=f"linli {_version()}", model=self._model, sources=(*cameras, *doors))
 
@@ -177,9 +197,125 @@ class Agent:
             "epoch": self.outbox.epoch,
         }
 
-    def _camera(
-        self, camera: Camera, detector: SharedDetector, opener: Callable[[Camera, Now], Source]
-    ) -> CameraWorker:
+    def reload(self) -> tuple[bool, str]:
+        """Read the configuration again; whether it runs now, and what came of it."""
+        if self.reloader is None:
+            return False, "this agent was not started from a file"
+        return self.reloader.reload()
+
+    def restart(self, source: str) -> tuple[bool, str]:
+        """Open a camera, or the door sensors' connection, anew."""
+        with self._changing:
+            for index, worker in enumerate(self.cameras):
+                if worker.camera.id == source:
+                    self.cameras[index] = self._exchange(worker, worker.camera)
+                    return True, f"camera {source} is opened anew"
+            if any(door.id == source and door.kind != "simulated" for door in self._settings.doors):
+                self._renew_doors()
+                return True, f"the connection of door {source} is made anew"
+        return False, f"no camera or door {source!r} on this node"
+
+    def take_up(self, new: EdgeFile, detector: "tuple[AnyDetector, ModelAbout] | None") -> str:
+        """Run with other settings; parts that they leave as they were notice nothing.
+
+        Returns what was changed, for people.
+        """
+        with self._changing:
+            old, self._settings = self._settings, new
+            if detector is not None:
+                made, self._model = detector
+                self._detector.replace(made)
+            changes = self._take_up_cameras(old, afresh=detector is not None)
+            if _door_wiring(new) != _door_wiring(old):
+                self._renew_doors()
+                changes.append("doors")
+            if new.mqtt != old.mqtt:
+                self._link_is_due = True
+                changes.append("mqtt")
+            self.link.tell_about()
+        return ", ".join(changes) or "nothing that was running had to change"
+
+    def _take_up_cameras(self, old: EdgeFile, *, afresh: bool) -> list[str]:
+        """``afresh``: every camera must be opened anew."""
+        before = {worker.camera.id: worker for worker in self.cameras}
+        workers: list[CameraWorker] = []
+        changes: list[str] = []
+        kept = {camera.id for camera in self._settings.cameras}
+        for gone in before.keys() - kept:
+            before[gone].stop()
+            changes.append(f"camera {gone} removed")
+        for camera in self._settings.cameras:
+            worker = before.get(camera.id)
+            if worker is None:
+                workers.append(self._exchange(None, camera))
+                changes.append(f"camera {camera.id} added")
+            elif afresh or self._is_another(worker.camera, camera, old):
+                workers.append(self._exchange(worker, camera))
+                changes.append(f"camera {camera.id} opened anew")
+            else:
+                workers.append(worker)
+                if worker.camera != camera:
+                    worker.redraw(camera)
+                    changes.append(f"camera {camera.id} redrawn")
+        self.cameras = workers
+        return changes
+
+    def _is_another(self, old: Camera, new: Camera, file: EdgeFile) -> bool:
+        """Whether a camera must be opened anew for a change."""
+        drawn = {name: getattr(new, name) for name in REDRAWN}
+        doors = [
+            [door for door in settings.doors if door.camera == new.id]
+            for settings in (file, self._settings)
+        ]
+        return replace(old, **drawn) != new or doors[0] != doors[1]
+
+    def _exchange(self, worker: CameraWorker | None, camera: Camera) -> CameraWorker:
+        if worker is not None:
+            worker.stop()
+        made = self._camera(camera)
+        made.start()
+        return made
+
+    def _renew_doors(self) -> None:
+        if self.doors is not None:
+            self.doors.stop()
+        self.doors = self._zigbee_doors()
+        if self.doors is not None:
+            self.doors.start()
+
+    def _renew_link(self) -> None:
+        self._link_is_due = False
+        self.link.stop(0)
+        self.link = self._make_link()
+        self.link.start()
+
+    def _make_link(self) -> Link:
+        return Link(
+            self._settings.mqtt,
+            self._settings.site,
+            self._settings.node,
+            outbox=self.outbox,
+            metrics=self.metrics,
+            now=self._now,
+            about=self.about,
+            on_caught_up=self._tell_health,
+            on_do=self.commands.answer,
+        )
+
+    def _make_reloader(
+        self, config: Path | None, make_detector: MakeDetector | None
+    ) -> Reloader | None:
+        if config is None or make_detector is None:
+            return None
+        return Reloader(
+            config,
+            self._settings,
+            take_up=self.take_up,
+            make_detector=make_detector,
+            metrics=self.metrics,
+        )
+
+    def _camera(self, camera: Camera) -> CameraWorker:
         doors = [
             SimulatedDoor(door, self.recorder)
             for door in self._settings.doors
@@ -193,8 +329,8 @@ class Agent:
 
         return CameraWorker(
             camera,
-            open_source=lambda each: opener(each, self._now),
-            detector=detector,
+            open_source=lambda each: self._opener(each, self._now),
+            detector=self._detector,
             score=self._settings.model.score,
             recorder=self.recorder,
             metrics=self.metrics,
@@ -227,18 +363,29 @@ class Agent:
     def _note_finished(self) -> None:
         # A node that also has a door, or another camera, has still something to watch.
         others = any(door.kind == "zigbee2mqtt" for door in self._settings.doors)
-        if not others and all(each.condition is Condition.FINISHED for each in self.cameras):
+        cameras = self.cameras
+        if not others and cameras and all(each.condition is Condition.FINISHED for each in cameras):
             log.info("every camera's file has ended")
             self._ended.set()
 
     def _tick(self) -> None:
         next_health = self._now() + self._settings.health_every
         while not self._stopping.wait(CHECK_S):
-            for camera in self.cameras:
-                camera.check()
+            self._look_after()
             if self._now() >= next_health:
                 next_health = self._now() + self._settings.health_every
                 self._tell_health()
+
+    def _look_after(self) -> None:
+        for camera in list(self.cameras):
+            camera.check()
+        if self._reload_is_asked:
+            self._reload_is_asked = False
+            self.reload()
+        elif self.reloader is not None:
+            self.reloader.check()
+        if self._link_is_due:
+            self._renew_link()  # not by the command that asked for it: its answer goes first
 
     def _time(self) -> int:
         """Now (ms), or what a recording shows as now: records of one node go by one clock."""
@@ -252,46 +399,51 @@ class Agent:
     def node_health(self) -> NodeHealth:
         """How the node itself does."""
         lost = [each.camera.id for each in self.cameras if each.condition is Condition.LOST]
+        detail = f"lost: {', '.join(lost)}" if lost else ""
+        if self.reloader is not None and self.reloader.problem:
+            detail = f"{detail}; {self.reloader.problem}".lstrip("; ")
         return NodeHealth(
             seq=0,
             ts=self._time(),
             source=AGENT,
             ok=not lost,
-            detail=f"lost: {', '.join(lost)}"[:200] if lost else "",
+            detail=detail[:200],
             uptime_s=max(self._now() - self._started_ts, 0) // 1000,
             outbox=self.outbox.depth,
             dropped=self.outbox.dropped + self.recorder.failed,
             rss_bytes=self._process.memory_info().rss,
         )
 
-    def _answer(self, command: Do) -> Done:
-        if command.verb != "snapshot":
-            known = "ping and snapshot"
-            return Done(command.id, False, f"unknown verb {command.verb!r}; known: {known}")
-        chosen = [each for each in self.cameras if command.source in ("", each.camera.id)]
-        if not chosen:
-            return Done(command.id, False, f"no camera {command.source!r} on this node")
-        for camera in chosen:
-            camera.snapshot()
-        return Done(command.id, True, "the next picture of each camera is sent")
-
     def _stop_ticker(self) -> None:
         self._stopping.set()
         self._ticker.join(5.0)
+
+    def _stop_doors(self) -> None:
+        if self.doors is not None:
+            self.doors.stop()
+
+    def _stop_cameras(self) -> None:
+        for camera in reversed(self.cameras):
+            camera.stop()
 
     def _stop_link(self) -> None:
         done = self.cameras and all(each.condition is Condition.FINISHED for each in self.cameras)
         self.link.stop(FINISHED_FLUSH_S if done else FLUSH_S)
 
 
-def _about_camera(worker: CameraWorker) -> SourceAbout:
-    camera = worker.camera
+def _door_wiring(settings: EdgeFile) -> tuple[Any, ...]:
+    """What the door sensors' connections are made of."""
+    wired = tuple(door for door in settings.doors if door.kind != "simulated")
+    return wired, settings.sensors_mqtt or settings.mqtt
+
+
+def _about_camera(camera: Camera, worker: CameraWorker | None) -> SourceAbout:
     return SourceAbout(
         id=camera.id,
         kind="camera",
         zones=tuple(zone.id for zone in camera.zones),
         lines=tuple(line.id for line in camera.lines),
-        size_wh=worker.size_wh or UNSET,
+        size_wh=(worker.size_wh if worker is not None else None) or UNSET,
         blurred=camera.blur,
         unblurred_reason=camera.unblurred_reason[:200],
     )

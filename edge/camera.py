@@ -51,6 +51,12 @@ class SharedDetector:
         self._lock = threading.Lock()
         self.labels = tuple(detector.labels)
 
+    def replace(self, detector: AnyDetector) -> None:
+        """From the next picture on, use another; cameras must be opened anew for its labels."""
+        with self._lock:
+            self._detector = detector
+            self.labels = tuple(detector.labels)
+
     def detect(self, image: Image) -> tuple[Detections, float]:
         """What is in the picture, and how long that took in seconds, queueing left out."""
         with self._lock:
@@ -75,9 +81,25 @@ class _Scene:
         self, camera: Camera, names: Sequence[str], size_wh: tuple[int, int], score: float
     ) -> None:
         self.size_wh = size_wh
+        self._names = names
         self.tracker = Tracker(TrackSettings(high=score))
         self._zones = [ZoneWatch(zone, camera.id, names, size_wh) for zone in camera.zones]
         self._lines = [LineWatch(line, camera.id, names, size_wh) for line in camera.lines]
+
+    def redraw(self, camera: Camera, ts: int) -> list[AnyRecord]:
+        """Take up other zones and lines; tracks, and shapes that stay as they are, go on."""
+        zones = {watch.zone: watch for watch in self._zones}
+        lines = {watch.line: watch for watch in self._lines}
+        ended = [watch for zone, watch in zones.items() if zone not in camera.zones]
+        self._zones = [
+            zones.get(zone) or ZoneWatch(zone, camera.id, self._names, self.size_wh)
+            for zone in camera.zones
+        ]
+        self._lines = [
+            lines.get(line) or LineWatch(line, camera.id, self._names, self.size_wh)
+            for line in camera.lines
+        ]
+        return [record for watch in ended for record in watch.end(ts)]
 
     def look(self, detections: Detections | None, ts: int) -> list[AnyRecord]:
         """The records of a picture; ``detections`` is None where nothing has moved in it."""
@@ -135,6 +157,9 @@ class CameraWorker:
         self._source: Source | None = None
         self._stopping = threading.Event()
         self._asked = threading.Event()
+        self._redrawn: Camera | None = None
+        self.newest: Frame | None = None
+        """The picture that was last looked at."""
         self._thread = threading.Thread(target=self._run, name=f"camera {camera.id}", daemon=True)
         self.condition = Condition.STARTING
         self.detail = ""
@@ -166,6 +191,13 @@ class CameraWorker:
     def snapshot(self) -> None:
         """Send a picture of the next look."""
         self._asked.set()
+
+    def redraw(self, camera: Camera) -> None:
+        """From the next picture on, use this camera's zones, lines, masks and blurring.
+
+        Everything else of it must be as before; no picture is missed and no track is lost.
+        """
+        self._redrawn = camera
 
     def check(self) -> None:
         """Report the camera lost where no picture has come for long. Call it now and then."""
@@ -238,11 +270,13 @@ class CameraWorker:
                 self.first_ts, self.last_ts = self.first_ts or frame.ts, frame.ts
                 self._recover(frame.ts)
                 self._look(frame)
+                self.newest = frame
                 if self._on_frame is not None:
                     self._on_frame(source, frame)
 
     def _look(self, frame: Frame) -> None:
         size_wh = (frame.image.shape[1], frame.image.shape[0])
+        self._take_up_drawing(frame.ts)
         if self._scene is None or self._scene.size_wh != size_wh:
             self._scene = _Scene(self.camera, self._detector.labels, size_wh, self._score)
         detections = self._seen(frame)
@@ -257,6 +291,14 @@ class CameraWorker:
                 seq for seq, record in zip(seqs, records, strict=True) if record.evidence == ref
             )
             self._show(frame, detections, shown, ref)
+
+    def _take_up_drawing(self, ts: int) -> None:
+        camera, self._redrawn = self._redrawn, None
+        if camera is None:
+            return
+        self.camera = camera
+        if self._scene is not None:
+            self._recorder.append(self._scene.redraw(camera, ts))
 
     def _seen(self, frame: Frame) -> Detections | None:
         """What the detector sees; None where the gate says that nothing has moved."""

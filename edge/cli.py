@@ -80,7 +80,7 @@ def run(config: Path, for_: Duration | None, report: Path | None, log_level: str
     except (ConfigError, ModelError) as error:
         _fail(error, CONFIG_WRONG)
     try:
-        _run(settings, detector, model, for_, report)
+        _run(config, settings, detector, model, for_, report)
     except (OutboxError, LinkRefused, OSError) as error:
         _fail(error, CANNOT_RUN)
 
@@ -101,15 +101,17 @@ def make_detector(settings: EdgeFile) -> tuple[AnyDetector, ModelAbout]:
 
 
 def _run(
+    config: Path,
     settings: EdgeFile,
     detector: AnyDetector,
     model: ModelAbout,
     for_: Duration | None,
     report: Path | None,
 ) -> None:
-    agent = Agent(settings, detector, model=model)
+    agent = Agent(settings, detector, model=model, config=config, make_detector=make_detector)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: agent.ask_to_stop())
+    signal.signal(signal.SIGHUP, lambda *_: agent.ask_to_reload())
     try:
         agent.start()
         agent.wait(None if for_ is None else for_.seconds)

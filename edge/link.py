@@ -11,6 +11,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from msgspec import Struct
@@ -35,6 +36,8 @@ REFUSED_S: Final = 30.0
 """The wait after the broker refused the login: somebody has to change something."""
 CONNECT_S: Final = 15.0
 """How long the broker may take to greet."""
+MAX_COMMANDS: Final = 20
+"""Commands that may wait for the one being done."""
 RETRY_S: Final = 1.0
 """The wait before the outbox is tried again after a failure."""
 
@@ -96,7 +99,7 @@ class Link:
     ) -> None:
         """``on_caught_up`` is called once for each connection, when its backlog has been sent.
 
-        ``on_do`` answers commands, on paho's thread: it must return at once.
+        ``on_do`` answers commands, one after the other, on a thread of their own.
         """
         self._broker, self._site, self._node = broker, site, node
         self._outbox, self._metrics, self._now, self._about = outbox, metrics, now, about
@@ -104,6 +107,9 @@ class Link:
         self._backoff_s = backoff_s
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        self._about_is_due = threading.Event()
+        self._commands = ThreadPoolExecutor(1, thread_name_prefix="commands")
+        self._asked = threading.Semaphore(MAX_COMMANDS)
         self._idle = threading.Event()
         """Set while connected with nothing left to send."""
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
@@ -127,6 +133,12 @@ class Link:
             self._stopping.set()
             self._wake.set()
             self._thread.join(10.0)
+        self._commands.shutdown(wait=False, cancel_futures=True)
+
+    def tell_about(self) -> None:
+        """What the node is has changed: say it again."""
+        self._about_is_due.set()
+        self._wake.set()
 
     def _await_idle(self, flush_s: float) -> None:
         self._idle.clear()
@@ -201,6 +213,9 @@ class Link:
         self._epoch = self._outbox.epoch
         state = State(True, self._now(), self._epoch)
         client.publish(self._topic(Channel.STATE), codec.encode(state), 1, retain=True)
+        self._publish_about(client)
+
+    def _publish_about(self, client: Client) -> None:
         client.publish(self._topic(Channel.ABOUT), codec.encode(self._about()), 1, retain=True)
 
     def _forget(self) -> None:
@@ -217,6 +232,9 @@ class Link:
             if connection.lost:
                 raise LinkDown(f"the connection to the broker broke ({connection.lost})")
             self._wake.clear()
+            if self._about_is_due.is_set():
+                self._about_is_due.clear()
+                self._publish_about(connection.client)
             try:
                 self._take_acks(connection)
                 self._send(connection.client)
@@ -295,15 +313,33 @@ class Link:
         except DecodeError as error:
             log.warning("unreadable command: %s", error)
             return
-        if isinstance(command, Do):
-            client.publish(self._topic(Channel.DONE), codec.encode(self._answer(command)), 1)
+        if not isinstance(command, Do):
+            return
+        if not self._asked.acquire(blocking=False):
+            busy = Done(command.id, False, f"{MAX_COMMANDS} commands wait already; ask again later")
+            client.publish(self._topic(Channel.DONE), codec.encode(busy), 1)
+            return
+        try:
+            self._commands.submit(self._obey, client, command)
+        except RuntimeError:
+            return  # it is being stopped: nobody is left to do it
+
+    def _obey(self, client: Client, command: Do) -> None:
+        try:
+            done = self._answer(command)
+        except Exception as error:  # one command's failure is its own
+            log.warning("the command %s failed", command.verb, exc_info=error)
+            done = Done(command.id, False, f"failed: {type(error).__name__}: {error}"[:2000])
+        finally:
+            self._asked.release()
+        client.publish(self._topic(Channel.DONE), codec.encode(done), 1)
 
     def _answer(self, command: Do) -> Done:
+        if self._on_do is not None:
+            return self._on_do(command)
         if command.verb == "ping":
             return Done(command.id, True, "pong")
-        if self._on_do is None:
-            return Done(command.id, False, f"this node does not know the verb {command.verb!r}")
-        return self._on_do(command)
+        return Done(command.id, False, f"this node does not know the verb {command.verb!r}")
 
     def _topic(self, channel: Channel, ref: str = "") -> str:
         return str(Topic(self._site, self._node, channel, ref))

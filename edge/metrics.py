@@ -70,6 +70,23 @@ class EdgeMetrics:
             "Pictures that the broker acknowledged",
             registry=registry,
         )
+        self.config_reloads = Counter(
+            "linli_edge_config_reloads",
+            "How often the edge.yaml was read again, by outcome: good or refused",
+            ["outcome"],
+            registry=registry,
+        )
+        self.config_good = Gauge(
+            "linli_edge_config_last_reload_successful",
+            "1 where the edge.yaml as it is now runs, 0 where it was refused",
+            registry=registry,
+        )
+        self.commands = Counter(
+            "linli_edge_commands",
+            "Commands that came over MQTT, by whether they could be done",
+            ["verb", "outcome"],
+            registry=registry,
+        )
         self.connects = Counter(
             "linli_edge_broker_connects", "Connections made to the broker", registry=registry
         )

@@ -83,6 +83,13 @@ class ZoneWatch:
                 records.append(self._count(label, *told, ts))
         return records
 
+    def end(self, ts: int) -> list[AnyRecord]:
+        """The last records of a zone that is given up or drawn anew: nobody is in it any more."""
+        visits, self._visits = self._visits, {}
+        exits = [record for track in visits for record in self._exit(track, visits[track], ts)]
+        occupied = [label for label, count in self._counts.items() if count.told]
+        return [*exits, *(self._count(label, 0, 0.0, ts) for label in occupied)]
+
     def _holds(self, x: float, y: float, visit: "_Visit | None") -> bool:
         """Inside, with a band along the border in which the last answer stands."""
         distance = cv2.pointPolygonTest(self._contour, (x, y), measureDist=True)
@@ -236,6 +243,11 @@ class _Count:
         """The change nearest to what was told that the present streak supports."""
         self._since = 0
         self._looks = 0
+
+    @property
+    def told(self) -> int:
+        """What was last reported; 0 before anything was."""
+        return self._told or 0
 
     def look(self, count: int, confidence: float, ts: int) -> tuple[int, float] | None:
         """The (count, confidence) to report at this look, or None."""

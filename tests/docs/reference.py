@@ -36,7 +36,9 @@ CHANNELS = {
     Channel.ABOUT: "QoS 1, retained: agent, model with its sha256, sources, zones, lines",
     Channel.RECORDS: "QoS 1: at most 500 records of one outbox, at most 256 KiB",
     Channel.EVIDENCE: "QoS 1: one JPEG, at most 512 KiB, after the record that names it",
-    Channel.DO: "QoS 1: a command to the node (`ping`, `snapshot`)",
+    Channel.DO: (
+        "QoS 1: a command to the node (`ping`, `snapshot`, `reload`, `restart`, `blur-check`)"
+    ),
     Channel.DONE: "QoS 1: its answer",
 }
 

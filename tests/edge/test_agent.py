@@ -167,7 +167,10 @@ def test_a_snapshot_is_sent_when_asked_for(
     listener.wait_for(lambda: len(listener.pictures()) == 2)
     answers = {done.id: (done.ok, done.detail) for done in _done(listener)}
     assert answers["a"] == (False, "no camera 'nobody' on this node")
-    assert answers["b"] == (False, "unknown verb 'juggle'; known: ping and snapshot")
+    assert answers["b"] == (
+        False,
+        "unknown verb 'juggle'; known: ping, snapshot, reload, restart, blur-check",
+    )
     assert answers["c"][0]
 
 

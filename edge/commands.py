@@ -1,0 +1,86 @@
+"""What the control room may ask of a node over ``do``, answered over ``done``."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from edge.blur_check import BlurCheck, check_blur
+from edge.camera import CameraWorker, SharedDetector
+from edge.metrics import EdgeMetrics
+from wire.records import Do, Done
+
+MAX_DETAIL: Final = 2000
+Outcome = tuple[bool, str]
+"""Whether it could be done, and what came of it or why not."""
+
+
+class Commands:
+    """Answers commands; may take a while, so not on the link's own thread."""
+
+    def __init__(
+        self,
+        *,
+        cameras: Callable[[], Sequence[CameraWorker]],
+        detector: SharedDetector,
+        restart: Callable[[str], Outcome],
+        reload: Callable[[], Outcome],
+        metrics: EdgeMetrics,
+    ) -> None:
+        """``restart`` gets the id of a source."""
+        self._cameras = cameras
+        self._detector = detector
+        self._restart = restart
+        self._reload = reload
+        self._metrics = metrics
+        self._verbs: dict[str, Callable[[str], Outcome]] = {
+            "ping": lambda _source: (True, "pong"),
+            "snapshot": self._snapshot,
+            "reload": lambda _source: self._reload(),
+            "restart": self._restart_one,
+            "blur-check": self._blur_check,
+        }
+
+    def answer(self, command: Do) -> Done:
+        """Do it, whatever comes of it."""
+        verb = self._verbs.get(command.verb)
+        if verb is None:
+            known = ", ".join(self._verbs)
+            return self._done(
+                command, "unknown", (False, f"unknown verb {command.verb!r}; known: {known}")
+            )
+        return self._done(command, command.verb, verb(command.source))
+
+    def _done(self, command: Do, label: str, outcome: Outcome) -> Done:
+        ok, detail = outcome
+        self._metrics.commands.labels(label, "done" if ok else "failed").inc()
+        return Done(command.id, ok, detail[:MAX_DETAIL])
+
+    def _chosen(self, source: str) -> list[CameraWorker]:
+        """The camera that is meant, or all of them."""
+        return [each for each in self._cameras() if source in ("", each.camera.id)]
+
+    def _snapshot(self, source: str) -> Outcome:
+        chosen = self._chosen(source)
+        if not chosen:
+            return False, f"no camera {source!r} on this node"
+        for camera in chosen:
+            camera.snapshot()
+        return True, "the next picture of each camera is sent"
+
+    def _restart_one(self, source: str) -> Outcome:
+        if not source:
+            return False, "name the source that is to be restarted"
+        return self._restart(source)
+
+    def _blur_check(self, source: str) -> Outcome:
+        chosen = self._chosen(source)
+        if not chosen:
+            return False, f"no camera {source!r} on this node"
+        found = [(each.camera.id, self._blur_of(each)) for each in chosen]
+        said = "; ".join(f"{camera}: {check.says}" for camera, check in found)
+        return all(check.good for _, check in found), said
+
+    def _blur_of(self, worker: CameraWorker) -> BlurCheck:
+        frame = worker.newest
+        if frame is None:
+            return BlurCheck(False, "no picture yet")
+        return check_blur(frame.image, self._detector, worker.camera)
