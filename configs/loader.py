@@ -83,6 +83,7 @@ def load_site(path: Path) -> SiteFile:
     rules = [rule for rule, _ in sources]
     return replace(
         site,
+        site=replace(site.site, plan=_beside(path, site.site.plan)),
         rules=tuple(rules),
         rule_files=(),
         routes=tuple(_route_beside(path, route) for route in site.routes),

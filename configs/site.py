@@ -21,7 +21,7 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     timezone: str
     """IANA name, such as Asia/Shanghai: the clock that rules and people read."""
     plan: str = ""
-    """The drawing of the site, an SVG or a picture beside this file."""
+    """The drawing of the site, an SVG with a viewBox or a PNG, beside this file."""
     language: Literal["en", "zh"] = "en"
     country: str = ""
     """ISO 3166-1 code, such as CN: whose public holidays rules mean."""

@@ -18,7 +18,20 @@ from configs.site import SiteFile
 from hub.series.open import open_series
 from hub.series.points import SeriesRefused
 from hub.state import store
-from web import alerts, headers, language, live, login, now, pictures, roles, users, vitals
+from web import (
+    alerts,
+    devices,
+    headers,
+    language,
+    live,
+    login,
+    me,
+    now,
+    pictures,
+    roles,
+    users,
+    vitals,
+)
 from web.console import Console, WebError, console
 from web.news import Draughtsman
 from web.secret import session_secret
@@ -108,7 +121,7 @@ def _install_accounts(app: Flask, here: Console) -> None:
 
 def _install_parts(app: Flask) -> None:
     app.url_map.converters["id"] = pictures.IdConverter
-    for part in (vitals, login, now, alerts, live, pictures):
+    for part in (vitals, login, me, now, alerts, devices, live, pictures):
         app.register_blueprint(part.blueprint)
     login.limit(app)
     app.extensions["linli.viewings"] = pictures.Viewings()

@@ -63,6 +63,20 @@ DELIVERIES = {
     "failed": _("failed"),
     "needless": _("not needed any more"),
 }
+TROUBLES = {
+    "unseen": _("never seen"),
+    "offline": _("offline"),
+    "clock": _("clock is off by"),
+    "lost": _("records lost for good"),
+    "outbox": _("records that wait to be sent"),
+    "dropped": _("records that its full outbox dropped"),
+    "hot": _("too hot"),
+    "fault": _("picture"),
+    "tamper": _("tampered with"),
+    "unavailable": _("does not answer its gateway"),
+    "battery": _("battery low"),
+}
+UNITS = {"clock": " s", "hot": " °C", "battery": "%"}
 FAULTS = {
     "dark": _("picture too dark"),
     "blurred": _("picture blurred"),
@@ -125,6 +139,7 @@ def install(app: Flask) -> None:
         "value": value,
         "threshold": threshold,
         "word": word,
+        "trouble": trouble,
         "label": lambda name: str(LABELS.get(name, name)),
     }
     app.jinja_env.globals |= {
@@ -133,6 +148,7 @@ def install(app: Flask) -> None:
         "FAULTS": FAULTS,
         "JUDGEMENTS": JUDGEMENTS,
         "STEPS": STEPS,
+        "TROUBLES": TROUBLES,
         "DELIVERIES": DELIVERIES,
         "language": language,
         "language_tag": lambda: TAGS[language()],
@@ -175,6 +191,14 @@ def said(text: Text) -> str:
 def word(key: str, words: Mapping[str, Any]) -> str:
     """The reader's word for a key; a key that has none stands for itself."""
     return str(words.get(key, key))
+
+
+def trouble(kind: str, detail: str) -> str:
+    """What is broken, with its number."""
+    if not detail:
+        return word(kind, TROUBLES)
+    said_ = word(detail, FAULTS) if kind == "fault" else f"{detail}{UNITS.get(kind, '')}"
+    return said_ if kind == "fault" else f"{TROUBLES[kind]} {said_}"
 
 
 def clock(ts: int, site: str, *, seconds: bool = True) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, select
 
 from hub.state.tables import Alert, AlertState
 from web.console import Console
+from web.devices.troubles import troubles
 from web.now.snapshot import AlertView, Snapshot, alerts, sources_of, take
 
 
@@ -75,7 +76,12 @@ class Draughtsman:
                 now=self._console.now(),
                 firing=len(now.firing),
                 alerts=[*(_alert_piece(one, view) for one in touched), *_gone(changes, touched)],
-                swap=[*_cards(now, places), *_nodes(now, nodes), *_notices(now, changes)],
+                swap=[
+                    *_cards(now, places),
+                    *_nodes(now, nodes),
+                    *_broken(now, changes),
+                    *_notices(now, changes),
+                ],
             )
         return msgspec.json.encode(news).decode()
 
@@ -145,6 +151,13 @@ def _nodes(now: Snapshot, nodes: set[tuple[str, str]]) -> list[Piece]:
         Piece(f"node.{site}.{node}", str(draw(now.node(site, node))))
         for site, node in sorted(nodes)
     ]
+
+
+def _broken(now: Snapshot, changes: Sequence[Heard]) -> list[Piece]:
+    if not any(change.kind in ("node", "source") for change in changes):
+        return []
+    draw = get_template_attribute("parts.html", "broken")
+    return [Piece("broken", str(draw(troubles(now))))]
 
 
 def _notices(now: Snapshot, changes: Sequence[Heard]) -> list[Piece]:

@@ -35,6 +35,10 @@ class Account(Struct, frozen=True):
     role: Role
     language: str
     session_key: str
+    sound: bool = True
+    """Whether new alerts are heard, and counted in the page's title."""
+    theme: str = ""
+    """"dark" or "light"; "" is the browser's."""
     is_active: bool = True
     is_authenticated: bool = True
     is_anonymous: bool = False
@@ -85,7 +89,8 @@ def create(
 ) -> None:
     """Make an account; raises `UserError` where the name is taken or the password too short."""
     name, at = _tidy(name), _at(now)
-    row = {"name": name, "role": role, "language": "", "disabled": False, "created_at": at}
+    row = {"name": name, "role": role, "language": "", "disabled": False, "created_at": at,
+           "settings": {}}  # fmt: skip
     row |= {"password_hash": _hash(password), "session_key": secrets.token_hex(16)}
     with engine.begin() as connection:
         if connection.scalar(select(User.id).where(User.name == name)) is not None:
@@ -127,6 +132,14 @@ def set_language(engine: Engine, user_id: int, language: str) -> None:
         connection.execute(update(User).where(User.id == user_id).values(language=language))
 
 
+def set_setting(engine: Engine, user_id: int, name: str, value: bool | str) -> None:
+    """Remember one thing that the user wants of the console."""
+    with engine.begin() as connection:
+        known = connection.scalar(select(User.settings).where(User.id == user_id)) or {}
+        changed = update(User).where(User.id == user_id).values(settings={**known, name: value})
+        connection.execute(changed)
+
+
 def _change(
     engine: Engine,
     name: str,
@@ -163,4 +176,13 @@ def _hash(password: str) -> str:
 
 
 def _account(row: RowMapping) -> Account:
-    return Account(row["id"], row["name"], Role(row["role"]), row["language"], row["session_key"])
+    settings = row["settings"]
+    return Account(
+        id=row["id"],
+        name=row["name"],
+        role=Role(row["role"]),
+        language=row["language"],
+        session_key=row["session_key"],
+        sound=settings.get("sound", True) is True,
+        theme=str(settings.get("theme", "")),
+    )

@@ -7,7 +7,7 @@ happened, by the edge's clock), ``*_rx`` and ``*_at`` the hub's or the console's
 import enum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows in INTEGER alone
@@ -289,6 +289,8 @@ class User(Base):
     """Part of every session; a new one ends them all."""
     disabled: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[int]
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
+    """sound (false: new alerts make no noise), theme ("dark", "light", "": the browser's)."""
 
 
 class Audit(Base):

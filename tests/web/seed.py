@@ -25,11 +25,19 @@ from wire.records import AnyRecord, DoorState, ZoneCount, ZoneDwell, ZoneEnter, 
 _ids = itertools.count(1)
 
 
+GARDEN = Path(__file__).parents[2] / "configs" / "garden"
+
+
 def site_file() -> SiteFile:
-    """Six places on two nodes."""
+    """Six places on two nodes, with a plan."""
     gate, yard = "gate-1", "yard-1"
     return SiteFile(
-        site=Site(id="garden", name=Text("Garden Court", "花园小区"), timezone="Asia/Shanghai"),
+        site=Site(
+            id="garden",
+            name=Text("Garden Court", "花园小区"),
+            timezone="Asia/Shanghai",
+            plan=str(GARDEN / "plan.svg"),
+        ),
         nodes=(
             NodeOf(id=gate, name=Text("Gatehouse", "门岗")),
             NodeOf(id=yard, name=Text("Courtyard cabinet", "庭院机柜")),
@@ -37,6 +45,7 @@ def site_file() -> SiteFile:
         places=(
             Place(
                 id="west-gate",
+                at=(70, 305),
                 name=Text("West gate", "西门"),
                 views=((View(node=gate, source="cam-gate", zone="gate"),),),
                 lines=(CountingLine(node=gate, source="cam-gate", line="in"),),
@@ -44,28 +53,33 @@ def site_file() -> SiteFile:
             ),
             Place(
                 id="courtyard",
+                at=(330, 290),
                 name=Text("Courtyard", "庭院"),
                 views=((View(node=yard, source="cam-yard", zone="yard"),),),
             ),
             Place(
                 id="bike-shed",
+                at=(500, 330),
                 name=Text("Bike shed", "自行车棚"),
                 views=((View(node=yard, source="cam-bikes", zone="shed"),),),
                 doors=(DoorOf(node=yard, source="door-shed"),),
             ),
             Place(
                 id="lobby-3",
+                at=(180, 140),
                 name=Text("Lobby of building 3", "3 号楼大堂"),
                 views=((View(node=gate, source="cam-lobby", zone="lobby"),),),
                 doors=(DoorOf(node=gate, source="door-lobby"),),
             ),
             Place(
                 id="fire-lane",
+                at=(560, 210),
                 name=Text("Fire lane", "消防通道"),
                 views=((View(node=yard, source="cam-lane", zone="lane"),),),
             ),
             Place(
                 id="pump-room",
+                at=(460, 110),
                 name=Text("Pump room", "水泵房"),
                 doors=(DoorOf(node=gate, source="door-pump"),),
             ),

@@ -264,3 +264,18 @@ def test_keys_work_an_alerts_page_and_lead_to_the_next(
     expect(ready).to_be_visible()
     page.keyboard.press("k")
     page.wait_for_url(f"{address}/alerts/{older}?rule=night-intrusion")
+
+
+def test_a_new_alert_is_seen_on_the_plan_and_heard_once_the_page_was_touched(
+    browser: Browser, address: str, engine: Engine
+) -> None:
+    page = log_in(browser, address, "operator")
+    page.locator("#firing").click()
+    expect(page.locator("#sound:not(.deaf)")).to_be_visible()
+    alert = raise_alert(engine, place="pump-room", severity="high")
+    expect(page.locator(f'body[data-rang="alert.{alert}"]')).to_be_attached()
+    expect(page.locator('[id="spot.garden.pump-room"]')).to_have_class(re.compile("^spot high"))
+    expect(page).to_have_title(re.compile(r"^\(4\) "))
+    page.locator("#sound").click()
+    expect(page.locator("body[data-sound=off]")).to_be_attached()
+    expect(page).to_have_title(re.compile("^Now"))

@@ -234,6 +234,7 @@ def test_news_of_a_source_draws_its_places_its_node_and_alerts_that_wait_for_a_p
     assert [piece["id"] for piece in news["swap"]] == [
         *("place.garden.bike-shed", "place.garden.courtyard"),
         "node.garden.yard-1",
+        "broken",
     ]
 
 

@@ -1,10 +1,12 @@
-"""The live page: what fires, what each place is like, which nodes are there."""
+"""The live page: what fires, what each place is like, what is broken, which nodes are there."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, abort, render_template, send_file
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from web.console import console
+from web.devices.troubles import troubles
+from web.now.plan import drawing
 from web.now.snapshot import take
 from web.roles import ACT
 
@@ -20,6 +22,8 @@ def page() -> ResponseReturnValue:
     sites = [
         {
             "site": file.site,
+            "plan": drawing(file.site.plan),
+            "places": {place.id: place for place in file.places},
             "cards": [now.card(file.site.id, place) for place in file.places],
             "nodes": [now.node(file.site.id, node.id) for node in file.nodes],
         }
@@ -30,6 +34,17 @@ def page() -> ResponseReturnValue:
         sites=sites,
         firing=now.firing,
         notices=now.notices,
+        broken=troubles(now),
         mark=now.mark,
         may_act=current_user.role.includes(ACT),
     )
+
+
+@blueprint.get("/plans/<id:site>")
+def plan(site: str) -> Response:
+    """The drawing of a site."""
+    file = console().site(site)
+    found = drawing(file.site.plan) if file is not None else None
+    if found is None:
+        abort(404)
+    return send_file(found.path.resolve(), mimetype=found.mimetype, max_age=300)

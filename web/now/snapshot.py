@@ -139,6 +139,14 @@ class CardView(Struct, frozen=True):
     offline: tuple[Text, ...]
     """Names of its nodes that are cut off."""
 
+    @property
+    def much(self) -> str:
+        """For the plan: a sign of alarm, else how many people are there."""
+        if self.severity:
+            return "!"
+        people = self.signals.get("occupancy.person", 0)
+        return f"{people:g}" if people else ""
+
 
 class NodeView(Struct, frozen=True):
     """An edge agent, ready to be drawn."""

@@ -23,7 +23,9 @@ export function drawAges(root = document) {
     put(element, words(now - Number(element.dataset.ts)));
   }
   for (const card of root.querySelectorAll(".card[data-ts]")) {
-    card.classList.toggle("stale", now - Number(card.dataset.ts) > STALE_MS);
+    const stale = now - Number(card.dataset.ts) > STALE_MS;
+    card.classList.toggle("stale", stale);
+    document.getElementById(card.id.replace("place.", "spot."))?.classList.toggle("stale", stale);
   }
   const wall = document.getElementById("wall");
   if (wall) {

@@ -3,8 +3,10 @@ import { startAges } from "./ages.js";
 import { startActing } from "./act.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
+import { startSound } from "./sound.js";
 
 startAges();
 startActing();
 startKeys();
+startSound();
 if (document.body.classList.contains("live")) startLive();

@@ -1,5 +1,6 @@
 // The line to the server: events in, a banner when it is cut, and a way back.
 import { drawAges, tellTime } from "./ages.js";
+import { ring } from "./sound.js";
 import { insertInOrder, keepStill, made, swap } from "./swap.js";
 
 const SILENCE_MS = 3000;
@@ -28,7 +29,7 @@ function show(text) {
 function count(firing) {
   const badge = document.getElementById("firing");
   if (badge) badge.textContent = firing;
-  document.title = firing ? `(${firing}) ${title}` : title;
+  document.title = firing && document.body.dataset.sound !== "off" ? `(${firing}) ${title}` : title;
 }
 
 function announce(row) {
@@ -52,7 +53,18 @@ function putAlert({ id, html, active }) {
     row.classList.add("fresh");
     keepStill(list, () => insertInOrder(list, row));
     announce(row);
+    ring(row);
   }
+}
+
+// The plan shows each place as its card does.
+function mirror(id) {
+  const spot = document.getElementById(id.replace("place.", "spot."));
+  const card = document.getElementById(id);
+  if (!spot || spot === card) return;
+  spot.setAttribute("class", `spot ${card.dataset.state}`);
+  spot.setAttribute("aria-label", card.dataset.says);
+  spot.querySelector(".much").textContent = card.dataset.much;
 }
 
 function takeAway(row) {
@@ -69,6 +81,7 @@ function news(event) {
   for (const { id, html } of found.swap) {
     const old = document.getElementById(id);
     if (old) swap(old, made(html));
+    mirror(id);
   }
   count(found.firing);
   const story = document.body.dataset.alert;
@@ -98,9 +111,10 @@ function reloadBoard(fresh) {
   const ids = new Set(rows.map((row) => row.id));
   for (const row of [...list.children]) if (!ids.has(row.id)) takeAway(row);
   for (const row of rows) putAlert({ id: row.id, html: row.outerHTML, active: true });
-  for (const part of fresh.querySelectorAll(".card, tbody tr")) {
+  for (const part of fresh.querySelectorAll(".card, tbody tr, #broken")) {
     const old = document.getElementById(part.id);
     if (old) swap(old, made(part.outerHTML));
+    mirror(part.id);
   }
   count(rows.length);
 }
