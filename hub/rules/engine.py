@@ -13,7 +13,7 @@ import msgspec
 from configs.overrides import resolve_rule
 from configs.rules import Rule
 from configs.site import Place, SiteFile
-from hub.rules.place import Outcome, PlaceAtWork
+from hub.rules.place import NEVER, Outcome, PlaceAtWork
 from hub.rules.watch import Step
 from wire.records import AGENT, AnyRecord
 
@@ -35,7 +35,6 @@ class Engine:
             for place in file.places:
                 self._add(file, place)
         self._queue: list[tuple[int, tuple[str, str]]] = []
-        self._queued: dict[tuple[str, str], int] = {}
 
     def _add(self, file: SiteFile, place: Place) -> None:
         key = (file.site.id, place.id)
@@ -71,7 +70,8 @@ class Engine:
         before = len(outcome.transitions)
         for place in places:
             place.take(node, record, at, outcome)
-            self._schedule(place)
+            if place.due < place.queued:
+                self._schedule(place)
         if late:
             outcome.late.update(
                 step.alert for step in outcome.transitions[before:] if step.step is Step.FIRING
@@ -80,19 +80,17 @@ class Engine:
 
     def advance(self, limit: Callable[[tuple[str, str]], int], now: int, outcome: Outcome) -> None:
         """Let fall due what does, at each place up to ``limit`` (ms) of it, none past ``now``."""
-        waiting: list[tuple[int, tuple[str, str]]] = []
+        waiting: list[PlaceAtWork] = []
         while self._queue and self._queue[0][0] <= now:
             due, key = heapq.heappop(self._queue)
-            if self._queued.get(key) != due:
-                continue  # it was scheduled for earlier since
             place = self.places[key]
+            if place.queued != due:
+                continue  # it was scheduled for earlier since
             place.advance(limit(key), outcome)
-            del self._queued[key]
-            if place.due is not None:
-                waiting.append((place.due, key))
-        for due, key in waiting:
-            self._queued[key] = due
-            heapq.heappush(self._queue, (due, key))
+            place.queued = NEVER
+            waiting.append(place)
+        for place in waiting:
+            self._schedule(place)
 
     def advance_place(self, site: str, place: str, to: int, outcome: Outcome) -> None:
         """Let one place reach ``to`` (ms), as a replay does."""
@@ -102,10 +100,9 @@ class Engine:
             self._schedule(work)
 
     def _schedule(self, place: PlaceAtWork) -> None:
-        due, key = place.due, (place.site, place.id)
-        if due is not None and due < self._queued.get(key, due + 1):
-            self._queued[key] = due
-            heapq.heappush(self._queue, (due, key))
+        if place.due < place.queued:
+            place.queued = place.due
+            heapq.heappush(self._queue, (place.due, (place.site, place.id)))
 
     def report(
         self, site: str, place: str, kind: str, open_count: int, at: int, outcome: Outcome

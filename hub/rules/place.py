@@ -1,7 +1,7 @@
 """A place at work: its signals, the rules that watch it, and the time it has reached."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -19,9 +19,12 @@ from hub.fusion.silence import Silence
 from hub.fusion.stationary import Stationary
 from hub.fusion.surprise import Surprise
 from hub.fusion.tailgating import Tailgating
+from hub.rules.scale import scales
 from hub.rules.watch import Transition, Watch, inhibitors_first
 from hub.series.points import SignalPoint
 from wire.records import RECORD_TYPES, AnyRecord
+
+NEVER: Final = 2**62
 
 
 class Outcome(Struct):
@@ -49,14 +52,20 @@ class PlaceAtWork:
         self.watches = inhibitors_first(
             Watch(rule, site.id, place.id, site.timezone, site.country) for rule in rules
         )
-        self._wire()
-        self._inhibits = any(watch.inhibitors for watch in self.watches)
+        self._inhibited = [watch for watch in self.watches if watch.inhibitors]
+        self._scales = scales(self.watches)
         self._risk = Risk(risk)
+        self._risky = False
+        """A term of the risk has changed."""
+        self._wire()
         self.values: dict[str, float] = {}
         self.clock = 0
         """The event time it has reached, ms."""
-        self.due: int | None = None
-        """When time alone will bring news."""
+        self.due = NEVER
+        """When time alone will bring news, or earlier; `advance` finds out."""
+        self.queued = NEVER
+        """For the engine: when it means to look after this place."""
+        self._watches_due = NEVER
 
     def _wire(self) -> None:
         """Sort out beforehand what every record needs to know."""
@@ -64,7 +73,7 @@ class PlaceAtWork:
             kind: [signal for signal in self.signals.values() if kind in signal.hears]
             for kind in RECORD_TYPES.values()
         }
-        self._parts: list[Signal | Watch] = [*self.signals.values(), *self.watches]
+        self._ticking = list(self.signals.values())
 
     def drop_unwatched(self) -> None:
         """Leave out the signals that no rule here looks at; they cannot raise anything."""
@@ -79,20 +88,24 @@ class PlaceAtWork:
             if any(word.startswith(name) for word in watched)
         }
         self._wire()
-        self._plan()
 
     def take(self, node: str, record: AnyRecord, at: int, outcome: Outcome) -> None:
         """Apply a record at ``at`` (ms, not before `clock`), after what falls due until then."""
-        self.advance(at, outcome)
-        self.clock = max(self.clock, at)
-        changed: set[str] = set()
+        if self.due <= at:
+            self.advance(at, outcome)
+        if self.clock < at:
+            self.clock = at
+        told = False
+        moved: set[str] = set()
         for signal in self._hearers[type(record)]:
             readings = signal.take(node, record, at)
             if readings:
-                self._changed(readings, at, changed, outcome)
-        if changed:
-            self._look(at, changed, outcome)
-        self._plan()
+                told = True
+                self._changed(readings, at, moved, outcome)
+            if signal.due is not None and signal.due < self.due:
+                self.due = signal.due
+        if told:
+            self._look(at, moved, outcome)
 
     def report(self, kind: str, count: int, at: int, outcome: Outcome) -> None:
         """Residents have ``count`` open reports of ``kind`` here, from ``at`` (ms) on."""
@@ -100,10 +113,9 @@ class PlaceAtWork:
         self.clock = max(self.clock, at)
         name = f"reports.{kind}"
         if self.values.get(name) != count:
-            changed: set[str] = set()
-            self._changed(((name, float(count)),), at, changed, outcome)
-            self._look(at, changed, outcome)
-            self._plan()
+            moved: set[str] = set()
+            self._changed(((name, float(count)),), at, moved, outcome)
+            self._look(at, moved, outcome)
 
     def risk_terms(self) -> list[Term]:
         """What the risk of the place is made of now."""
@@ -113,57 +125,71 @@ class PlaceAtWork:
         """An operator resolved ``alert``; returns whether it was one of this place's."""
         if not any(watch.overrule(alert) for watch in self.watches):
             return False
-        for watch in self.watches:
+        for watch in self._inhibited:
             if watch.waits_for_release:
                 watch.due = self.clock
-        self._plan()
+        self._plan_watches()
         return True
 
     def advance(self, to: int, outcome: Outcome) -> None:
         """Let happen what falls due up to ``to`` (ms), each at its own time."""
-        while self.due is not None and self.due <= to:
+        while self.due <= to:
+            self.due = self._soonest()  # it may have been put off since
+            if self.due > to:
+                return
             at = self.clock = max(self.due, self.clock)
-            changed: set[str] = set()
-            for signal in self.signals.values():
+            moved: set[str] = set()
+            for signal in self._ticking:
                 if signal.due is not None and signal.due <= at:
-                    self._changed(signal.tick(at), at, changed, outcome)
-            self._look(at, changed, outcome)
-            self._plan()
+                    self._changed(signal.tick(at), at, moved, outcome)
+            self._look(at, moved, outcome)
 
-    def _plan(self) -> None:
-        due = None
-        for part in self._parts:  # a plain loop: it runs once for each record
-            if part.due is not None and (due is None or part.due < due):
-                due = part.due
-        self.due = due
+    def _soonest(self) -> int:
+        due = self._watches_due
+        for signal in self._ticking:  # a plain loop: it runs once for each tick
+            if signal.due is not None and signal.due < due:
+                due = signal.due
+        return due
+
+    def _plan_watches(self) -> None:
+        due = NEVER
+        for watch in self.watches:
+            if watch.due is not None and watch.due < due:
+                due = watch.due
+        self._watches_due = due
+        self.due = min(self.due, due)
 
     def _changed(
-        self, readings: Iterable[Reading], at: int, changed: set[str], outcome: Outcome
+        self, readings: Iterable[Reading], at: int, moved: set[str], outcome: Outcome
     ) -> None:
+        """Note new values; the names of those that may matter to a rule go into ``moved``."""
         for name, value in readings:
             self.values[name] = value
-            changed.add(name)
             outcome.signals.append(SignalPoint(self.site, self.id, name, at, value))
-            for watch in self.watches:
-                if name in watch.signals:
-                    watch.changed(name, value, at)
+            if name in self._risk.signals:
+                self._risk.learn(name, value)
+                self._risky = True
+            scale = self._scales.get(name)
+            if scale is not None and scale.moves(value, at):
+                moved.add(name)
 
-    def _look(self, at: int, changed: set[str], outcome: Outcome) -> None:
-        risky = changed & self._risk.signals
-        if risky:
-            for name in risky:
-                self._risk.learn(name, self.values[name])
+    def _look(self, at: int, moved: set[str], outcome: Outcome) -> None:
+        if self._risky:
+            self._risky = False
             risk = self._risk.value()
             if self.values.get("risk") != risk:
-                self._changed((("risk", risk),), at, changed, outcome)
+                self._changed((("risk", risk),), at, moved, outcome)
+        waiting = any(watch.waits_for_release for watch in self._inhibited)
+        if not moved and not waiting and self._watches_due > at:
+            return
         for watch in self.watches:
-            overdue = watch.due is not None and watch.due <= at
             if (
-                overdue
-                or not changed.isdisjoint(watch.signals)
-                or (self._inhibits and watch.waits_for_release)
+                (watch.due is not None and watch.due <= at)
+                or not moved.isdisjoint(watch.signals)
+                or (watch.inhibitors and watch.waits_for_release)
             ):
                 outcome.transitions += watch.look(self.values, at)
+        self._plan_watches()
 
     def dump(self) -> Any:
         """The whole state, in what msgpack can hold."""
@@ -180,6 +206,8 @@ class PlaceAtWork:
         self.values = state["values"]
         for name in self._risk.signals & set(self.values):
             self._risk.learn(name, self.values[name])
+        for name in self._scales.keys() & self.values.keys():
+            self._scales[name].rest(self.values[name])
         for name, signal in self.signals.items():
             if name in state["signals"]:
                 signal.load(state["signals"][name])
@@ -188,7 +216,8 @@ class PlaceAtWork:
                 watch.load(state["watches"][watch.rule.id])
             else:
                 watch.due = 0  # a rule that is new looks at what is there already
-        self._plan()
+        self._plan_watches()
+        self.due = self._soonest()
 
 
 def _signals(place: Place, timezone: str) -> dict[str, Signal]:

@@ -18,6 +18,12 @@ def holds(condition: Alternative | Clear, value: float) -> bool:
     return equals is not None and value == equals
 
 
+def limits_of(condition: Alternative | Clear) -> list[float]:
+    """What `holds` compares a value with."""
+    limits = (condition.above, condition.below, getattr(condition, "equals", None))
+    return [limit for limit in limits if limit is not None]
+
+
 def spell(condition: Alternative) -> str:
     """The condition in words, as the alert shows it: ``presence.person above 0.7 for 3 s``."""
     of = condition.signal
@@ -90,12 +96,6 @@ class Gate:
         """Take the signals' values at ``at`` (ms)."""
         for threshold in self.thresholds:
             threshold.look(values, at, watching=watching)
-
-    def changed(self, name: str, value: float, at: int) -> None:
-        """A signal took a value at ``at`` (ms); windows need every one."""
-        for threshold in self.thresholds:
-            if threshold.condition.signal == name:
-                threshold.changed(at, value)
 
     def met_at(self) -> int | None:
         """When all will have held for long enough (ms); None while one does not hold."""

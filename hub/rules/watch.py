@@ -19,10 +19,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from configs.rules import Rule, Severity
+from configs.rules import Alternative, Clear, Rule, Severity
 from hub.fusion.signal import soonest
 from hub.rules.schedule import Schedule
-from hub.rules.threshold import Gate, Threshold, holds, spell
+from hub.rules.threshold import Gate, Threshold, holds, limits_of, spell
 
 
 class Phase(enum.StrEnum):
@@ -116,10 +116,31 @@ class Watch:
         """Whether its alert was told to nobody and now may be."""
         return self._muted and not self._inhibited_by()
 
-    def changed(self, name: str, value: float, at: int) -> None:
-        """A signal of the place took a value at ``at`` (ms); windows need every one."""
-        for gate in self._gates:
-            gate.changed(name, value, at)
+    def limits(self, name: str) -> list[float]:
+        """What it compares the signal ``name`` with."""
+        first = self._gate.thresholds[0].condition
+        compared: list[Alternative | Clear] = [
+            part.condition for part in self._thresholds() if part.condition.signal == name
+        ]
+        if self.rule.clear is not None and first.signal == name:
+            compared.append(self.rule.clear)
+        return [limit for one in compared for limit in limits_of(one)]
+
+    def windows(self, name: str) -> list[Threshold]:
+        """Those of its thresholds that look at all values of the signal ``name`` in a while."""
+        return [
+            part
+            for part in self._thresholds()
+            if part.condition.signal == name and part.condition.over is not None
+        ]
+
+    @property
+    def windowed(self) -> bool:
+        """Whether it looks at the values of a signal in a while."""
+        return any(part.condition.over is not None for part in self._thresholds())
+
+    def _thresholds(self) -> list[Threshold]:
+        return [part for gate in self._gates for part in gate.thresholds]
 
     def look(self, values: Mapping[str, float], at: int) -> list[Transition]:
         """Hold the place's signals against the rule at ``at`` (ms)."""
@@ -142,7 +163,7 @@ class Watch:
         if self.alert != alert:
             return False
         self._end()
-        self._overruled = True
+        self._overruled = self._gate.met_at() is not None
         return True
 
     def _end(self) -> None:
@@ -230,7 +251,7 @@ class Watch:
         else:
             met = self._gate.met_at()
             if met is not None and not self._overruled:
-                times.append(max(met, self._quiet_until))
+                times.append(self._quiet_until if at < self._quiet_until else met)
         self.due = soonest([time for time in times if time is not None and time > at])
 
     def _step(self, step: Step, at: int, gate: Gate | None = None) -> Transition:

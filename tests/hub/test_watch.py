@@ -49,7 +49,8 @@ class Timeline:
         at = self.start + round(seconds * 1000)
         for name, value in values.items():
             self.values[name] = value
-            self.watch.changed(name, value, at)
+            for window in self.watch.windows(name):
+                window.changed(at, value)
         self._look(at)
         return self
 
@@ -97,6 +98,22 @@ def test_after_an_alert_the_rule_is_quiet_for_its_cooldown() -> None:
     line = Timeline(_rule(Condition(signal="a", above=5), cooldown=_s(30)))
     line.push(0, a=6).push(1, a=0).push(10, a=6).until(60)
     assert line.steps == [(0, "firing"), (1, "resolved"), (31, "firing")]
+
+
+def test_what_still_holds_after_the_cooldown_is_pending_from_its_end() -> None:
+    line = Timeline(_rule(Condition(signal="a", above=5, for_=_s(20)), cooldown=_s(30)))
+    line.push(0, a=6).push(21, a=0).push(45, a=6).until(90)
+    assert line.steps == [
+        (0, "pending"), (20, "firing"), (21, "resolved"), (51, "pending"), (65, "firing"),
+    ]  # fmt: skip
+
+
+def test_an_operators_word_after_the_conditions_have_ended_holds_nothing_back() -> None:
+    clear = Clear(below=1)
+    line = Timeline(_rule(Condition(signal="a", above=5), clear=clear)).push(0, a=6).push(1, a=4)
+    assert line.watch.alert is not None
+    assert line.watch.overrule(line.watch.alert)
+    assert line.push(2, a=8).steps == [(0, "firing"), (2, "firing")]
 
 
 def test_an_operators_word_holds_until_the_conditions_have_once_ended() -> None:
