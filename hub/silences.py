@@ -34,8 +34,20 @@ FEEDS = {
 """What of a place the signals of a family come from; of others: all of it."""
 
 
+class Refusal(enum.StrEnum):
+    """Why a silence cannot be."""
+
+    REASON = "say why: whoever misses an alert will want to know"
+    ENDS = "it would be over before it begins"
+    LONG = f"it may last {MAX_MS // 86_400_000} days at most"
+
+
 class SilenceError(Exception):
-    """A silence that cannot be; the text says why."""
+    """A silence that cannot be; the text says why, and ``refusal`` for a page."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
 
 
 class Kind(enum.StrEnum):
@@ -94,11 +106,11 @@ def create(
     start = now if starts_at is None else starts_at
     reason = reason.strip()[:REASON_CHARS]
     if not reason:
-        raise SilenceError("say why: whoever misses an alert will want to know")
+        raise SilenceError(Refusal.REASON)
     if ends_at <= max(start, now):
-        raise SilenceError("it would be over before it begins")
+        raise SilenceError(Refusal.ENDS)
     if ends_at - start > MAX_MS:
-        raise SilenceError(f"it may last {MAX_MS // 86_400_000} days at most")
+        raise SilenceError(Refusal.LONG)
     row = {
         "site": site, "rule": rule, "place": place, "source": source, "kind": str(kind),
         "author": author, "reason": reason, "created_at": now, "starts_at": start,

@@ -28,7 +28,9 @@ from web import (
     me,
     now,
     pictures,
+    places,
     roles,
+    rules,
     users,
     vitals,
 )
@@ -121,7 +123,7 @@ def _install_accounts(app: Flask, here: Console) -> None:
 
 def _install_parts(app: Flask) -> None:
     app.url_map.converters["id"] = pictures.IdConverter
-    for part in (vitals, login, me, now, alerts, devices, live, pictures):
+    for part in (vitals, login, me, now, alerts, places, devices, rules, live, pictures):
         app.register_blueprint(part.blueprint)
     login.limit(app)
     app.extensions["linli.viewings"] = pictures.Viewings()

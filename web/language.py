@@ -77,6 +77,13 @@ TROUBLES = {
     "battery": _("battery low"),
 }
 UNITS = {"clock": " s", "hot": " °C", "battery": "%"}
+QUIETS = {"silence": _("silence"), "maintenance": _("maintenance")}
+SCOPES = {
+    "site": _("everything at"),
+    "place": _("place"),
+    "rule": _("rule"),
+    "source": _("camera or sensor"),
+}
 FAULTS = {
     "dark": _("picture too dark"),
     "blurred": _("picture blurred"),
@@ -148,6 +155,8 @@ def install(app: Flask) -> None:
         "FAULTS": FAULTS,
         "JUDGEMENTS": JUDGEMENTS,
         "STEPS": STEPS,
+        "QUIETS": QUIETS,
+        "SCOPES": SCOPES,
         "TROUBLES": TROUBLES,
         "DELIVERIES": DELIVERIES,
         "language": language,

@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 from sqlalchemy import Connection, Engine, insert
 
-from configs.site import CountingLine, DoorOf, NodeOf, Place, Site, SiteFile, View
-from configs.values import Text
+from configs.rules import Alternative, Clear, Condition, Rule, Severity
+from configs.site import CountingLine, DoorOf, NodeOf, Override, Place, Site, SiteFile, View
+from configs.values import Duration, Text
 from hub.series.points import Entry, SignalPoint, Stored
 from hub.series.sqlite import SqliteSeries
 from hub.state.tables import (
@@ -28,10 +29,32 @@ _ids = itertools.count(1)
 GARDEN = Path(__file__).parents[2] / "configs" / "garden"
 
 
+RULES = (
+    Rule(
+        id="night-intrusion",
+        title=Text("Someone is there after hours", "夜间有人"),
+        places=("bike-shed", "courtyard"),
+        when=(Condition(signal="presence.person", above=0.7, for_=Duration(3000)),),
+        clear=Clear(below=0.3, for_=Duration(30_000)),
+        severity=Severity.CRITICAL,
+    ),
+    Rule(
+        id="door-open",
+        title=Text("Door has stood open too long", "门长时间未关"),
+        places=("*",),
+        when=(Condition(any=(Alternative(signal="door.open_s", above=300),)),),
+    ),
+)
+
+
 def site_file() -> SiteFile:
-    """Six places on two nodes, with a plan."""
+    """Six places on two nodes, with a plan and two rules."""
     gate, yard = "gate-1", "yard-1"
     return SiteFile(
+        rules=RULES,
+        overrides=(
+            Override(rule="door-open", places=("pump-room",), set_={"when[0].any[0].above": 60}),
+        ),
         site=Site(
             id="garden",
             name=Text("Garden Court", "花园小区"),

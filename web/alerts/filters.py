@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from msgspec import Struct
 from sqlalchemy import Connection, String, and_, cast, or_, select
@@ -12,6 +12,7 @@ from configs.rules import Severity
 from hub.desk import Judgement
 from hub.state.tables import Alert, AlertEvent, AlertState
 from web.console import Console
+from web.when import as_ms, moment
 
 TEXT_CHARS = 80
 STATES: dict[str, Callable[[], ColumnElement[bool]]] = {
@@ -21,7 +22,6 @@ STATES: dict[str, Callable[[], ColumnElement[bool]]] = {
     "resolved": lambda: and_(Alert.fired_ts.is_not(None), Alert.state == AlertState.RESOLVED),
     "pending": lambda: Alert.state == AlertState.PENDING,
 }
-YEARS = range(1971, 2200)
 NONE = "none"
 """The verdict of alerts that have none yet."""
 
@@ -54,8 +54,8 @@ class Filter(Struct, frozen=True):
             "place": console.place(site, place) is not None,
             "severity": given["severity"] in list(Severity),
             "verdict": given["verdict"] in (*Judgement, NONE),
-            "since": _moment(given["since"]) is not None,
-            "until": _moment(given["until"]) is not None,
+            "since": moment(given["since"]) is not None,
+            "until": moment(given["until"]) is not None,
         }
         kept = {name: text for name, text in given.items() if known.get(name, True)}
         return cls(**{**kept, "q": given["q"][:TEXT_CHARS], "rule": given["rule"][:63]})
@@ -80,11 +80,11 @@ class Filter(Struct, frozen=True):
             if text or (column is Alert.verdict and self.verdict)
         ]
         zone_of = site or self.site or console.sites[0].site.id
-        if since := _moment(self.since):
-            found.append(Alert.pending_ts >= _ms(since, console, zone_of))
-        if until := _moment(self.until):
+        if since := moment(self.since):
+            found.append(Alert.pending_ts >= as_ms(since, console, zone_of))
+        if until := moment(self.until):
             whole_day = timedelta(days=1) if "T" not in self.until else timedelta()
-            found.append(Alert.pending_ts < _ms(until + whole_day, console, zone_of))
+            found.append(Alert.pending_ts < as_ms(until + whole_day, console, zone_of))
         if self.q:
             found.append(_says(self.q, console))
         return found
@@ -110,18 +110,6 @@ def neighbours(
     older = query.where(beneath).order_by(Alert.pending_ts.desc(), Alert.id.desc())
     newer = query.where(~beneath, Alert.id != alert_id).order_by(Alert.pending_ts, Alert.id)
     return connection.scalar(newer) or "", connection.scalar(older) or ""
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text).replace(tzinfo=None)
-    except ValueError:
-        return None
-    return moment if moment.year in YEARS else None
-
-
-def _ms(moment: datetime, console: Console, site: str) -> int:
-    return round(moment.replace(tzinfo=console.zone(site)).timestamp() * 1000)
 
 
 def _says(text: str, console: Console) -> ColumnElement[bool]:

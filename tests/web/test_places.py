@@ -1,0 +1,79 @@
+"""A place's page."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.web import seed
+from tests.web.conftest import NOW, Clock, Reader
+from web.charts import HEIGHT, WIDTH, curve, held
+
+Open = Callable[[str], Reader]
+
+
+def words(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).replace("\xa0", " ").strip()
+
+
+def test_a_place_shows_its_curves_pictures_alerts_and_the_rules_as_they_are_there(
+    reader: Open, data: Path
+) -> None:
+    seed.stored(data, NOW)
+    browser = reader("operator")
+    html = browser.client.get("/places/garden/bike-shed?hours=1").text
+    text = words(html)
+    assert html.count('<figure class="curve">') == 1
+    assert "Presence 10%" in text
+    assert 'class="limit"' in html
+    assert "/pictures/garden/yard-1/bikes-1.jpg" in html
+    assert "Someone in the bike shed after hours" in text
+    assert "Someone is there after hours Presence above 70% for 3 s" in text
+    assert "Door has stood open too long" in text
+    assert browser.client.get("/places/garden/nowhere").status_code == 404
+    assert browser.client.get("/places/garden/bike-shed?hours=99999999").status_code == 200
+
+
+def test_an_override_shows_at_its_place_alone(reader: Open) -> None:
+    client = reader("viewer").client
+    assert "Door open for above 1 min" in words(client.get("/places/garden/pump-room").text)
+    assert "Door open for above 5 min" in words(client.get("/places/garden/lobby-3").text)
+
+
+def test_without_a_series_store_the_place_is_still_shown(reader: Open) -> None:
+    text = words(reader("viewer").client.get("/places/garden/courtyard").text)
+    assert "The store of records does not answer now." in text
+    assert "None yet." not in text
+
+
+def test_the_page_says_so_where_nothing_is_stored(reader: Open, data: Path, clock: Clock) -> None:
+    seed.stored(data, NOW)
+    clock.ms += 90 * 86_400_000
+    text = words(reader("viewer").client.get("/places/garden/pump-room").text)
+    assert "No values are stored for this time." in text
+
+
+def test_a_curve_begins_with_the_value_that_held_and_stays_in_its_drawing() -> None:
+    one = curve([(0, 4.0), (150, 8.0), (160, -1.0)], 100, 200, 20.0)
+    assert one.path.startswith(f"M0.0 {HEIGHT - 4 / one.top * HEIGHT:.1f}H500.0")
+    assert one.path.endswith(f"H{WIDTH:.0f}")
+    assert one.top > 20
+    assert one.last == -1.0
+    assert "V100.0" in one.path  # what is below zero lies on the edge
+    assert one.y(1e9) == 0
+    assert one.ticks(3) == [100, 150, 200]
+    assert curve([], 0, 10).path == ""
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_peaks() -> None:
+    points = [(ts, float(ts % 7)) for ts in range(100_000)]
+    points[50_123] = (50_123, 1000.0)
+    one = curve(points, 0, 100_000)
+    assert one.path.count("H") < 1600
+    assert "V7.4" in one.path  # 1000 of 1080
+
+
+def test_a_mean_is_weighed_by_time() -> None:
+    assert held([(0, 0.0), (90, 10.0)], 0, 100) == 1.0
+    assert held([(-50, 4.0)], 0, 100) == 4.0
+    assert held([], 0, 100) is None
+    assert held([(60, 2.0)], 0, 100) == 2.0

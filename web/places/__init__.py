@@ -1,0 +1,100 @@
+"""One place: its pictures, signals over time, doors, alerts, and the rules that watch it."""
+
+from flask import Blueprint, abort, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy import Connection, and_, or_, select
+
+from configs.site import Place
+from hub.series.points import SeriesStore
+from hub.state.tables import Alert, Picture
+from web.charts import Curve, curve
+from web.console import console
+from web.now.snapshot import PictureView, alerts, sources_of, take
+from web.roles import ACT
+from web.rules.force import Condition, watching
+
+blueprint = Blueprint("places", __name__, template_folder="templates")
+HOURS = (1, 6, 24, 168)
+PICTURES = 12
+ALERTS = 10
+LOOKBACK_MS = 3_600_000
+HIDDEN = ("silence_s", "scene.fault")
+"""Signals that a curve says little of; faults stand among what is broken."""
+
+
+@blueprint.get("/places/<id:site>/<id:place>")
+def page(site: str, place: str) -> ResponseReturnValue:
+    """The place as it is and was; ``?hours=`` says how far back."""
+    here = console()
+    file, found = here.site(site), here.place(site, place)
+    if file is None or found is None:
+        abort(404)
+    hours = request.args.get("hours", HOURS[1], type=int)
+    hours = hours if hours in HOURS else HOURS[1]
+    with here.reader.connect() as connection:
+        card = take(connection, here).card(site, found)
+        pictures = _pictures(connection, site, found)
+        raised = alerts(
+            connection, here, Alert.site == site, Alert.place == place,
+            Alert.fired_ts.is_not(None), limit=ALERTS,
+        )  # fmt: skip
+    rules = watching(file, found)
+    limits = _limits([one for _rule, conditions, _text in rules for one in conditions])
+    names = sorted(name for name in card.signals if not name.startswith(HIDDEN))
+    end = here.now()
+    curves = here.told(
+        lambda series: _curves(series, site, place, names, limits, end - hours * 3_600_000, end)
+    )
+    return render_template(
+        "places/page.html",
+        site=file.site,
+        place=found,
+        card=card,
+        pictures=pictures,
+        alerts=raised,
+        rules=rules,
+        limits=limits,
+        curves=curves,
+        hours=hours,
+        choices=HOURS,
+        may_act=current_user.role.includes(ACT),
+    )
+
+
+def _pictures(connection: Connection, site: str, place: Place) -> list[PictureView]:
+    """The newest that have arrived."""
+    mine = [
+        and_(Picture.node == node, Picture.source == source) for node, source in sources_of(place)
+    ]
+    if not mine:
+        return []
+    query = (
+        select(Picture.node, Picture.ref, Picture.ts)
+        .where(Picture.site == site, Picture.size > 0, or_(*mine))
+        .order_by(Picture.ts.desc())
+        .limit(PICTURES)
+    )
+    return [PictureView(site, node, ref, ts, True) for node, ref, ts in connection.execute(query)]
+
+
+def _limits(conditions: list[Condition]) -> dict[str, float]:
+    """Of each signal the first limit that a rule holds against it as it is."""
+    found: dict[str, float] = {}
+    for one in conditions:
+        if one.limit is not None:
+            found.setdefault(one.signal, one.limit)
+    return found
+
+
+def _curves(
+    series: SeriesStore, site: str, place: str, names: list[str], limits: dict[str, float],
+    start: int, end: int,
+) -> list[tuple[str, Curve]]:  # fmt: skip
+    found = []
+    for name in names:
+        points = series.signal(site, place, name, start - LOOKBACK_MS, end)
+        one = curve(points, start, end, *([limits[name]] if name in limits else []))
+        if one.path:
+            found.append((name, one))
+    return found

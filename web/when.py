@@ -1,0 +1,21 @@
+"""Moments as forms and addresses spell them: by the site's calendar, without a zone."""
+
+from datetime import datetime
+
+from web.console import Console
+
+YEARS = range(1971, 2200)
+
+
+def moment(text: str) -> datetime | None:
+    """``2026-03-01`` or ``2026-03-01T22:15``; None for what is neither."""
+    try:
+        found = datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError:
+        return None
+    return found if found.year in YEARS else None
+
+
+def as_ms(found: datetime, console: Console, site: str) -> int:
+    """Milliseconds since the epoch of a moment by the site's clock."""
+    return round(found.replace(tzinfo=console.zone(site)).timestamp() * 1000)
