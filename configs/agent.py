@@ -41,6 +41,9 @@ class StreetSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     fps: Annotated[float, Meta(gt=0, le=60)] = 10.0
 
 
+SceneFaultName = Literal["dark", "blurred", "covered", "moved", "frozen"]
+
+
 class MotionGate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Spares the detector pictures in which nothing has moved."""
 
@@ -71,6 +74,8 @@ class Camera(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fps: Annotated[float, Meta(gt=0, le=60)] = 5.0
     """Pictures analysed a second at most. Higher: faster alerts, more CPU."""
     motion_gate: MotionGate = MotionGate()
+    scene_faults: tuple[SceneFaultName, ...] = ("dark", "blurred", "covered", "moved", "frozen")
+    """What is reported of the picture itself; leave out dark where the lights go off at night."""
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
     masks: tuple[Polygon, ...] = ()

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, Protocol
 from configs.agent import Camera
 from edge.detections import Detections
 from edge.evidence import PictureDesk, people, render
+from edge.faults import SceneFaults
 from edge.frames import Frame, Image
 from edge.gate import Gate
 from edge.lines import LineWatch
@@ -151,6 +152,7 @@ class CameraWorker:
         self._on_frame = on_frame
         self._on_finished = on_finished
         self._backoff_s = backoff_s
+        self._faults = SceneFaults(camera.id, [Fault(name) for name in camera.scene_faults])
         self._gate = Gate(camera.motion_gate)
         self._desk = PictureDesk(camera.id, camera.picture_every)
         self._scene: _Scene | None = None
@@ -219,7 +221,7 @@ class CameraWorker:
             ts=now.ts,
             source=self.camera.id,
             ok=self.condition is not Condition.LOST,
-            detail=(self.detail or self.condition.value)[:200],
+            detail=self._described()[:200],
             fps=round(looks * 1000 / max(now.ts - before.ts, 1), 2),
             infer_ms=round(spent_ms / inferred, 2) if inferred else 0.0,
             frames=self.delivered,
@@ -227,6 +229,10 @@ class CameraWorker:
             skipped=self.skipped,
             reconnects=self.reconnects,
         )
+
+    def _described(self) -> str:
+        faults = ", ".join(sorted(self._faults.active))
+        return self.detail or (f"{self.condition} ({faults})" if faults else self.condition.value)
 
     def _counts(self) -> "_Counts":
         return _Counts(self._now(), self.inferred, self.gated, self._infer_s)
@@ -280,7 +286,10 @@ class CameraWorker:
         if self._scene is None or self._scene.size_wh != size_wh:
             self._scene = _Scene(self.camera, self._detector.labels, size_wh, self._score)
         detections = self._seen(frame)
-        found = self._scene.look(detections, frame.ts)
+        found = [
+            *self._faults.look(frame.image, frame.ts),
+            *self._scene.look(detections, frame.ts),
+        ]
         if detections is not None:
             self._gate.looked(frame.ts, settled=self._scene.tracker.settled)
         records, ref = self._desk.choose(found, frame.ts, asked=self._asked.is_set())

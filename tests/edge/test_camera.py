@@ -130,6 +130,15 @@ def test_a_still_scene_is_gated_and_who_stands_in_it_stays(rig: Rig) -> None:
     assert set(counts) == {1}
 
 
+def test_a_covered_lens_is_reported_and_named_in_health(rig: Rig) -> None:
+    source = ScriptedSource(60, start=rig.clock.ms)  # nothing but grey
+    worker = rig.run(ScriptedDetector([Detections.none()]), lambda _: source)
+    until(lambda: worker.condition is Condition.FINISHED)
+    (fault,) = [record for record in rig.records() if isinstance(record, SceneFault)]
+    assert (fault.fault, fault.active) == ("covered", True)
+    assert worker.health().detail == "finished (covered)"
+
+
 def test_a_failing_detector_is_reported_as_a_lost_camera_and_recovers(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:

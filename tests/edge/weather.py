@@ -47,3 +47,20 @@ def rainy(image: Image, random: np.random.Generator, drops: int) -> Image:
 def scene(images: list[Image]) -> Image:
     """What stands still in footage: the median of some pictures."""
     return np.asarray(np.median(np.stack(images), axis=0), np.uint8)
+
+
+def blurred(image: Image, deviation_px: float) -> Image:
+    """Out of focus."""
+    if deviation_px > 20:  # the same, on a small picture, in a hundredth of the time
+        small = cv2.resize(image, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
+        soft = cv2.GaussianBlur(small, (0, 0), deviation_px / 8)
+        return np.asarray(cv2.resize(soft, image.shape[1::-1]), np.uint8)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), deviation_px), np.uint8)
+
+
+def shifted(image: Image, right: float, down: float) -> Image:
+    """As a camera sees it that was pushed, by parts of the picture's width and height."""
+    high, wide = image.shape[:2]
+    way = np.array([[1, 0, right * wide], [0, 1, down * high]], np.float32)
+    moved = cv2.warpAffine(image, way, (wide, high), borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(moved, np.uint8)

@@ -1,0 +1,146 @@
+"""Scene faults: real footage that is spoiled is told of, the same footage unspoiled is not."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs.agent import StreetSettings
+from edge.faults import HOLD_MS, SceneFaults
+from edge.frames import Image
+from edge.sources.file import FileSource
+from edge.street import Street
+from tests.edge.weather import blurred, lit, noisy, rainy, shifted
+from wire.records import Fault, SceneFault
+
+EVERY = [Fault.DARK, Fault.BLURRED, Fault.COVERED, Fault.MOVED, Fault.FROZEN]
+STEP_MS = 500
+SPOILED_MS = 14_000
+SPOILED_FOR_MS = 12_000
+RANDOM = np.random.default_rng(5)
+
+
+def read(path: Path) -> Iterator[Image]:
+    """Two pictures a second."""
+    with FileSource(path, lambda: 0, fps=60, fast=True) as source:
+        every = max(1, round(source.native_fps * STEP_MS / 1000))
+        for frame in source:
+            if frame.index % every == 0:
+                yield frame.image
+
+
+@pytest.fixture(scope="module")
+def yard(shared: Path) -> list[Image]:
+    return list(read(shared / "footage" / "vtest.avi"))
+
+
+def told(pictures: Iterator[Image] | list[Image], faults: SceneFaults | None = None) -> list[str]:
+    faults = faults or SceneFaults("cam", EVERY)
+    records: list[SceneFault] = []
+    for number, image in enumerate(pictures):
+        records += faults.look(image, number * STEP_MS)
+    return [f"{'' if record.active else 'no longer '}{record.fault}" for record in records]
+
+
+def spoil(pictures: list[Image], how: Callable[[Image], Image]) -> list[Image]:
+    """Spoiled for a while, then well again."""
+    first, last = SPOILED_MS // STEP_MS, (SPOILED_MS + SPOILED_FOR_MS) // STEP_MS
+    return [
+        how(image) if first <= number < last else image
+        for number, image in enumerate(pictures[: last + 24])
+    ]
+
+
+def cover(image: Image) -> Image:
+    return noisy(np.full_like(image, 95), RANDOM)
+
+
+def cover_most(image: Image) -> Image:
+    hidden = cover(image)
+    hidden[:, : image.shape[1] // 4] = image[:, : image.shape[1] // 4]
+    return hidden
+
+
+@pytest.mark.parametrize(
+    ("how", "fault"),
+    [
+        (lambda image: noisy(lit(image, 0.05), RANDOM), "dark"),
+        (lambda image: noisy(blurred(image, 4), RANDOM), "blurred"),
+        (lambda image: noisy(blurred(image, 8), RANDOM), "blurred"),
+        (cover, "covered"),
+        (cover_most, "covered"),
+        (lambda image: noisy(blurred(image, 80), RANDOM), "covered"),
+        (lambda image: shifted(image, 0.05, 0), "moved"),
+        (lambda image: shifted(image, 0, 0.05), "moved"),
+        (lambda image: shifted(image, 0.3, 0.1), "moved"),
+    ],
+    ids=["night", "out of focus", "far out of focus", "a bag", "a sticker", "a hand before it",
+         "pushed aside", "sagged", "turned away"],
+)  # fmt: skip
+def test_spoiled_footage_is_told_of_once_and_when_it_is_over(
+    yard: list[Image], how: Callable[[Image], Image], fault: str
+) -> None:
+    assert told(spoil(yard, how)) == [fault, f"no longer {fault}"]
+
+
+def test_a_picture_that_is_the_same_for_long_is_frozen(yard: list[Image]) -> None:
+    still = (HOLD_MS[Fault.FROZEN] + 2_000) // STEP_MS
+    pictures = [*yard[:40], *[yard[40]] * still, *yard[41:61]]
+    assert told(pictures) == ["frozen", "no longer frozen"]
+
+
+@pytest.mark.parametrize(
+    "weather",
+    [
+        lambda image: image,
+        lambda image: noisy(image, RANDOM),
+        lambda image: rainy(image, RANDOM, 300),
+        lambda image: noisy(lit(image, 0.4), RANDOM),
+        lambda image: lit(image, 1.4),
+        lambda image: shifted(image, 0.01, 0),
+    ],
+    ids=["as it is", "noise", "rain", "dusk", "glare", "wind"],
+)
+def test_nothing_is_told_of_real_footage_in_any_weather(
+    yard: list[Image], weather: Callable[[Image], Image]
+) -> None:
+    first = SPOILED_MS // STEP_MS
+    assert told([*yard[:first], *(weather(image) for image in yard[first:70])]) == []
+
+
+def test_nothing_is_told_of_all_the_footage(yard: list[Image], shared: Path) -> None:
+    assert told(yard) == []
+    assert told(read(shared / "footage" / "car-detection.mp4")) == []
+
+
+def test_nothing_is_told_of_the_simulated_street() -> None:
+    street = Street(StreetSettings(seed=4, people=8))
+    assert told(street.frame(t_ms) for t_ms in range(0, 45_000, STEP_MS)) == []
+
+
+def test_a_bare_yard_that_is_covered_is_told_of(shared: Path) -> None:
+    bare = list(read(shared / "footage" / "car-detection.mp4"))
+    assert told(spoil(bare, cover))[0] == "covered"
+
+
+def test_a_camera_that_starts_covered_is_told_of() -> None:
+    grey = np.full((480, 640, 3), 95, np.uint8)
+    assert told([noisy(grey, RANDOM) for _ in range(20)]) == ["covered"]
+
+
+def test_what_is_not_watched_for_is_not_told(yard: list[Image]) -> None:
+    faults = SceneFaults("cam", [Fault.FROZEN])
+    assert told(spoil(yard, lambda image: lit(image, 0.02)), faults) == []
+
+
+def test_a_camera_that_comes_back_moved_is_told_of(yard: list[Image]) -> None:
+    faults = SceneFaults("cam", EVERY)
+    assert told(yard[:30], faults) == []
+    again = [shifted(image, 0.2, 0) for image in yard[30:50]]
+    records = [
+        record
+        for number, image in enumerate(again)
+        for record in faults.look(image, 300_000 + number * STEP_MS)
+    ]
+    assert [record.fault for record in records] == ["moved"]
