@@ -1,5 +1,7 @@
 """An edge agent's settings, as edge.yaml says them."""
 
+import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -12,6 +14,7 @@ from wire.records import Id, Label
 Part = Annotated[float, Meta(ge=0, le=1)]
 Point = tuple[Part, Part]
 """(x, y) as fractions of the picture, from its top left."""
+Pin = Annotated[int, Meta(ge=0, le=53)]
 Polygon = Annotated[tuple[Point, ...], Meta(min_length=3)]
 
 
@@ -91,13 +94,60 @@ class DoorSensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A door contact."""
 
     id: Id
-    kind: Literal["zigbee2mqtt", "simulated"]
+    kind: Literal["zigbee2mqtt", "gpio", "webhook", "simulated"]
     topic: str = ""
     """zigbee2mqtt: the device's topic, such as zigbee2mqtt/west gate."""
+    pin: Pin | None = None
+    """gpio: the pin's BCM number."""
+    pull_up: bool = True
+    """gpio: the contact connects the pin to ground; false: to 3.3 V."""
+    inverted: bool = False
+    """gpio: the contact is open while the door is closed."""
     camera: str = ""
     """simulated: the camera of the simulated street whose door this is."""
     debounce: Duration = Duration(300)
     """A contact must stay as it is this long to be believed."""
+    silent_after: Duration = Duration(25 * 3_600_000)
+    """A sensor that says nothing this long is not available; a wired one never is silent.
+    Lower: noticed sooner; battery sensors report once a day at least."""
+
+
+class AccessReader(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An access reader, or the door strike that it drives."""
+
+    id: Id
+    kind: Literal["mqtt", "gpio", "webhook"]
+    door: str = ""
+    """The door of this file that it opens: its access is reported as that door's. Left out:
+    as of a door named like the reader."""
+    topic: str = ""
+    """mqtt: where it publishes, at the sensors' broker."""
+    field: str = ""
+    """mqtt: the field of a JSON object that says it; left out: the whole payload does."""
+    granted_values: tuple[str, ...] = ("granted", "true", "ok", "1")
+    """mqtt: what means that somebody was let in; anything else is a refusal."""
+    pin: Pin | None = None
+    """gpio: goes active when the strike is driven: somebody was let in."""
+    pull_up: bool = True
+    inverted: bool = False
+
+
+class Webhooks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where webhook sensors and readers call this node."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - devices on the network call it; the token guards it
+    port: Port = 8788
+    token_file: str = ""
+    """Holds the token of at least 16 characters; this or token_env."""
+    token_env: str = "LINLI_WEBHOOK_TOKEN"  # noqa: S105 - the variable's name
+
+    def token(self) -> str:
+        """The token; raises ValueError and OSError where there is none."""
+        if self.token_file:
+            return Path(self.token_file).read_text(encoding="utf-8").strip()
+        if self.token_env not in os.environ:
+            raise ValueError(f"set token_file, or the variable {self.token_env}")
+        return os.environ[self.token_env]
 
 
 class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -135,6 +185,8 @@ class EdgeFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     model: Model = Model()
     cameras: tuple[Camera, ...] = ()
     doors: tuple[DoorSensor, ...] = ()
+    readers: tuple[AccessReader, ...] = ()
+    webhooks: Webhooks = Webhooks()
     outbox: Outbox = Outbox()
     health_every: Duration = Duration(15_000)
     http_host: str = "127.0.0.1"

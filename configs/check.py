@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from configs import notify
-from configs.agent import Camera, DoorSensor, EdgeFile
+from configs.agent import AccessReader, Camera, DoorSensor, EdgeFile
 from configs.days import calendar, countries, ever_watches
 from configs.document import Document
 from configs.problems import did_you_mean
@@ -22,12 +22,21 @@ from configs.site import CountingLine, DoorOf, Place, SiteFile, View
 
 def edge(file: EdgeFile, document: Document) -> None:
     """An edge.yaml."""
-    _differ((*file.cameras, *file.doors), document)
+    _differ((*file.cameras, *file.doors, *file.readers), document)
     for camera in file.cameras:
         _camera(camera, document)
     streets = {camera.id for camera in file.cameras if camera.street is not None}
     for door in file.doors:
         _door(door, streets, document)
+    for reader in file.readers:
+        _wired(reader, document)
+        doors = {door.id for door in file.doors}
+        if reader.door and reader.door not in doors:
+            hint = did_you_mean(reader.door, doors)
+            document.complain(reader, "door", f"{reader.door!r} is no door here", hint)
+        if reader.kind == "mqtt" and not reader.topic:
+            document.complain(reader, "", "topic is missing", "where the reader publishes")
+    _pins(file, document)
 
 
 def _camera(camera: Camera, document: Document) -> None:
@@ -54,9 +63,29 @@ def _door(door: DoorSensor, streets: set[str], document: Document) -> None:
     if door.kind == "zigbee2mqtt" and not door.topic:
         hint = "the device's topic, such as zigbee2mqtt/west gate"
         document.complain(door, "", "topic is missing", hint)
+    _wired(door, document)
     if door.kind == "simulated" and door.camera not in streets:
         message = f"{door.camera!r} is no camera with a street here"
         document.complain(door, "camera", message, did_you_mean(door.camera, streets))
+
+
+def _wired(part: DoorSensor | AccessReader, document: Document) -> None:
+    if part.kind == "gpio" and part.pin is None:
+        document.complain(part, "", "pin is missing", "the pin's BCM number")
+    if part.kind != "gpio" and part.pin is not None:
+        document.complain(part, "pin", f"is of no use to {part.kind}", "kind: gpio reads a pin")
+
+
+def _pins(file: EdgeFile, document: Document) -> None:
+    taken: dict[int, str] = {}
+    parts: list[DoorSensor | AccessReader] = [*file.doors, *file.readers]
+    for part in parts:
+        if part.pin is None:
+            continue
+        if part.pin in taken:
+            message = f"{part.pin} is taken by {taken[part.pin]!r}"
+            document.complain(part, "pin", message, "one contact, one pin")
+        taken[part.pin] = part.id
 
 
 def site(file: SiteFile, document: Document) -> None:

@@ -48,6 +48,7 @@ def load_edge(path: Path) -> EdgeFile:
         cameras=cameras,
         mqtt=_broker_beside(path, edge.mqtt),
         sensors_mqtt=_broker_beside(path, edge.sensors_mqtt) if edge.sensors_mqtt else None,
+        webhooks=replace(edge.webhooks, token_file=_beside(path, edge.webhooks.token_file)),
     )
 
 

@@ -7,11 +7,11 @@ exists; it runs in the opposite order, so that the outbox closes last.
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import cv2
 import psutil
@@ -19,10 +19,10 @@ from msgspec import UNSET
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from configs.agent import Camera, DoorSensor, EdgeFile
+from configs.agent import AccessReader, Camera, DoorSensor, EdgeFile, Webhooks
 from edge.camera import AnyDetector, CameraWorker, Condition, SharedDetector
 from edge.commands import Commands
-from edge.doors import SimulatedDoor, Zigbee2MqttDoors
+from edge.doors import Doors, SimulatedDoor
 from edge.frames import Frame
 from edge.link import Link
 from edge.metrics import EdgeMetrics
@@ -31,6 +31,8 @@ from edge.recorder import Recorder
 from edge.reload import MakeDetector, Reloader
 from edge.sources import Source, open_source
 from health import HealthServer
+from wire.errors import LinkRefused
+from wire.mqtt import Broker
 from wire.records import AGENT, About, ModelAbout, NodeHealth, SourceAbout
 
 log = logging.getLogger(__name__)
@@ -112,7 +114,7 @@ class Agent:
         )
         self.link = self._make_link()
         self.cameras = [self._camera(camera) for camera in settings.cameras]
-        self.doors = self._zigbee_doors()
+        self.doors = self._make_doors()
         self.health: HealthServer | None = None
 
     def start(self) -> None:
@@ -128,8 +130,7 @@ class Agent:
         self._stack.callback(self._stop_link)
         self.link.start()
         self._stack.callback(self._stop_doors)
-        if self.doors is not None:
-            self.doors.start()
+        self.doors.start()
         self._stack.callback(self._stop_cameras)
         for camera in self.cameras:
             camera.start()
@@ -168,7 +169,9 @@ class Agent:
         workers = {each.camera.id: each for each in self.cameras}
         cameras = [_about_camera(each, workers.get(each.id)) for each in self._settings.cameras]
         doors = [SourceAbout(id=door.id, kind="door") for door in self._settings.doors]
-        return About(agent=f"linli {_version()}", model=self._model, sources=(*cameras, *doors))
+        readers = [SourceAbout(id=each.id, kind="reader") for each in self._settings.readers]
+        sources = (*cameras, *doors, *readers)
+        return About(agent=f"linli {_version()}", model=self._model, sources=sources)
 
     def report(self) -> dict[str, Any]:
         """Final counters, for trials."""
@@ -210,7 +213,7 @@ class Agent:
                 if worker.camera.id == source:
                     self.cameras[index] = self._exchange(worker, worker.camera)
                     return True, f"camera {source} is opened anew"
-            if any(door.id == source and door.kind != "simulated" for door in self._settings.doors):
+            if any(door.id == source for door in _door_wiring(self._settings).doors):
                 self._renew_doors()
                 return True, f"the connection of door {source} is made anew"
         return False, f"no camera or door {source!r} on this node"
@@ -277,11 +280,12 @@ class Agent:
         return made
 
     def _renew_doors(self) -> None:
-        if self.doors is not None:
-            self.doors.stop()
-        self.doors = self._zigbee_doors()
-        if self.doors is not None:
+        self.doors.stop()
+        self.doors = self._make_doors()
+        try:
             self.doors.start()
+        except LinkRefused as error:
+            log.error("doors: %s; they stay unheard until the configuration changes", error)
 
     def _renew_link(self) -> None:
         self._link_is_due = False
@@ -339,20 +343,8 @@ class Agent:
             on_finished=self._note_finished,
         )
 
-    def _zigbee_doors(self) -> Zigbee2MqttDoors | None:
-        sensors: Sequence[DoorSensor] = [
-            door for door in self._settings.doors if door.kind == "zigbee2mqtt"
-        ]
-        if not sensors:
-            return None
-        return Zigbee2MqttDoors(
-            sensors,
-            self._settings.sensors_mqtt or self._settings.mqtt,
-            f"linli-doors-{self._settings.site}-{self._settings.node}",
-            recorder=self.recorder,
-            metrics=self.metrics,
-            now=self._now,
-        )
+    def _make_doors(self) -> Doors:
+        return Doors(self._settings, recorder=self.recorder, metrics=self.metrics, now=self._now)
 
     def _expose_outbox(self) -> None:
         self.metrics.outbox_records.set_function(lambda: self.outbox.depth)
@@ -362,7 +354,7 @@ class Agent:
 
     def _note_finished(self) -> None:
         # A node that also has a door, or another camera, has still something to watch.
-        others = any(door.kind == "zigbee2mqtt" for door in self._settings.doors)
+        others = bool(_door_wiring(self._settings).doors)
         cameras = self.cameras
         if not others and cameras and all(each.condition is Condition.FINISHED for each in cameras):
             log.info("every camera's file has ended")
@@ -394,7 +386,8 @@ class Agent:
     def _tell_health(self) -> None:
         if self._recorded and not self._frame_ts:
             return  # when that would be is not known before the first picture
-        self.recorder.append([self.node_health(), *(each.health() for each in self.cameras)])
+        cameras = [each.health() for each in self.cameras]
+        self.recorder.append([self.node_health(), *cameras, *self.doors.health()])
 
     def node_health(self) -> NodeHealth:
         """How the node itself does."""
@@ -419,8 +412,7 @@ class Agent:
         self._ticker.join(5.0)
 
     def _stop_doors(self) -> None:
-        if self.doors is not None:
-            self.doors.stop()
+        self.doors.stop()  # whichever run by then
 
     def _stop_cameras(self) -> None:
         for camera in reversed(self.cameras):
@@ -431,10 +423,18 @@ class Agent:
         self.link.stop(FINISHED_FLUSH_S if done else FLUSH_S)
 
 
-def _door_wiring(settings: EdgeFile) -> tuple[Any, ...]:
-    """What the door sensors' connections are made of."""
-    wired = tuple(door for door in settings.doors if door.kind != "simulated")
-    return wired, settings.sensors_mqtt or settings.mqtt
+class _Wiring(NamedTuple):
+    """What the connections of door sensors and readers are made of."""
+
+    doors: tuple[DoorSensor | AccessReader, ...]
+    broker: Broker
+    webhooks: Webhooks
+
+
+def _door_wiring(settings: EdgeFile) -> _Wiring:
+    doors = tuple(door for door in settings.doors if door.kind != "simulated")
+    broker = settings.sensors_mqtt or settings.mqtt
+    return _Wiring((*doors, *settings.readers), broker, settings.webhooks)
 
 
 def _about_camera(camera: Camera, worker: CameraWorker | None) -> SourceAbout:

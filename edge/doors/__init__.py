@@ -1,10 +1,10 @@
-"""Door contacts: Zigbee2MQTT sensors and the simulated street's door.
+"""Door contacts and access readers: MQTT, wires, webhooks, and the simulated street's door.
 
-What every kind has in common is `Contact`: readings in, records out.
+What every contact has in common is `Contact`: readings in, records out.
 """
 
 from edge.doors.contact import Contact, Reading
+from edge.doors.opening import Doors
 from edge.doors.simulated import SimulatedDoor
-from edge.doors.zigbee2mqtt import Zigbee2MqttDoors
 
-__all__ = ["Contact", "Reading", "SimulatedDoor", "Zigbee2MqttDoors"]
+__all__ = ["Contact", "Doors", "Reading", "SimulatedDoor"]

@@ -2,8 +2,9 @@
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,20 +14,26 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from prometheus_client import CollectorRegistry
 
-from configs.agent import DoorSensor, StreetSettings
-from edge.doors import Contact, Reading, SimulatedDoor, Zigbee2MqttDoors
+from configs.agent import AccessReader, DoorSensor, EdgeFile, StreetSettings
+from edge.doors import Contact, Doors, Reading, SimulatedDoor
 from edge.doors.contact import REPEAT_MS
-from edge.doors.zigbee2mqtt import UnreadableReading, read_availability, read_contact
+from edge.doors.mqtt_sensors import (
+    UnreadableReading,
+    read_access,
+    read_availability,
+    read_contact,
+)
 from edge.metrics import EdgeMetrics
 from edge.outbox import Outbox
 from edge.recorder import Recorder
 from edge.sources.simulated import SimulatedSource
-from tests.edge.fakes import until
+from tests.edge.fakes import DEADLINE_S, Clock, until
 from tests.servers import Server
 from wire.codec import decode_record
 from wire.mqtt import Broker
-from wire.records import AnyRecord, DoorState
+from wire.records import AnyRecord, DoorAccess, DoorState
 
+HOUR = 3_600_000
 OPEN, CLOSED = Reading(open=True), Reading(open=False)
 WEST = DoorSensor(id="west", kind="zigbee2mqtt", topic="zigbee2mqtt/hall/west gate")
 
@@ -114,7 +121,7 @@ def test_every_told_change_had_lasted(steps: list[tuple[int, bool]]) -> None:
                 b'{"contact":true,"battery":100,"voltage":3005,"linkquality":144,"tamper":false,'
                 b'"battery_low":false,"last_seen":"2025-01-01T00:00:00Z"}'
             ),
-            Reading(open=False, battery=100, linkquality=144, tamper=False),
+            Reading(open=False, battery=100, battery_low=False, linkquality=144, tamper=False),
         ),
         (b'{"contact":false}', Reading(open=True)),
         (b'{"battery":12.6}', Reading(battery=13)),
@@ -151,52 +158,152 @@ def test_whatever_a_sensor_sends_is_read_or_refused(payload: bytes) -> None:
             assert str(error)  # noqa: PT017 - both outcomes are right
 
 
+class World:
+    """A node's doors on a real broker, with a clock that the test moves."""
+
+    def __init__(self, outbox: Outbox, port: int, **settings: Any) -> None:
+        self.registry = CollectorRegistry()
+        metrics = EdgeMetrics(self.registry)
+        self.outbox = outbox
+        self.clock = Clock(1_000_000)
+        self.doors = Doors(
+            EdgeFile(site="s", node="n", mqtt=Broker(port=port), **settings),
+            recorder=Recorder(outbox, metrics),
+            metrics=metrics,
+            now=self.clock,
+        )
+        self.gateway = Client(CallbackAPIVersion.VERSION2)
+        self.gateway.connect("127.0.0.1", port)
+        self.gateway.loop_start()
+
+    def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self.gateway.publish(topic, payload, 1, retain=retain).wait_for_publish(DEADLINE_S)
+
+    def states(self) -> list[DoorState]:
+        return [record for record in recorded(self.outbox) if isinstance(record, DoorState)]
+
+    def detail(self, source: str) -> str:
+        return next(each.detail for each in self.doors.health() if each.source == source)
+
+    def close(self) -> None:
+        self.doors.stop()
+        self.gateway.disconnect()
+        self.gateway.loop_stop()
+
+
+@pytest.fixture
+def world(broker: Server, outbox: Outbox) -> Iterator[Callable[..., World]]:
+    made: list[World] = []
+
+    def make(**settings: Any) -> World:
+        made.append(World(outbox, broker.port, **settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
 def test_retained_state_slashes_and_malformed_messages_over_a_real_broker(
-    broker: Server, outbox: Outbox, caplog: pytest.LogCaptureFixture
+    world: Callable[..., World], outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gateway = Client(CallbackAPIVersion.VERSION2)
-    gateway.connect("127.0.0.1", broker.port)
-    gateway.loop_start()
-    gateway.publish(WEST.topic, b'{"contact":true,"battery":90}', 1, retain=True)
-    gateway.publish(f"{WEST.topic}/availability", b'{"state":"online"}', 1, retain=True)
-    registry = CollectorRegistry()
-    metrics = EdgeMetrics(registry)
-    now = [1_000_000]
-    doors = Zigbee2MqttDoors(
-        [WEST],
-        Broker(port=broker.port),
-        "doors-test",
-        recorder=Recorder(outbox, metrics),
-        metrics=metrics,
-        now=lambda: now[0],
-    )
-    doors.start()
-    try:
-        until(lambda: outbox.depth == 2)
-        with caplog.at_level(logging.WARNING):
-            gateway.publish(WEST.topic, b"garbage", 1)
-            until(
-                lambda: (
-                    registry.get_sample_value(
-                        "linli_edge_door_messages_bad_total", {"door": "west"}
-                    )
-                    == 1
-                )
-            )
-        assert "door west: unreadable message on zigbee2mqtt/hall/west gate" in caplog.text
-        gateway.publish(WEST.topic, b'{"contact":false}', 1)
-        until(lambda: doors._contacts[WEST.topic].due() == 1_000_300)
-        now[0] += 300
-        gateway.publish(WEST.topic, b'{"linkquality":20}', 1)
-        until(lambda: outbox.depth == 3)
-    finally:
-        doors.stop()
-        gateway.disconnect()
-        gateway.loop_stop()
-    states = [record for record in recorded(outbox) if isinstance(record, DoorState)]
+    w = world(doors=(WEST,))
+    w.say(WEST.topic, b'{"contact":true,"battery":90}', retain=True)
+    w.say(f"{WEST.topic}/availability", b'{"state":"online"}', retain=True)
+    w.doors.start()
+    until(lambda: outbox.depth == 2)
+    with caplog.at_level(logging.WARNING):
+        w.say(WEST.topic, b"garbage")
+        bad = ("linli_edge_door_messages_bad_total", {"door": "west"})
+        until(lambda: w.registry.get_sample_value(*bad) == 1)
+    assert "door west: unreadable message on zigbee2mqtt/hall/west gate" in caplog.text
+    w.say(WEST.topic, b'{"contact":false,"linkquality":20,"battery_low":true}')
+    until(lambda: "weak radio link" in w.detail("west"))
+    w.clock.ms += 300
+    w.say(WEST.topic, b'{"linkquality":21}')
+    until(lambda: outbox.depth == 3)
+    states = w.states()
     assert [state.open for state in states] == [False, False, True]
     assert (states[-1].source, states[-1].available, states[-1].battery) == ("west", True, 90)
     assert states[-1].tamper is UNSET
+    assert w.detail("west") == "battery low (90 %); weak radio link (21 of 255)"
+
+
+def test_while_zigbee2mqtt_is_away_its_doors_are_not_available(
+    world: Callable[..., World], outbox: Outbox
+) -> None:
+    east = DoorSensor(id="east", kind="zigbee2mqtt", topic="zigbee2mqtt/east")
+    w = world(doors=(WEST, east))
+    w.doors.start()
+    for topic in (WEST.topic, east.topic):
+        w.say(topic, b'{"contact":true}', retain=True)
+    until(lambda: outbox.depth == 2)
+    w.say(f"{east.topic}/availability", b"offline")
+    until(lambda: outbox.depth == 3)
+    w.say("zigbee2mqtt/bridge/state", b'{"state":"offline"}')
+    until(lambda: outbox.depth == 4)
+    w.say("zigbee2mqtt/bridge/state", b"online")
+    until(lambda: outbox.depth == 5)
+    told = [(state.source, state.available) for state in w.states()[2:]]
+    assert told == [("east", False), ("west", False), ("west", True)]
+    assert w.detail("east") == "not available"
+
+
+def test_a_sensor_that_has_gone_silent_is_said_so_until_it_speaks_again() -> None:
+    door = Contact("door", 300, silent_after_ms=HOUR)
+    door.read(Reading(open=False, linkquality=80), 0)
+    assert not [each for each in door.tick(HOUR - 1) if each.available is not UNSET]
+    (silent,) = door.tick(HOUR)
+    assert silent.available is False
+    health = door.health(2 * HOUR)
+    assert (health.ok, health.detail) == (False, "silent for 2 h")
+    door.read(Reading(available=False), 2 * HOUR)
+    assert door.health(2 * HOUR).detail == "silent for 2 h", "that others miss it is no news"
+    back = door.read(Reading(linkquality=80), 3 * HOUR)
+    assert back[-1].available is True
+    assert door.health(3 * HOUR).ok
+
+
+def test_tampering_is_told_in_health_and_a_new_sensor_is_awaited() -> None:
+    door = Contact("door", 300)
+    assert door.health(0).detail == "not heard yet"
+    door.read(Reading(open=False, tamper=True), 0)
+    assert (door.health(0).ok, door.health(0).detail) == (False, "tampered with")
+
+
+@pytest.mark.parametrize(
+    ("payload", "field", "granted"),
+    [
+        (b"granted", "", True),
+        (b"DENIED", "", False),
+        (b'{"event":"OK","card":"1234"}', "event", True),
+        (b'{"event":true}', "event", True),
+        (b'{"event":0}', "event", False),
+    ],
+)
+def test_a_readers_message_says_who_was_let_in_and_never_whom(
+    payload: bytes, field: str, *, granted: bool
+) -> None:
+    assert read_access(payload, AccessReader(id="r", kind="mqtt", field=field)) is granted
+    for wrong in (b"", b"\xff", b"{}" if field else b"  "):
+        with pytest.raises(UnreadableReading):
+            read_access(wrong, AccessReader(id="r", kind="mqtt", field=field))
+
+
+def test_access_over_mqtt_is_the_doors_and_a_retained_one_is_no_news(
+    world: Callable[..., World], outbox: Outbox
+) -> None:
+    reader = AccessReader(id="reader", kind="mqtt", topic="acs/west", door="west")
+    w = world(doors=(WEST,), readers=(reader,))
+    w.say("acs/west", b"granted", retain=True)
+    w.say(WEST.topic, b'{"contact":true}', retain=True)
+    w.doors.start()
+    until(lambda: outbox.depth == 1)
+    w.say("acs/west", b"denied")
+    until(lambda: outbox.depth == 2)
+    access = recorded(outbox)[-1]
+    assert isinstance(access, DoorAccess)
+    assert (access.source, access.granted) == ("west", False)
 
 
 def test_the_simulated_door_follows_the_truth_of_its_street(outbox: Outbox) -> None:
