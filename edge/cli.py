@@ -17,6 +17,7 @@ from configs.values import Duration
 from edge.agent import Agent
 from edge.camera import AnyDetector
 from edge.commission.cli import cli as init
+from edge.commission.service_cli import cli as install_service
 from edge.detect import Detector
 from edge.doctor.cli import cli as doctor
 from edge.draw.cli import cli as draw
@@ -37,6 +38,7 @@ cli = click.Group("edge", help="The agent on a camera or gateway.")
 cli.add_command(doctor)
 cli.add_command(draw)
 cli.add_command(init)
+cli.add_command(install_service)
 
 
 class _Length(click.ParamType[Duration]):

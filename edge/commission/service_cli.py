@@ -1,0 +1,87 @@
+"""``linli edge install-service``."""
+
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from configs import ConfigError, load_edge
+from configs.agent import EdgeFile
+from edge.commission.service import NAME, UNIT_FOLDER, Service, Unfit, unit
+
+CONFIG_WRONG, CANNOT_INSTALL = 2, 1
+
+
+@click.command("install-service")
+@click.option(
+    "-c", "--config", type=click.Path(path_type=Path), required=True, help="The edge.yaml."
+)
+@click.option("--user", default="linli", show_default=True, help="Runs the agent.")
+@click.option(
+    "--memory-mb", type=click.IntRange(128), default=1024, show_default=True, help="MemoryHigh."
+)
+@click.option("--print", "only_print", is_flag=True, help="Print the unit; install nothing.")
+def cli(config: Path, user: str, memory_mb: int, only_print: bool) -> None:
+    """Run the agent as a hardened systemd service, from now on and after every start.
+
+    Needs root, and the user: `useradd --system --home-dir /var/lib/linli --create-home linli`.
+    Camera passwords come from `edge.env` beside the file.
+    """
+    try:
+        settings = load_edge(config)
+        text = unit(_service(config, settings, user, memory_mb))
+    except (ConfigError, Unfit) as error:
+        click.echo(f"edge: {error}", err=True)
+        sys.exit(CONFIG_WRONG)
+    if only_print:
+        click.echo(text, nl=False)
+        return
+    try:
+        _install(text, Path(settings.data).resolve(), user)
+    except (OSError, KeyError, subprocess.SubprocessError) as error:
+        click.echo(f"edge: {_explained(error, user)}", err=True)
+        sys.exit(CANNOT_INSTALL)
+    click.echo(f"{NAME} runs; `systemctl status {NAME}`, `journalctl -fu {NAME}`")
+
+
+def _service(config: Path, settings: EdgeFile, user: str, memory_mb: int) -> Service:
+    pins = any(part.pin is not None for part in settings.doors) or any(
+        part.pin is not None for part in settings.readers
+    )
+    return Service(
+        config=config.resolve(),
+        # Not resolved: a virtual environment's python is known by the link's own place.
+        program=Path(sys.argv[0]).absolute()
+        if Path(sys.argv[0]).name == "linli"
+        else Path(sys.executable).parent / "linli",
+        data=Path(settings.data).resolve(),
+        user=user,
+        memory_mb=memory_mb,
+        video=any(camera.usb is not None for camera in settings.cameras),
+        pins=pins,
+    )
+
+
+def _install(text: str, data: Path, user: str) -> None:
+    owner = pwd.getpwnam(user)
+    data.mkdir(parents=True, exist_ok=True)
+    os.chown(data, owner.pw_uid, owner.pw_gid)
+    (UNIT_FOLDER / f"{NAME}.service").write_text(text, encoding="utf-8")
+    for words in (["daemon-reload"], ["enable", f"{NAME}.service"], ["restart", f"{NAME}.service"]):
+        subprocess.run(["systemctl", *words], check=True, timeout=120)
+
+
+def _explained(error: Exception, user: str) -> str:
+    if isinstance(error, KeyError):
+        return (
+            f"there is no user {user!r}; useradd --system --home-dir /var/lib/{user} "
+            f"--create-home {user}, or name another with --user"
+        )
+    if isinstance(error, PermissionError):
+        return f"{error.filename} cannot be written; run it as root (sudo)"
+    if isinstance(error, FileNotFoundError) and error.filename == "systemctl":
+        return "this device has no systemd; --print shows what another supervisor should run"
+    return str(error)
