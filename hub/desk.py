@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, Row, Update, insert, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from hub import audit
-from hub.state.tables import Alert, AlertState, Change
+from hub.state.tables import Alert, AlertState, Change, HandoverNote
 
 NAME_CHARS = 80
 NOTE_CHARS = 2000
@@ -164,6 +164,19 @@ def judge(
         said = f"{judgement}: {text.strip()}" if text.strip() else str(judgement)
         _note(connection, alert, "judged", actor=actor, note=said, now=now)
         return Outcome(Verdict.DONE, actor, now)
+
+
+def hand_over(engine: Engine, site: str, *, actor: str, text: str, now: int) -> bool:
+    """Leave a note to the next shift; False where it says nothing. ``now`` in ms."""
+    text = text.strip()[:NOTE_CHARS]
+    if not text:
+        return False
+    row = {"site": site, "at": now, "author": actor, "text": text}
+    with engine.begin() as connection:
+        audit.lock(connection)
+        connection.execute(insert(HandoverNote).values(row))
+        audit.enter(connection, actor, "handover.note", site, text, now)
+    return True
 
 
 def _try(

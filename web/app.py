@@ -9,7 +9,7 @@ from flask import Flask, Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_limiter import RateLimitExceeded
-from flask_login import LoginManager
+from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
@@ -20,13 +20,16 @@ from hub.series.points import SeriesRefused
 from hub.state import store
 from web import (
     alerts,
+    audit,
     devices,
+    handover,
     headers,
     language,
     live,
     login,
     me,
     now,
+    people,
     pictures,
     places,
     roles,
@@ -39,6 +42,9 @@ from web.news import Draughtsman
 from web.secret import session_secret
 from web.tail import ChangeTail
 
+PARTS = (
+    vitals, login, me, now, alerts, places, devices, rules, handover, audit, people, live, pictures,
+)  # fmt: skip
 SHIFT = timedelta(hours=12)
 """A session that is not used this long ends."""
 RESERVED_THREADS = 8
@@ -123,7 +129,7 @@ def _install_accounts(app: Flask, here: Console) -> None:
 
 def _install_parts(app: Flask) -> None:
     app.url_map.converters["id"] = pictures.IdConverter
-    for part in (vitals, login, me, now, alerts, places, devices, rules, live, pictures):
+    for part in PARTS:
         app.register_blueprint(part.blueprint)
     login.limit(app)
     app.extensions["linli.viewings"] = pictures.Viewings()
@@ -171,7 +177,21 @@ def _excuse(error: HTTPException) -> ResponseReturnValue:
 
 
 def _for_every_page() -> dict[str, object]:
-    return {"server_now": console().now(), "sites_known": console().sites}
+    return {
+        "server_now": console().now(),
+        "sites_known": console().sites,
+        "pages_known": _pages,
+    }
+
+
+def _pages() -> list[tuple[str, str]]:
+    """The pages that the reader may open, in the order of the bar."""
+    role = current_user.role
+    return [
+        (endpoint, str(words))
+        for endpoint, words in language.PAGES.items()
+        if (least := roles.LEAST[endpoint]) is not None and role.includes(least)
+    ]
 
 
 def _start_clock() -> None:

@@ -77,6 +77,22 @@ TROUBLES = {
     "battery": _("battery low"),
 }
 UNITS = {"clock": " s", "hot": " °C", "battery": "%"}
+ROLES = {
+    "viewer": _("viewer"),
+    "operator": _("operator"),
+    "maintainer": _("maintainer"),
+    "admin": _("administrator"),
+}
+PAGES = {
+    "now.page": _("Now"),
+    "alerts.listing": _("Alerts"),
+    "devices.page": _("Devices"),
+    "rules.page": _("Rules"),
+    "handover.page": _("Handover"),
+    "audit.page": _("Audit"),
+    "people.page": _("Users"),
+}
+"""The bar; whoever may not open a page does not see it."""
 QUIETS = {"silence": _("silence"), "maintenance": _("maintenance")}
 SCOPES = {
     "site": _("everything at"),
@@ -156,6 +172,7 @@ def install(app: Flask) -> None:
         "JUDGEMENTS": JUDGEMENTS,
         "STEPS": STEPS,
         "QUIETS": QUIETS,
+        "ROLES": ROLES,
         "SCOPES": SCOPES,
         "TROUBLES": TROUBLES,
         "DELIVERIES": DELIVERIES,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 from msgspec import Struct
-from sqlalchemy import Engine, RowMapping, insert, select, update
+from sqlalchemy import Engine, RowMapping, func, insert, select, update
 
 from hub import audit
 from hub.state.store import reading
@@ -21,6 +21,9 @@ MAX_PASSWORD = 1000
 _hasher = PasswordHasher()
 _NOBODY = _hasher.hash(secrets.token_hex())
 """Verified for names that do not exist, so that they take as long as those that do."""
+
+
+ADMINS = (User.role == Role.ADMIN) & User.disabled.is_(False)
 
 
 class UserError(Exception):
@@ -132,6 +135,35 @@ def set_language(engine: Engine, user_id: int, language: str) -> None:
         connection.execute(update(User).where(User.id == user_id).values(language=language))
 
 
+class Known(Struct, frozen=True):
+    """A user, for the page that looks after them."""
+
+    name: str
+    role: Role
+    disabled: bool
+    created_at: int
+
+
+def listed(engine: Engine) -> list[Known]:
+    """Everybody, by name."""
+    query = select(User.name, User.role, User.disabled, User.created_at).order_by(User.name)
+    with reading(engine).connect() as connection:
+        rows = connection.execute(query).all()
+    return [Known(row.name, Role(row.role), row.disabled, row.created_at) for row in rows]
+
+
+def set_role(engine: Engine, name: str, role: Role, *, actor: str, now: int | None = None) -> None:
+    """Let a user do more, or less, from the next request on. Raises `UserError`."""
+    values = {"role": role, "session_key": secrets.token_hex(16)}
+    _change(engine, name, values, "user.role", actor=actor, now=now, detail=role)
+
+
+def end_sessions(engine: Engine, name: str, *, actor: str, now: int | None = None) -> None:
+    """Log a user out everywhere. Raises `UserError`."""
+    values = {"session_key": secrets.token_hex(16)}
+    _change(engine, name, values, "user.logout", actor=actor, now=now)
+
+
 def set_setting(engine: Engine, user_id: int, name: str, value: bool | str) -> None:
     """Remember one thing that the user wants of the console."""
     with engine.begin() as connection:
@@ -148,15 +180,20 @@ def _change(
     *,
     actor: str,
     now: int | None,
+    detail: str = "",
 ) -> None:
     name = _tidy(name)
     with engine.begin() as connection:
+        audit.lock(connection)
         if (
             connection.execute(update(User).where(User.name == name).values(dict(values))).rowcount
             != 1
         ):
             raise UserError(f"there is no user {name!r}; create-user makes one")
-        audit.enter(connection, actor, action, name, "", _at(now))
+        weaker = values.get("disabled") or values.get("role") not in (None, Role.ADMIN)
+        if weaker and not connection.scalar(select(func.count()).where(ADMINS)):
+            raise UserError(f"{name!r} is the last administrator: make another one first")
+        audit.enter(connection, actor, action, name, detail, _at(now))
 
 
 def _at(now: int | None) -> int:

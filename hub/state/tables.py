@@ -293,6 +293,18 @@ class User(Base):
     """sound (false: new alerts make no noise), theme ("dark", "light", "": the browser's)."""
 
 
+class HandoverNote(Base):
+    """What one shift leaves to the next. Only ever added."""
+
+    __tablename__ = "handover_note"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    site: Mapped[str] = mapped_column(String(63))
+    at: Mapped[int] = mapped_column(index=True)
+    author: Mapped[str] = mapped_column(String(80))
+    text: Mapped[str] = mapped_column(Text)
+
+
 class Audit(Base):
     """The log: what the hub decided and who did what. Only ever added; `hub.audit` chains it."""
 

@@ -1,6 +1,8 @@
 """Logging in and out, and the choice of language."""
 
 import time
+from collections.abc import Callable
+from typing import cast
 from urllib.parse import urlsplit
 
 from flask import (
@@ -42,6 +44,11 @@ def limit(app: Flask) -> None:
     by_address = limiter.limit(PER_ADDRESS, key_func=get_remote_address, deduct_when=_failed)
     by_name = limiter.limit(PER_NAME, key_func=_name, deduct_when=_failed)
     app.view_functions["login.enter"] = by_address(by_name(enter))
+    # Whoever finds an open session is not to find out its password.
+    own = limiter.limit(PER_NAME, key_func=lambda: current_user.get_id(), deduct_when=_failed)
+    change = "people.password"
+    view = cast("Callable[[], ResponseReturnValue]", app.view_functions[change])
+    app.view_functions[change] = own(view)
 
 
 def _name() -> str:

@@ -12,10 +12,22 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
+    op.create_table(
+        "handover_note",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("site", sa.String(length=63), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("author", sa.String(length=80), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_handover_note_at", "handover_note", ["at"])
     op.add_column(
         "user", sa.Column("settings", sa.JSON(), nullable=False, server_default=sa.text("'{}'"))
     )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_handover_note_at", table_name="handover_note")
+    op.drop_table("handover_note")
     op.drop_column("user", "settings")

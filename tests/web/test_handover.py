@@ -1,0 +1,80 @@
+"""The end of a shift, and the log that shows what was done in it."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+
+from sqlalchemy import Engine, update
+
+from hub import audit, desk
+from hub.state.tables import Audit
+from tests.web import seed
+from tests.web.conftest import NOW, Clock, Reader
+
+Open = Callable[[str], Reader]
+
+
+def words(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).replace("\xa0", " ").strip()
+
+
+def test_a_shift_hands_over_what_is_open_happened_and_broken_with_a_note(
+    reader: Open, clock: Clock
+) -> None:
+    browser = reader("operator")
+    browser.post("/handover/notes", page="/handover", site="garden", note="the shed key is back")
+    text = words(browser.client.get("/handover").text)
+    assert "Open 3" in text
+    assert "In this shift 4" in text
+    assert "Critical 1 · High 1 · Medium 1 · Low 1" in text
+    assert "never acknowledged: 3 · slowest to be acknowledged: 35 s" in text
+    assert "operator the shed key is back" in text
+    assert "What is broken 3" in text
+    clock.ms += 13 * 3_600_000
+    later = words(browser.client.get("/handover?hours=4").text)
+    assert "In this shift 0" in later
+    assert "the shed key is back" not in later
+    assert "the shed key is back" in words(browser.client.get("/handover?hours=24").text)
+
+
+def test_an_empty_note_or_one_for_another_site_is_refused(reader: Open, engine: Engine) -> None:
+    browser, before = reader("operator"), audit.head(engine).id
+    for fields in ({"site": "garden", "note": " "}, {"site": "elsewhere", "note": "x"}):
+        browser.post("/handover/notes", page="/handover", **fields)
+        assert "The note was empty." in browser.client.get("/handover").text
+    assert audit.head(engine).id == before
+
+
+def test_the_log_is_filtered_paged_and_goes_to_a_table(reader: Open, engine: Engine) -> None:
+    with engine.begin() as connection:
+        alert = seed.alert(connection, NOW, "courtyard")
+        for number in range(130):
+            audit.enter(connection, "wang", "picture.view", f"garden/gate-1/p{number}", "", NOW)
+    desk.note(engine, alert, actor="wang", text="=cmd", now=NOW)
+    client = reader("maintainer").client
+    html = client.get("/audit?action=picture.view&actor=wang").text
+    assert html.count(">picture.view</td>") == 100
+    older = re.search(r'href="([^"]+)" rel="next"', html)
+    assert older is not None
+    assert client.get(older[1].replace("&amp;", "&")).text.count(">picture.view</td>") == 30
+    assert f'href="/alerts/{alert}"' in client.get("/audit?action=alert.noted").text
+    assert "No entries match." in client.get("/audit?target=100%25").text
+    assert client.get("/audit?since=2026-11-25").text.count("<tr>") == 1
+    rows = list(csv.DictReader(io.StringIO(client.get("/audit.csv").text.removeprefix("\ufeff"))))
+    assert len(rows) >= 132
+    assert next(row for row in rows if row["action"] == "alert.noted")["detail"] == "'=cmd"
+
+
+def test_the_log_is_checked_from_its_page(reader: Open, engine: Engine) -> None:
+    browser = reader("maintainer")
+    with engine.begin() as connection:
+        for number in range(3):
+            audit.enter(connection, "wang", "login", "wang", str(number), NOW)
+    audit_rows = "alert_event 1 was inserted"  # the seeded story has no entries that vouch for it
+    browser.post("/audit/verify", page="/audit")
+    assert audit_rows in browser.client.get("/audit").text
+    with engine.begin() as connection:
+        connection.execute(update(Audit).where(Audit.id == 5).values(actor="li"))
+    browser.post("/audit/verify", page="/audit")
+    assert "The log is broken at entry 5" in browser.client.get("/audit").text

@@ -1,0 +1,85 @@
+"""The log: who did what, who looked at which picture, and whether it is whole."""
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from sqlalchemy import Connection, Row, select
+
+from hub import audit
+from hub.state.tables import Audit
+from web.alerts.pages import as_line
+from web.console import console
+from web.language import iso
+from web.when import as_ms, moment
+
+blueprint = Blueprint("audit", __name__, template_folder="templates")
+PAGE = 100
+ROWS = 20_000
+"""A table holds the newest so many."""
+FIELDS = ("actor", "action", "target", "since")
+COLUMNS = ("id", "at", "actor", "action", "target", "detail", "hash")
+
+
+@blueprint.get("/audit")
+def page() -> ResponseReturnValue:
+    """Newest first; ``?before=`` goes on below an entry."""
+    asked = {name: text for name in FIELDS if (text := request.args.get(name, "").strip())}
+    with console().reader.connect() as connection:
+        rows = _rows(connection, asked, request.args.get("before", type=int), PAGE + 1)
+        actions = list(connection.scalars(select(Audit.action).distinct().order_by(Audit.action)))
+    more = {**asked, "before": rows[PAGE - 1].id} if len(rows) > PAGE else None
+    return render_template(
+        "audit/page.html",
+        rows=rows[:PAGE],
+        actions=actions,
+        asked=asked,
+        more=more,
+        head=audit.head(console().engine),
+    )
+
+
+@blueprint.get("/audit.csv")
+def table() -> ResponseReturnValue:
+    """What the page shows, all pages of it."""
+    asked = {name: text for name in FIELDS if (text := request.args.get(name, "").strip())}
+    with console().reader.connect() as connection:
+        rows = _rows(connection, asked, None, ROWS)
+    lines = (
+        as_line([row.id, iso(row.at), row.actor, row.action, row.target, row.detail, row.hash])
+        for row in rows
+    )
+    response = Response("\ufeff" + as_line(COLUMNS) + "".join(lines), mimetype="text/csv")
+    response.headers["Content-Disposition"] = 'attachment; filename="audit.csv"'
+    return response
+
+
+@blueprint.post("/audit/verify")
+def verify() -> ResponseReturnValue:
+    """Read the whole log and say whether it is whole."""
+    found = audit.verify(console().engine)
+    if found.whole:
+        flash(gettext("The log is whole: %(n)d entries are right.", n=found.checked), "ok")
+    else:
+        where = found.broken if found.broken is not None else "—"
+        words = gettext("The log is broken at entry %(where)s: %(how)s", where=where, how=found.how)
+        flash(words, "error")
+    return redirect(url_for("audit.page"))
+
+
+def _rows(
+    connection: Connection, asked: dict[str, str], before: int | None, limit: int
+) -> list[Row[tuple[int, int, str, str, str, str, str]]]:
+    query = select(
+        Audit.id, Audit.at, Audit.actor, Audit.action, Audit.target, Audit.detail, Audit.hash
+    )
+    for name, column in (("actor", Audit.actor), ("action", Audit.action)):
+        if name in asked:
+            query = query.where(column == asked[name])
+    if "target" in asked:
+        query = query.where(Audit.target.icontains(asked["target"], autoescape=True))
+    here = console()
+    if since := moment(asked.get("since", "")):
+        query = query.where(Audit.at >= as_ms(since, here, here.sites[0].site.id))
+    if before is not None:
+        query = query.where(Audit.id < before)
+    return list(connection.execute(query.order_by(Audit.id.desc()).limit(limit)))
