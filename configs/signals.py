@@ -4,6 +4,25 @@ import re
 
 from configs.site import Place
 
+COUNTED: dict[str, str] = {
+    "flow": "crossings of its lines",
+    "door": "openings of its doors",
+    "occupancy": "person-minutes in its views",
+}
+"""What is learned of: the word after ``surprise.``, and what it counts."""
+_SURPRISES = {
+    f"surprise.{what}{end}": meaning.format(counted=counted)
+    for what, counted in COUNTED.items()
+    for end, meaning in (
+        ("", "how unusual the last hour's {counted} are, −log10 of their probability"),
+        (".15m", "the same for the last 15 minutes"),
+        (".5m", "the same for the last 5 minutes"),
+        (".low", "the least {counted} that an hour such as the last usually has"),
+        (".high", "the most {counted} that an hour such as the last usually has"),
+        (".count", "{counted} in the last full hour that was observed"),
+    )
+}
+
 SIGNALS: dict[str, str] = {
     "occupancy.<label>": "how many are there now; overlapping views count once",
     "presence.<label>": "how sure it is that anyone is there, 0–1, fading when unseen",
@@ -17,7 +36,7 @@ SIGNALS: dict[str, str] = {
     "silence_s": "how long the longest-silent source has said nothing, seconds",
     "scene.fault": "faults of its cameras' pictures now",
     "scene.fault.<kind>": "1 while a camera has that fault: dark, blurred, covered, moved …",
-    "surprise.flow": "how unusual the last hour's crossings are, −log10 of their probability",
+    **_SURPRISES,
     "reports.<kind>": "residents' open reports of that kind; `hazard` counts all kinds of hazard",
     "risk": "weighted sum of the others, 0–100 where the site says nothing else",
 }
@@ -56,10 +75,12 @@ def known_signals() -> list[str]:
 def missing(name: str, place: Place) -> str:
     """What a place would need to have the signal; empty where it has all."""
     controlled = any(door.controlled for door in place.doors)
+    if name.startswith("surprise."):
+        return _missing_for_surprise(name.split(".")[1], place)
     match family_of(name):
         case "risk" | "reports.<kind>":
             return ""
-        case "flow.in" | "flow.out" | "surprise.flow":
+        case "flow.in" | "flow.out":
             return "" if place.lines else "a line"
         case "door.open_s":
             return "" if place.doors else "a door"
@@ -73,3 +94,11 @@ def missing(name: str, place: Place) -> str:
             return "" if place.views or place.lines or place.doors else "a view, a line or a door"
         case _:
             return "" if any(place.views) else "a view"
+
+
+def _missing_for_surprise(what: str, place: Place) -> str:
+    if what == "flow":
+        return "" if place.lines else "a line"
+    if what == "door":
+        return "" if place.doors else "a door"
+    return "" if any(place.views) else "a view"

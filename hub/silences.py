@@ -26,12 +26,12 @@ FEEDS = {
     "dwell": ("views",),
     "stationary": ("views",),
     "flow": ("lines",),
-    "surprise": ("lines",),
     "door": ("doors",),
     "tailgating": ("lines", "doors"),
     "scene": ("views", "lines"),
 }
-"""What of a place the signals of a family come from; of others: all of it."""
+"""What of a place the signals of a family come from; of others: all of it. What surprises of
+something comes from where that comes from."""
 
 
 class Refusal(enum.StrEnum):
@@ -187,7 +187,8 @@ def sources_of(place: Place, signals: Iterable[str]) -> list[str]:
         "lines": list(place.lines),
         "doors": list(place.doors),
     }
-    kinds = {kind for name in signals for kind in FEEDS.get(name.partition(".")[0], tuple(parts))}
+    families = (name.removeprefix("surprise.").partition(".")[0] for name in signals)
+    kinds = {kind for family in families for kind in FEEDS.get(family, tuple(parts))}
     return sorted({f"{part.node}/{part.source}" for kind in kinds for part in parts[kind]})
 
 

@@ -120,7 +120,16 @@ SIGNALS = {
     "silence_s": _("Silent for"),
     "scene.fault": _("Picture faults"),
     "surprise.flow": _("Unusual coming and going"),
+    "surprise.door": _("Unusual opening of doors"),
+    "surprise.occupancy": _("Unusual number of people"),
     "risk": _("Risk"),
+}
+SURPRISES = {
+    "15m": _("15 minutes"),
+    "5m": _("5 minutes"),
+    "low": _("usual, at least"),
+    "high": _("usual, at most"),
+    "count": _("last hour"),
 }
 TAKES = {
     "mean": _("mean"),
@@ -259,6 +268,9 @@ def signal(name: str) -> str:
     if name in SIGNALS:
         return str(SIGNALS[name])
     family, _dot, label = name.partition(".")
+    if family == "surprise":
+        whole, _dot, end = name.rpartition(".")
+        return f"{SIGNALS[whole]} · {SURPRISES[end]}" if end in SURPRISES else name
     if name.startswith("scene.fault."):
         return str(FAULTS.get(name.removeprefix("scene.fault."), name))
     if family in FAMILIES:

@@ -1,161 +1,276 @@
-"""``surprise.flow``: how far the flow of people is from what it usually is at this time."""
+"""``surprise.<what>``: how far from usual what is counted at a place is at this time."""
 
-import math
-from collections import deque
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, Final, Protocol
 
-from configs.site import Place
+from configs.site import Place, Site
+from hub.analysis.baseline import LEAST_SPREAD, SPREAD_KEEP, Baseline, Usual
+from hub.analysis.hours import HOUR_MS, Hour, hours_of
+from hub.analysis.tails import surprise, usual_range
 from hub.fusion.flow import LABEL
 from hub.fusion.signal import Reading
-from wire.records import RECORD_TYPES, AnyRecord, LineCross
+from wire.records import AnyRecord, DoorState, LineCross, NodeHealth, ZoneCount
 
-HOUR_MS = 3_600_000
-MINUTE_MS = 60_000
-STEP_MS = 5 * MINUTE_MS
-"""How often it is worked out."""
-KEEP = 0.9
-"""What a week leaves of what was known. Higher: slower to learn a change of habits."""
-PRIOR_COUNT, PRIOR_HOURS = 0.5, 0.05
-"""What is believed before anything was seen: next to nothing."""
-LEAST_SEEN = 3
-"""Below this many observations of an hour of the week the value is 0."""
-LEAST_MINUTES = 45
-"""An hour in which the cameras spoke in fewer minutes was not observed."""
+STEP_MS: Final = 5 * 60_000
+"""How often it is worked out, and the width of a bin."""
+BINS: Final = 12
+LEAST_BINS: Final = 9
+"""An hour in which nothing was heard in more bins than the other three was not observed."""
+WINDOWS: Final = {"": 12, ".15m": 3, ".5m": 1}
+"""The end of the signal's name → how many bins the window has."""
+REPEAT_MS: Final = 10_000
+"""A count is believed for this long after the record that says it."""
+
+
+class Counter(Protocol):
+    """Says what of a place is counted."""
+
+    @property
+    def hears(self) -> tuple[type[AnyRecord], ...]:
+        """The types of record that it is asked about."""
+
+    def heard(self, node: str, record: AnyRecord) -> bool:
+        """Whether the record shows that what is counted would have been seen."""
+
+    def amount(self, node: str, record: AnyRecord) -> float:
+        """How much it adds."""
+
+    def dump(self) -> Any:
+        """The state, in what msgpack can hold."""
+
+    def load(self, state: Any) -> None:
+        """Take up what `dump` gave."""
 
 
 class Surprise:
-    """−log₁₀ of the probability of a count at least as far off as the last hour's.
+    """−log₁₀ of the probability of a count at least as far off as the last hour's; so for
+    the last 15 and 5 minutes; with the range within which 95 of 100 such hours stay, and the
+    count of each full hour.
 
-    Each hour of the week keeps a Gamma belief about its crossings, with a shape a and a rate
-    b: an hour with n of them makes it a ← 0.9·a + n, b ← 0.9·b + 1. The last sixty minutes
-    lie in two hours, a part f in this one; their rate has the mean m = f·a₁/b₁ + (1−f)·a₀/b₀
-    and the variance v = f²·a₁/b₁² + (1−f)²·a₀/b₀², so that their count N is negative binomial
-    with r = m²/v and p = m/(m+v). The value is −log₁₀ min(1, 2·P(N ≤ n), 2·P(N ≥ n)).
+    The usual count of an hour is taken from `Baseline` when the hour begins, so that what is
+    judged has not taught what it is judged by. Counts are summed in bins of five minutes. The
+    last twelve lie in two hours: their means add, and their spreads too, since what is off in
+    one is likely off in the next. Shorter windows scatter more; by how much is learned.
     """
 
-    hears = tuple(RECORD_TYPES.values())
-
-    def __init__(self, place: Place, timezone: str) -> None:
-        self._lines = {(line.node, line.source, line.line) for line in place.lines}
-        self._cameras = {(line.node, line.source) for line in place.lines}
-        self._zone = ZoneInfo(timezone)
-        self._crossed: deque[int] = deque()
-        """In the last hour, ms."""
-        self._start = 0
-        """When the local hour began, ms; 0 before the first record."""
-        self._slot = 0
-        """Hour of the week, 0 is Monday's first."""
-        self._count = 0
-        self._heard = [0, 0]
-        """The minutes of the hour before and of this one in which a camera spoke, as bits."""
-        self._known: dict[int, list[float]] = {}
-        """Hour of the week → [a, b, observations]."""
-        self._value = 0.0
+    def __init__(self, what: str, counter: Counter, site: Site) -> None:
+        self._name = f"surprise.{what}"
+        self._counter = counter
+        self._hours = hours_of(site.timezone, site.country)
+        self._baseline = Baseline()
+        self._learned: Any = None
+        """What the baseline dumps, until it learns again: it is large, and dumped often."""
+        self._hour: Hour | None = None
+        self._bin = 0
+        """When the bin that is filled now began, ms."""
+        self._counts = [0.0] * (BINS + 1)
+        self._heard = [False] * (BINS + 1)
+        """The last twelve bins and, last, the one that is filled now."""
+        self._usual: list[Usual | None] = [None, None]
+        """Of the hour before and of this one."""
+        self._scatter = {name: [0.0, 0.0] for name in WINDOWS if name}
+        self._values: dict[str, float] = {}
+        self.hears = counter.hears
         self.due: int | None = None
 
     def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
-        if (node, record.source) not in self._cameras:
+        if not self._counter.heard(node, record):
             return ()
-        if not self._start:
-            self._begin(at)
+        readings = self._reach(at)
+        self._heard[-1] = True
+        self._counts[-1] += self._counter.amount(node, record)
         if self.due is None:
-            self.due = at - at % STEP_MS + STEP_MS
-        self._reach(at)
-        self._heard[1] |= 1 << (at - self._start) // MINUTE_MS
-        if (
+            self.due = self._bin + STEP_MS
+        return readings
+
+    def tick(self, at: int) -> Iterable[Reading]:
+        readings = self._reach(at)
+        self.due = self._bin + STEP_MS if any(self._heard) else None  # asleep: nobody speaks
+        return readings
+
+    def _reach(self, at: int) -> list[Reading]:
+        if self._hour is None or at >= self._bin + 2 * HOUR_MS:
+            self._begin(at)
+        readings: list[Reading] = []
+        while at >= self._bin + STEP_MS:
+            self._bin += STEP_MS
+            readings += self._judge()
+            if self._hour is not None and self._bin >= self._hour.start + HOUR_MS:
+                readings += self._end_hour(self._hour)
+            del self._counts[0], self._heard[0]
+            self._counts.append(0.0)
+            self._heard.append(False)
+        return readings
+
+    def _begin(self, at: int) -> None:
+        self._hour = self._hours.at(at)
+        self._bin = at - at % STEP_MS
+        self._counts = [0.0] * (BINS + 1)
+        self._heard = [False] * (BINS + 1)
+        self._usual = [None, self._baseline.usual(self._hour)]
+
+    def _end_hour(self, hour: Hour) -> list[Reading]:
+        """The twelve newest bins are an hour of the clock: learn from it if it was observed."""
+        self._hour = self._hours.at(self._bin)
+        count = round(sum(self._counts[1:]))
+        observed = sum(self._heard[1:]) >= LEAST_BINS
+        if observed:
+            self._baseline.learn(hour, count)
+            self._learned = None
+        self._usual = [self._usual[1], self._baseline.usual(self._hour)]
+        return [(f"{self._name}.count", float(count))] if observed else []
+
+    def _judge(self) -> list[Reading]:
+        """The windows that end where the bin that is filled now does."""
+        values = dict.fromkeys([self._name + end for end in WINDOWS], 0.0)
+        values |= {f"{self._name}.low": 0.0, f"{self._name}.high": 0.0}
+        for end, bins in WINDOWS.items():
+            expected = self._expect(bins)
+            if expected is None or sum(self._heard[-bins:]) < bins * LEAST_BINS / BINS:
+                continue
+            mean, spread = expected
+            count = round(sum(self._counts[-bins:]))
+            if end:
+                spread = max(spread, self._learn_scatter(end, count, mean))
+            variance = spread * mean**2
+            values[self._name + end] = round(surprise(count, mean, variance), 2)
+            if not end:
+                low, high = usual_range(mean, variance)
+                values |= {f"{self._name}.low": float(low), f"{self._name}.high": float(high)}
+        news = [(n, v) for n, v in values.items() if v != self._values.get(n, 0.0)]
+        self._values = values
+        return news
+
+    def _expect(self, bins: int) -> tuple[float, float] | None:
+        """Mean and spread of the count of the last bins; None while too little is known."""
+        assert self._hour is not None  # noqa: S101 - the callers have begun
+        here = min(bins, (self._bin - self._hour.start) // STEP_MS)
+        mean = deviation = 0.0
+        for usual, part in zip(self._usual, (bins - here, here), strict=True):
+            if not part:
+                continue
+            if usual is None:
+                return None
+            rate, rate_deviation = usual.rate
+            mean += rate * part / BINS
+            deviation += rate_deviation * part / BINS
+        return mean, (deviation / mean) ** 2
+
+    def _learn_scatter(self, end: str, count: int, mean: float) -> float:
+        """What the short windows before this one scattered by; then this one is learned."""
+        known = self._scatter[end]
+        spread = max(LEAST_SPREAD, known[0] / known[1]) if known[1] else 0.0
+        limit = 16 * (mean + max(spread, LEAST_SPREAD) * mean**2)
+        known[0] = known[0] * SPREAD_KEEP ** (1 / BINS) + min((count - mean) ** 2, limit) - mean
+        known[1] = known[1] * SPREAD_KEEP ** (1 / BINS) + mean**2
+        return spread
+
+    def dump(self) -> Any:
+        if self._learned is None:
+            self._learned = self._baseline.dump()
+        return [
+            self._learned, self._hour, self._bin, self._counts, self._heard, self._usual,
+            self._scatter, self._values, self.due, self._counter.dump(),
+        ]  # fmt: skip
+
+    def load(self, state: Any) -> None:
+        (
+            learned, hour, self._bin, self._counts, self._heard, usual,
+            self._scatter, self._values, self.due, counter,
+        ) = state  # fmt: skip
+        self._baseline.load(learned)
+        self._hour = Hour(*hour) if hour else None
+        self._usual = [Usual(*known) if known else None for known in usual]
+        self._counter.load(counter)
+
+
+class Crossings:
+    """People over the place's lines, both ways."""
+
+    hears = (LineCross, ZoneCount, NodeHealth)
+
+    def __init__(self, place: Place) -> None:
+        self._lines = {(line.node, line.source, line.line) for line in place.lines}
+        self._cameras = {(line.node, line.source) for line in place.lines}
+
+    def heard(self, node: str, record: AnyRecord) -> bool:
+        return (node, record.source) in self._cameras and _is_well(record)
+
+    def amount(self, node: str, record: AnyRecord) -> float:
+        return float(
             isinstance(record, LineCross)
             and record.label == LABEL
             and (node, record.source, record.line) in self._lines
-        ):
-            self._crossed.append(at)
-            self._count += 1
-        return ()
-
-    def _begin(self, at: int) -> None:
-        local = datetime.fromtimestamp(at / 1000, UTC).astimezone(self._zone)
-        self._start = at - (local.minute * 60 + local.second) * 1000 - at % 1000
-        self._slot = local.weekday() * 24 + local.hour
-        self._count = 0
-
-    def _reach(self, at: int) -> None:
-        while at >= self._start + HOUR_MS:
-            self._learn()
-            self._heard = [self._heard[1], 0]
-            self._begin(self._start + HOUR_MS)
-
-    def _learn(self) -> None:
-        if self._heard[1].bit_count() < LEAST_MINUTES:
-            return
-        a, b, seen = self._known.get(self._slot, (PRIOR_COUNT, PRIOR_HOURS, 0))
-        self._known[self._slot] = [KEEP * a + self._count, KEEP * b + 1, seen + 1]
-
-    def tick(self, at: int) -> Iterable[Reading]:
-        self._reach(at)
-        while self._crossed and self._crossed[0] <= at - HOUR_MS:
-            self._crossed.popleft()
-        value = self._work_out(at)
-        asleep = not value and not any(self._heard)  # nobody speaks: wait for who does
-        self.due = None if asleep else at - at % STEP_MS + STEP_MS
-        if value == self._value:
-            return ()
-        self._value = value
-        return (("surprise.flow", value),)
-
-    def _work_out(self, at: int) -> float:
-        minute = (at - self._start) // MINUTE_MS
-        before, now = self._heard
-        heard = (before >> minute).bit_count() + (now & ((1 << minute) - 1)).bit_count()
-        if heard < LEAST_MINUTES:
-            return 0.0
-        share = (at - self._start) / HOUR_MS
-        mean = variance = 0.0
-        for slot, part in ((self._slot, share), ((self._slot - 1) % 168, 1 - share)):
-            a, b, seen = self._known.get(slot, (0.0, 1.0, 0))
-            if part and seen < LEAST_SEEN:
-                return 0.0
-            mean += part * a / b
-            variance += part**2 * a / b**2
-        return round(surprise(len(self._crossed), mean, variance), 2)
+        )
 
     def dump(self) -> Any:
-        rows = [[slot, *known] for slot, known in self._known.items()]
-        return [
-            [list(self._crossed), self._start, self._slot, self._count, self._heard],
-            rows,
-            self._value,
-            self.due,
-        ]
+        return None
 
     def load(self, state: Any) -> None:
-        (crossed, self._start, self._slot, self._count, self._heard), rows = state[:2]
-        self._value, self.due = state[2:]
-        self._crossed = deque(crossed)
-        self._known = {slot: known for slot, *known in rows}
+        del state  # there is none
 
 
-def surprise(count: int, mean: float, variance: float) -> float:
-    """−log₁₀ min(1, 2·P(N ≤ count), 2·P(N ≥ count)) of a Poisson count whose rate is Gamma
-    distributed with this mean and variance (both above 0)."""
-    r, p = mean**2 / variance, mean / (mean + variance)
-    log_term = r * math.log(p)
-    below = 0.0
-    for n in range(count):
-        below += math.exp(log_term)
-        log_term += math.log((n + r) / (n + 1)) + math.log1p(-p)
-    least = below + math.exp(log_term)
-    most = _upper(count, r, p, log_term) if below > 0.5 else 1 - below
-    tail = min(1.0, 2 * least, 2 * most)
-    return -math.log10(max(tail, 1e-99))
+class Openings:
+    """Doors that open. A contact sleeps, so its gateway's word says that it would be heard."""
+
+    hears = (DoorState, NodeHealth)
+
+    def __init__(self, place: Place) -> None:
+        self._doors = {(door.node, door.source) for door in place.doors}
+        self._nodes = {door.node for door in place.doors}
+        self._open: dict[tuple[str, str], tuple[int, bool]] = {}
+        """Door → (event time of its last word, whether it stood open)."""
+
+    def heard(self, node: str, record: AnyRecord) -> bool:
+        return node in self._nodes and _is_well(record)
+
+    def amount(self, node: str, record: AnyRecord) -> float:
+        key = (node, record.source)
+        if not isinstance(record, DoorState) or key not in self._doors:
+            return 0.0
+        ts, was_open = self._open.get(key, (0, True))
+        if record.ts < ts:
+            return 0.0
+        self._open[key] = (record.ts, record.open)
+        return float(record.open and not was_open)
+
+    def dump(self) -> Any:
+        return [[*key, *known] for key, known in self._open.items()]
+
+    def load(self, state: Any) -> None:
+        self._open = {(node, source): (ts, is_open) for node, source, ts, is_open in state}
 
 
-def _upper(count: int, r: float, p: float, log_term: float) -> float:
-    """P(N ≥ count) summed upwards, which keeps its digits where 1 − P(N < count) has none."""
-    scale, term, total, n = log_term, 1.0, 0.0, count
-    while term > total * 1e-12:
-        total += term
-        term *= (n + r) / (n + 1) * (1 - p)
-        n += 1
-    return math.exp(scale) * total
+class PersonMinutes:
+    """How many people the place's views show, times how long."""
+
+    hears = (ZoneCount, NodeHealth)
+
+    def __init__(self, place: Place) -> None:
+        self._views = {(v.node, v.source, v.zone) for group in place.views for v in group}
+        self._cameras = {(node, source) for node, source, _ in self._views}
+        self._last: dict[tuple[str, str, str], tuple[int, int]] = {}
+        """View → (count, event time of the record that said so)."""
+
+    def heard(self, node: str, record: AnyRecord) -> bool:
+        return (node, record.source) in self._cameras and _is_well(record)
+
+    def amount(self, node: str, record: AnyRecord) -> float:
+        if not isinstance(record, ZoneCount) or record.label != LABEL:
+            return 0.0
+        key = (node, record.source, record.zone)
+        count, ts = self._last.get(key, (0, record.ts))
+        if key not in self._views or record.ts < ts:
+            return 0.0
+        self._last[key] = (record.count, record.ts)
+        return count * min(record.ts - ts, REPEAT_MS) / 60_000
+
+    def dump(self) -> Any:
+        return [[*key, *known] for key, known in self._last.items()]
+
+    def load(self, state: Any) -> None:
+        self._last = {(n, s, zone): (count, ts) for n, s, zone, count, ts in state}
+
+
+def _is_well(record: AnyRecord) -> bool:
+    return not isinstance(record, NodeHealth) or record.ok

@@ -17,7 +17,7 @@ from hub.fusion.scene import Scene
 from hub.fusion.signal import Reading, Signal
 from hub.fusion.silence import Silence
 from hub.fusion.stationary import Stationary
-from hub.fusion.surprise import Surprise
+from hub.fusion.surprise import Crossings, Openings, PersonMinutes, Surprise
 from hub.fusion.tailgating import Tailgating
 from hub.rules.scale import scales
 from hub.rules.watch import Transition, Watch, inhibitors_first
@@ -48,7 +48,7 @@ class PlaceAtWork:
     ) -> None:
         self.site = site.id
         self.id = place.id
-        self.signals = _signals(place, site.timezone)
+        self.signals = _signals(place, site)
         self.watches = inhibitors_first(
             Watch(rule, site.id, place.id, site.timezone, site.country) for rule in rules
         )
@@ -220,7 +220,7 @@ class PlaceAtWork:
         self.due = self._soonest()
 
 
-def _signals(place: Place, timezone: str) -> dict[str, Signal]:
+def _signals(place: Place, site: Site) -> dict[str, Signal]:
     """Those that what the place has can bring; each name begins the names it emits."""
     signals: dict[str, Signal] = {"silence": Silence(place)}
     if place.views:
@@ -228,13 +228,15 @@ def _signals(place: Place, timezone: str) -> dict[str, Signal]:
         signals["presence"] = Presence(place)
         signals["dwell"] = Dwell(place)
         signals["stationary"] = Stationary(place)
+        signals["surprise.occupancy"] = Surprise("occupancy", PersonMinutes(place), site)
     if place.views or place.lines:
         signals["scene"] = Scene(place)
     if place.lines:
         signals["flow"] = Flow(place)
-        signals["surprise"] = Surprise(place, timezone)
+        signals["surprise.flow"] = Surprise("flow", Crossings(place), site)
     if place.doors:
         signals["door"] = Door(place)
+        signals["surprise.door"] = Surprise("door", Openings(place), site)
     if place.lines and any(door.controlled for door in place.doors):
         signals["tailgating"] = Tailgating(place)
     return signals

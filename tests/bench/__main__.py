@@ -21,13 +21,13 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from launch.supervisor import LaunchError
 from models.catalog import ModelError
-from tests.bench import backtest, edge, gate, hub, latency
+from tests.bench import analysis, backtest, edge, gate, hub, latency
 from tests.bench.progress import Steps
 from tests.bench.rig import Stuck
 from tests.bench.table import Figure, show, write_json
 from tests.servers import influxdb
 
-PARTS = ("backtest", "edge", "gate", "hub", "influxdb", "latency")
+PARTS = ("analysis", "backtest", "edge", "gate", "hub", "influxdb", "latency")
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,12 @@ def _backtest(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
     return backtest.measure(folder, records=wish.records, steps=steps)
 
 
+def _analysis(_folder: Path, _wish: Wish, steps: Steps) -> Iterator[Figure]:
+    return analysis.measure(steps)
+
+
 _PARTS = {
+    "analysis": _analysis,
     "backtest": _backtest,
     "edge": _edge,
     "gate": _gate,
@@ -146,7 +151,8 @@ _PARTS = {
 def _count_steps(parts: tuple[str, ...], wish: Wish) -> int:
     rounds = 2 * wish.rounds
     steps = {
-        "backtest": 2, "edge": rounds, "gate": 2, "hub": rounds + 1, "influxdb": 2, "latency": 2,
+        "analysis": 4, "backtest": 2, "edge": rounds, "gate": 2, "hub": rounds + 1,
+        "influxdb": 2, "latency": 2,
     }  # fmt: skip
     return sum(steps[part] for part in parts)
 

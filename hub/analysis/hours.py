@@ -1,0 +1,57 @@
+"""The hours of a site: local, across the changes of its clocks, with its public holidays."""
+
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from configs.days import calendar
+
+HOUR_MS: Final = 3_600_000
+WEEK_H: Final = 168
+
+
+class Hour(NamedTuple):
+    """One hour of a site's clock."""
+
+    start: int
+    """When it began, ms."""
+    of_week: int
+    """0 is Monday's first, 167 Sunday's last."""
+    holiday: bool
+
+
+class Hours:
+    """Says which local hour a time lies in.
+
+    An hour that the clocks repeat in autumn comes twice, one that they leave out in spring
+    never: each is an hour of its own, and none is longer than sixty minutes.
+    """
+
+    def __init__(self, timezone: str, country: str = "") -> None:
+        """``country`` is ISO 3166-1; without one no day is a holiday."""
+        self._zone = ZoneInfo(timezone)
+        self._country = country
+        self._holidays: dict[date, bool] = {}
+
+    def at(self, ms: int) -> Hour:
+        """The hour that ``ms`` (since the Unix epoch, UTC) lies in."""
+        local = datetime.fromtimestamp(ms // 1000, UTC).astimezone(self._zone)
+        start = ms - (local.minute * 60 + local.second) * 1000 - ms % 1000
+        return Hour(start, local.weekday() * 24 + local.hour, self._is_holiday(local.date()))
+
+    def _is_holiday(self, day: date) -> bool:
+        if not self._country:
+            return False
+        known = self._holidays.get(day)
+        if known is None:
+            if len(self._holidays) > 800:
+                self._holidays.clear()
+            known = self._holidays[day] = day in calendar(self._country)
+        return known
+
+
+@cache
+def hours_of(timezone: str, country: str) -> Hours:
+    """The same for all who ask for the same, since what a place remembers is multiplied."""
+    return Hours(timezone, country)

@@ -1,0 +1,272 @@
+"""How well what is usual is known, on the streets of Auckland, and what it costs.
+
+Everything is learned from the past alone: each hour is forecast, or judged, before it is
+learned. Anomalies are put into the last year of the same counts.
+"""
+
+import math
+import random
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import psutil
+
+from configs.site import CountingLine, Place, Site
+from configs.values import Text
+from hub.analysis.baseline import Baseline
+from hub.analysis.forecast import Forecaster
+from hub.analysis.hours import WEEK_H
+from hub.fusion.surprise import Crossings, Surprise
+from tests.bench.auckland import Street, at, hours, load
+from tests.bench.progress import Steps
+from tests.bench.table import Figure
+from wire.records import NodeHealth
+
+PART = "analysis"
+THRESHOLD = 3.0
+"""Of the shipped rule `unusual-flow`, whose cooldown is a day."""
+COOLDOWN_H = 24
+TEST = at("2024-01-01")
+BREAKS = {
+    "26 March 2020": at("2020-03-26 00:00"),
+    "12 August 2020, noon": at("2020-08-12 12:00"),
+    "18 August 2021": at("2021-08-18 00:00"),
+}
+MORNING = {"26 March 2020": 6, "18 August 2021": 6}
+"""Two began at midnight, when streets are empty anyway: how many hours later they wake."""
+SIGNALS = 5_000
+
+
+@dataclass
+class Score:
+    """What one sensor's forecasts of one horizon came to."""
+
+    missed: float = 0.0
+    naive: float = 0.0
+    count: int = 0
+    inside80: int = 0
+    inside95: int = 0
+
+
+@dataclass
+class Judged:
+    """One sensor's hours, each judged before it was learned."""
+
+    surprise: list[float]
+    too_few: list[bool]
+
+
+@dataclass
+class Injected:
+    """Anomalies of one kind: how many, and after how many hours each found one was."""
+
+    total: int = 0
+    delays: list[int] = field(default_factory=list)
+
+
+def measure(steps: Steps) -> Iterator[Figure]:
+    """Forecasts, breaks, false alarms, injected anomalies; then what it costs."""
+    streets = load()
+    steps.next("analysis: forecasts")
+    for words, horizon in (("24 h", 24), ("7 d", WEEK_H)):
+        yield from _forecast_figures(words, [_forecast(s, horizon) for s in streets], streets)
+    steps.next("analysis: breaks and false alarms")
+    judged = [_judge(street) for street in streets]
+    yield from _break_figures(judged)
+    yield from _false_alarms(judged)
+    steps.next("analysis: injected anomalies")
+    yield from _injected(streets)
+    steps.next("analysis: cost")
+    yield from _cost()
+
+
+def _naive(counts: Sequence[float], number: int) -> float:
+    """What was counted a week before, or two, or three, where that is a gap."""
+    weeks = (counts[number - WEEK_H * n] for n in (1, 2, 3, 4) if number >= WEEK_H * n)
+    return next((count for count in weeks if not math.isnan(count)), math.nan)
+
+
+def _forecast(street: Street, horizon: int) -> Score:
+    forecaster, score, counts = Forecaster(), Score(), street.counts
+    for start in range(0, len(counts), horizon):
+        ahead = range(start, min(start + horizon, len(counts)))
+        told = forecaster.forecast([hours()[n] for n in ahead]) if start >= TEST else []
+        for number, forecast in zip(ahead, told, strict=False):
+            count, naive = counts[number], _naive(counts, number)
+            if not math.isnan(count + naive):
+                score.count += 1
+                score.missed += abs(forecast.mean - count)
+                score.naive += abs(naive - count)
+                score.inside80 += forecast.low80 <= count <= forecast.high80
+                score.inside95 += forecast.low95 <= count <= forecast.high95
+        for number in ahead:
+            if not math.isnan(counts[number]):
+                forecaster.learn(hours()[number], counts[number])
+    return score
+
+
+def _scale(street: Street) -> float:
+    """The mean absolute error of the seasonal-naive forecast on the years before the test."""
+    counts = street.counts
+    misses = [abs(counts[n] - _naive(counts, n)) for n in range(WEEK_H, TEST)]
+    return statistics.fmean(miss for miss in misses if not math.isnan(miss))
+
+
+def _forecast_figures(
+    words: str, scores: Sequence[Score], streets: Sequence[Street]
+) -> Iterator[Figure]:
+    pairs = list(zip(scores, streets, strict=True))
+    mase = [score.missed / score.count / _scale(street) for score, street in pairs]
+    relative = [score.missed / score.naive for score in scores]
+    total = sum(score.count for score in scores)
+    yield Figure(PART, f"MASE, {words}", statistics.fmean(mase), "", 0.8, better="lower")
+    yield Figure(
+        PART, f"error beside seasonal naive's, {words}", statistics.fmean(relative), "", 0.8,
+        better="lower",
+    )  # fmt: skip
+    better = sum(value < 1 for value in relative)
+    yield Figure(PART, f"sensors better than seasonal naive, {words}", better, "of 21", 19)
+    for share, inside, low, high in (
+        (80, sum(score.inside80 for score in scores), 76, 84),
+        (95, sum(score.inside95 for score in scores), 92, 98),
+    ):
+        covered = 100 * inside / total
+        off = abs(covered - (low + high) / 2)
+        name = f"{share} % interval covers {covered:.1f} %, {words}: off the middle by"
+        yield Figure(PART, name, off, "%", (high - low) / 2, better="lower")
+
+
+def _judge(street: Street, changed: dict[int, float] | None = None) -> Judged:
+    baseline, found = Baseline(), Judged([], [])
+    changed = changed or {}
+    for number, hour in enumerate(hours()):
+        count = changed.get(number, street.counts[number])
+        usual = None if math.isnan(count) else baseline.usual(hour)
+        found.surprise.append(math.nan if usual is None else usual.surprise(round(count)))
+        found.too_few.append(usual is not None and count < usual.mean)
+        if not math.isnan(count):
+            baseline.learn(hour, count)
+    return found
+
+
+def _break_figures(judged: Sequence[Judged]) -> Iterator[Figure]:
+    for name, begun in BREAKS.items():
+        awake = begun + MORNING.get(name, 0)
+        live = [sensor for sensor in judged if not math.isnan(sensor.surprise[awake])]
+        for words, start in (("", begun), (", streets awake", awake)):
+            if words and start == begun:
+                continue
+            found = sum(_told(sensor, start, start + 3) for sensor in live)
+            yield Figure(
+                PART, f"break of {name}{words}: told within 3 h", found, f"of {len(live)} alive"
+            )
+
+
+def _told(sensor: Judged, start: int, end: int) -> bool:
+    return any(sensor.surprise[n] >= THRESHOLD and sensor.too_few[n] for n in range(start, end))
+
+
+def _false_alarms(judged: Sequence[Judged]) -> Iterator[Figure]:
+    years = [(2019, "2019-03-01"), (2023, "2023-01-01"), (2024, "2024-01-01"), (2025, "2025-01-01")]
+    rates: list[float] = []
+    for year, first in years:
+        span = range(at(first), at(f"{year + 1}-01-01"))
+        known = [s for s in judged if not math.isnan(s.surprise[span.start])]
+        rates += [_alarms(sensor, span) / (len(span) / WEEK_H) for sensor in known]
+    yield Figure(
+        PART, "alarms a week and place, ordinary years", statistics.fmean(rates), "", 1.0,
+        better="lower",
+    )  # fmt: skip
+    yield Figure(PART, "the same at the worst place and year", max(rates), "")
+
+
+def _alarms(sensor: Judged, span: range) -> int:
+    count, last = 0, -COOLDOWN_H
+    for number in span:
+        if sensor.surprise[number] >= THRESHOLD and number - last >= COOLDOWN_H:
+            count, last = count + 1, number
+    return count
+
+
+def _injected(streets: Sequence[Street]) -> Iterator[Figure]:
+    found = {kind: Injected() for kind in ("stuck", "doubled", "swapped", "burst")}
+    by_chance = Injected()
+    for index, street in enumerate(streets):
+        rng = random.Random(index)
+        changed: dict[int, float] = {}
+        spans: list[tuple[str, range]] = []
+        for turn, day in enumerate(range(at("2025-01-15"), at("2025-12-15"), 24 * 10)):
+            kind = list(found)[turn % len(found)]
+            start = day + rng.randrange(8, 19)
+            span = range(start, start + {"stuck": 12, "doubled": 6, "swapped": 2, "burst": 2}[kind])
+            values = _anomaly(kind, street.counts, span)
+            if all(not math.isnan(value) for value in values):
+                changed |= dict(zip(span, values, strict=True))
+                spans.append((kind, span))
+        _note(found, spans, _judge(street, changed))
+        plain = _judge(street)
+        _note(dict.fromkeys(found, by_chance), spans, plain)
+    for kind, injected in found.items():
+        yield Figure(PART, f"{kind}: found", 100 * len(injected.delays) / injected.total, "%")
+        if injected.delays:
+            delay = statistics.median(injected.delays)
+            yield Figure(PART, f"{kind}: median delay", delay, "h")
+    share = 100 * len(by_chance.delays) / by_chance.total
+    yield Figure(PART, "the same hours with nothing injected: told", share, "%")
+
+
+def _anomaly(kind: str, counts: Sequence[float], span: range) -> list[float]:
+    if kind == "stuck":
+        return [counts[span.start - 1]] * len(span)
+    if kind == "swapped":
+        return [counts[number] for number in reversed(span)]
+    return [counts[number] * (2 if kind == "doubled" else 3) for number in span]
+
+
+def _note(found: dict[str, Injected], spans: Sequence[tuple[str, range]], told: Judged) -> None:
+    for kind, span in spans:
+        found[kind].total += 1
+        delay = next((n for n in span if told.surprise[n] >= THRESHOLD), None)
+        if delay is not None:
+            found[kind].delays.append(delay - span.start + 1)
+
+
+def _cost() -> Iterator[Figure]:
+    street = load()[0]
+    baseline = Baseline()
+    begun = time.process_time()
+    for number in range(8760):
+        baseline.learn(
+            hours()[number], 10.0 if math.isnan(street.counts[number]) else street.counts[number]
+        )
+    yield Figure(PART, "a year of one signal learned", time.process_time() - begun, "s")
+    text = Text("p", "p")
+    place = Place(id="p", name=text, lines=(CountingLine(node="n", source="c", line="l"),))
+    site = Site(id="s", name=text, timezone="Pacific/Auckland", country="NZ")
+    start = 1_700_000_000_000 // 3_600_000 * 3_600_000
+    grown = Surprise("flow", Crossings(place), site)
+    for number in range(24 * 8 * 12):
+        _speak(grown, start + number * 300_000)
+    last = start + 24 * 8 * 3_600_000
+    state = grown.dump()
+    before = psutil.Process().memory_info().rss
+    signals = [Surprise("flow", Crossings(place), site) for _ in range(SIGNALS)]
+    for signal in signals:
+        signal.load(state)
+    begun = time.process_time()
+    for step in range(12):
+        for signal in signals:
+            _speak(signal, last + step * 300_000)
+    used = (time.process_time() - begun) / 12
+    grew = (psutil.Process().memory_info().rss - before) / 2**20
+    yield Figure(
+        PART, "1,000 places × 5 signals, of one core", 100 * used / 300, "%", 2.0, better="lower"
+    )
+    yield Figure(PART, "their memory", grew, "MB", 200.0, better="lower")
+
+
+def _speak(signal: Surprise, at_ms: int) -> None:
+    signal.tick(at_ms)
+    signal.take("n", NodeHealth(seq=0, ts=at_ms, source="c"), at_ms)

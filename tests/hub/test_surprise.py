@@ -1,0 +1,134 @@
+"""What surprises: what is counted at a place against what is usual there."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from configs.rules import Condition, Rule
+from configs.site import CountingLine, DoorOf, Place, Site, View
+from configs.values import Text
+from hub.rules.place import Outcome, PlaceAtWork
+from wire.records import Direction, DoorState, LineCross, NodeHealth, ZoneCount
+
+TEXT = Text("P", "P")
+SITE = Site(id="s", name=TEXT, timezone="UTC")
+BOX = (0.1, 0.1, 0.2, 0.4)
+GATE = CountingLine(node="n", source="cam", line="gate")
+MONDAY = 1_700_438_400_000  # 2023-11-20 00:00 UTC
+HOUR = 3_600_000
+
+
+def _place(**parts: Any) -> PlaceAtWork:
+    """A place with nothing but the surprises at work."""
+    when = tuple(
+        (Condition(signal=f"surprise.{what}", above=99),) for what in ("flow", "door", "occupancy")
+    )
+    rules = [
+        Rule(id=f"r{number}", title=TEXT, places=("*",), when=one)
+        for number, one in enumerate(when)
+    ]
+    place = PlaceAtWork(Place(id="p", name=TEXT, **parts), SITE, rules)
+    place.drop_unwatched()
+    return place
+
+
+def _crossing(at: int) -> LineCross:
+    return LineCross(
+        seq=0, ts=at, source="cam", line="gate", label="person", track=1,
+        direction=Direction.LEFT, confidence=0.9, box=BOX,
+    )  # fmt: skip
+
+
+def _live(place: PlaceAtWork, hours: range, crossings: Callable[[int], int]) -> Outcome:
+    """Let a place live through hours; in each, some people cross in its thirtieth minute."""
+    outcome = Outcome()
+    for hour in hours:
+        for minute in range(0, 60, 5):
+            at = MONDAY + hour * HOUR + minute * 60_000
+            place.take("n", NodeHealth(seq=0, ts=at, source="cam"), at, outcome)
+            for _ in range(crossings(hour) if minute == 30 else 0):
+                place.take("n", _crossing(at + 1), at + 1, outcome)
+    return outcome
+
+
+def _usually(hour: int) -> int:
+    return 20 + hour % 5 if 8 <= hour % 24 < 20 else 1
+
+
+def _last(outcome: Outcome, name: str) -> float:
+    return [point.value for point in outcome.signals if point.name == name][-1]
+
+
+def test_nothing_surprises_in_the_first_three_days_and_then_much_does() -> None:
+    place = _place(lines=(GATE,))
+    outcome = _live(place, range(72), _usually)
+    outcome.signals += _live(place, range(72, 82), lambda hour: 150 if hour == 73 else 1).signals
+    found = [point for point in outcome.signals if point.name == "surprise.flow"]
+    assert min(point.ts for point in found) >= MONDAY + 72 * HOUR
+    assert max(point.value for point in found) > 4
+
+
+def test_too_many_and_too_few_surprise_and_the_usual_range_stands_beside() -> None:
+    place = _place(lines=(GATE,))
+    _live(place, range(28 * 24), _usually)
+    first = 28 * 24 + 12
+    many = _live(place, range(28 * 24, first + 1), lambda h: 90 if h == first else _usually(h))
+    place.advance(MONDAY + (first + 1) * HOUR, many)
+    assert _last(many, "surprise.flow") > 4
+    assert _last(many, "surprise.flow.count") == 90
+    low, high = (_last(many, f"surprise.flow.{end}") for end in ("low", "high"))
+    assert low < _usually(first) < high < 90
+    few = _live(place, range(first + 1, first + 3), lambda _: 0)
+    place.advance(MONDAY + (first + 3) * HOUR, few)
+    assert _last(few, "surprise.flow") > 2
+
+
+def test_a_burst_surprises_within_five_minutes() -> None:
+    place = _place(lines=(GATE,))
+    _live(place, range(28 * 24 + 3), lambda h: 2 if h % 24 else 0)
+    start, outcome = MONDAY + (28 * 24 + 3) * HOUR, Outcome()
+    for at in range(start, start + 300_000, 5000):
+        place.take("n", NodeHealth(seq=0, ts=at, source="cam"), at, outcome)
+        place.take("n", _crossing(at), at, outcome)
+    place.advance(start + 300_000, outcome)
+    assert _last(outcome, "surprise.flow.5m") > 3
+    assert _last(outcome, "surprise.flow.15m") > 2
+
+
+def test_an_hour_in_which_a_camera_was_silent_is_not_learned() -> None:
+    place, outcome = _place(lines=(GATE,)), Outcome()
+    for minute in range(0, 30, 5):
+        at = MONDAY + minute * 60_000
+        place.take("n", NodeHealth(seq=0, ts=at, source="cam"), at, outcome)
+    place.take("n", NodeHealth(seq=0, ts=MONDAY + HOUR, source="cam"), MONDAY + HOUR, outcome)
+    assert not [point for point in outcome.signals if point.name == "surprise.flow.count"]
+
+
+def test_what_is_usual_survives_a_restart_to_the_bit() -> None:
+    place, again = _place(lines=(GATE,)), _place(lines=(GATE,))
+    _live(place, range(10 * 24), _usually)
+    again.load(msgspec.msgpack.decode(msgspec.msgpack.encode(place.dump())))
+    rest = range(10 * 24, 15 * 24)
+    live = _live(place, rest, lambda hour: hour % 37)
+    assert _live(again, rest, lambda hour: hour % 37).signals == live.signals
+    assert any(point.name == "surprise.flow" for point in live.signals)
+    pack = msgspec.msgpack.encode
+    assert pack(again.dump()) == pack(place.dump())
+
+
+def test_doors_count_openings_and_views_count_person_minutes() -> None:
+    door = DoorOf(node="n", source="door")
+    place, outcome = _place(doors=(door,)), Outcome()
+    for minute in range(0, 65, 5):
+        at = MONDAY + minute * 60_000
+        place.take("n", NodeHealth(seq=0, ts=at, source="agent"), at, outcome)
+        opened = DoorState(seq=0, ts=at, source="door", open=minute in (10, 15, 30))
+        place.take("n", opened, at, outcome)
+    assert _last(outcome, "surprise.door.count") == 2
+    place, outcome = _place(views=((View(node="n", source="cam", zone="z"),),)), Outcome()
+    for second in range(0, 3605, 5):
+        at = MONDAY + second * 1000
+        seen = ZoneCount(seq=0, ts=at, source="cam", zone="z", label="person", count=2)
+        place.take("n", seen, at, outcome)
+    assert _last(outcome, "surprise.occupancy.count") == 120
