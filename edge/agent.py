@@ -24,12 +24,14 @@ from edge.camera import AnyDetector, CameraWorker, Condition, SharedDetector
 from edge.commands import Commands
 from edge.doors import Doors, SimulatedDoor
 from edge.frames import Frame
+from edge.heat import hottest_celsius
 from edge.link import Link
 from edge.metrics import EdgeMetrics
-from edge.outbox import Outbox
+from edge.outbox import Outbox, OutboxFailed
 from edge.recorder import Recorder
 from edge.reload import MakeDetector, Reloader
 from edge.sources import Source, open_source
+from edge.watch import ADDRESS_FILE
 from health import HealthServer
 from wire.errors import LinkRefused
 from wire.mqtt import Broker
@@ -127,6 +129,7 @@ class Agent:
         self.health = HealthServer(host, port, self.registry, self.ready)
         self._stack.callback(self.health.close)
         log.info("health at http://%s:%d/healthz", host, self.health.port)
+        self._tell_address(host, self.health.port)
         self._stack.callback(self._stop_link)
         self.link.start()
         self._stack.callback(self._stop_doors)
@@ -346,11 +349,27 @@ class Agent:
     def _make_doors(self) -> Doors:
         return Doors(self._settings, recorder=self.recorder, metrics=self.metrics, now=self._now)
 
+    def _tell_address(self, host: str, port: int) -> None:
+        """For `linli edge watch`, which could not know a port that was free by chance."""
+        file = Path(self._settings.data) / ADDRESS_FILE
+        file.write_text(f"http://{host}:{port}\n", encoding="utf-8")
+        self._stack.callback(file.unlink, missing_ok=True)
+
     def _expose_outbox(self) -> None:
+        self.metrics.outbox_oldest.set_function(self._oldest_s)
+        self.metrics.resident.set_function(lambda: self._process.memory_info().rss)
+        self.metrics.temperature.set_function(lambda: hottest_celsius() or 0.0)
         self.metrics.outbox_records.set_function(lambda: self.outbox.depth)
         self.metrics.outbox_dropped.set_function(lambda: self.outbox.dropped)
         self.metrics.pictures_waiting.set_function(lambda: self.outbox.pictures_waiting)
         self.metrics.pictures_dropped.set_function(lambda: self.outbox.pictures_dropped)
+
+    def _oldest_s(self) -> float:
+        try:
+            oldest = self.outbox.oldest_ts()
+        except OutboxFailed:
+            return 0.0  # what fails is counted where it is written
+        return 0.0 if oldest is None else max(self._time() - oldest, 0) / 1000
 
     def _note_finished(self) -> None:
         # A node that also has a door, or another camera, has still something to watch.
@@ -391,6 +410,7 @@ class Agent:
 
     def node_health(self) -> NodeHealth:
         """How the node itself does."""
+        celsius = hottest_celsius()
         lost = [each.camera.id for each in self.cameras if each.condition is Condition.LOST]
         detail = f"lost: {', '.join(lost)}" if lost else ""
         if self.reloader is not None and self.reloader.problem:
@@ -405,6 +425,7 @@ class Agent:
             outbox=self.outbox.depth,
             dropped=self.outbox.dropped + self.recorder.failed,
             rss_bytes=self._process.memory_info().rss,
+            celsius=UNSET if celsius is None else round(celsius, 1),
         )
 
     def _stop_ticker(self) -> None:

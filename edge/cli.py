@@ -24,6 +24,7 @@ from edge.draw.cli import cli as draw
 from edge.evidence import BLUR_SCORE
 from edge.outbox import OutboxError
 from edge.track import TrackSettings
+from edge.watch_cli import cli as watch
 from models.catalog import ModelError, folders, resolve
 from wire.errors import LinkRefused
 from wire.records import ModelAbout
@@ -39,6 +40,7 @@ cli.add_command(doctor)
 cli.add_command(draw)
 cli.add_command(init)
 cli.add_command(install_service)
+cli.add_command(watch)
 
 
 class _Length(click.ParamType[Duration]):

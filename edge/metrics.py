@@ -101,6 +101,19 @@ class EdgeMetrics:
         self.outbox_records = Gauge(
             "linli_edge_outbox_records", "Records that wait for the broker", registry=registry
         )
+        self.outbox_oldest = Gauge(
+            "linli_edge_outbox_oldest_seconds",
+            "How long the oldest record has waited for the broker; 0 where none waits",
+            registry=registry,
+        )
+        self.resident = Gauge(
+            "linli_edge_resident_bytes", "Memory that the agent holds", registry=registry
+        )
+        self.temperature = Gauge(
+            "linli_edge_temperature_celsius",
+            "The device's hottest sensor; 0 where it has none",
+            registry=registry,
+        )
         self.outbox_dropped = Gauge(
             "linli_edge_outbox_dropped_records",
             "Records the full outbox dropped since its epoch began",

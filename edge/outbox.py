@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from wire.codec import encode_record
@@ -78,6 +79,12 @@ class Picture(NamedTuple):
     id: int
     ref: str
     jpeg: bytes
+
+
+class _Stamp(msgspec.Struct):
+    """All that is read of a record to know its age."""
+
+    ts: int
 
 
 class Outbox:
@@ -188,6 +195,11 @@ class Outbox:
                     break
                 rows.append(Row(seq, raw))
             return Slice(self._epoch, rows)
+
+    def oldest_ts(self) -> int | None:
+        """When (ms) the oldest record that waits was made; None where none waits."""
+        rows = self.peek(after=0, limit_records=1, limit_bytes=0).rows
+        return msgspec.json.decode(rows[0].raw, type=_Stamp).ts if rows else None
 
     def delete(self, first: int, last: int) -> int:
         """Forget the records ``first`` to ``last``: the broker has them. Returns how many."""

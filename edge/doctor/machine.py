@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from edge.doctor.finding import Finding, failed, good, warning
+from edge.heat import hottest_celsius
 
 GB = 1024**3
 LITTLE_DISK = 2 * GB
@@ -98,7 +99,7 @@ def memory(available: int | None = None) -> list[Finding]:
 
 def temperature(readings: Mapping[str, float] | None = None) -> list[Finding]:
     """The hottest sensor of the device, °C."""
-    known = hottest() if readings is None else max(readings.values(), default=None)
+    known = hottest_celsius() if readings is None else max(readings.values(), default=None)
     if known is None:
         return [good("temperature", "this device has no sensor for it")]
     says = f"{known:.0f} °C"
@@ -109,13 +110,6 @@ def temperature(readings: Mapping[str, float] | None = None) -> list[Finding]:
         remedy = "give it air and shade; summer is hotter than today"
         return [warning("temperature", says, remedy, celsius=known)]
     return [good("temperature", says, celsius=known)]
-
-
-def hottest() -> float | None:
-    """°C of the hottest sensor that this device has; None where it has none."""
-    read = getattr(psutil, "sensors_temperatures", None)  # not on every platform
-    groups = read() if read is not None else {}
-    return max((each.current for group in groups.values() for each in group), default=None)
 
 
 def clock_kept(answer: str | None = None) -> list[Finding]:
