@@ -24,11 +24,12 @@ windows are right at the beginning. Higher: also what lasts longer than this is 
 class Replayer:
     """One site's engine, moved by records and at the end by time, as live."""
 
-    def __init__(self, site: SiteFile) -> None:
+    def __init__(self, site: SiteFile, shown: str = "") -> None:
+        """Of signals, outcomes hold the values of ``shown`` alone."""
         self._site = site.site.id
         self.engine = Engine([site])
         for place in self.engine.places.values():
-            place.drop_unwatched()
+            place.drop_unwatched(shown)
         self.alerts = Alerts()
         self.failed = 0
         """Records that the engine failed on; the live hub goes on after them too."""
@@ -79,7 +80,7 @@ def replay(
 ) -> Found:
     """The alerts that fire from ``start`` to ``end`` (ms) over ``records``, which begin earlier;
     with ``near``, also its near misses."""
-    replayer = Replayer(site)
+    replayer = Replayer(site, near.condition.signal if near is not None else "")
     misses = Misses(near.condition) if near is not None else None
     for record in records:
         outcome = replayer.take(record)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import Reading, next_look
+from hub.fusion.signal import Limits, Reading, last_look, next_wanted
 from wire.records import AnyRecord, DoorAccess, DoorState
 
 GRANT_MS = 10_000
@@ -28,6 +28,8 @@ class Door:
         self._forced: set[Key] = set()
         self._granted: dict[Key, int] = {}
         self._values: dict[str, float] = {}
+        self._read_at = 0
+        self.limits: Limits | None = None
         self.due: int | None = None
 
     def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
@@ -52,14 +54,25 @@ class Door:
         return self.tick(at)
 
     def tick(self, at: int) -> Iterable[Reading]:
+        readings = self._read(at)
+        first = min(self._opened.values(), default=None)
+        firsts = {} if first is None else {"door.open_s": first}
+        self.due = next_wanted(firsts, at, self.limits)
+        return readings
+
+    def _read(self, at: int) -> list[Reading]:
+        self._read_at = at
         first = min(self._opened.values(), default=None)
         values = {"door.open_s": 0.0 if first is None else max(0, at - first) / 1000}
         if any(self._controlled.values()):
             values["door.forced"] = 1.0 if self._forced else 0.0
-        self.due = None if first is None else next_look(first, at)
         readings = [item for item in values.items() if self._values.get(item[0]) != item[1]]
         self._values = values
         return readings
+
+    def catch_up(self, at: int) -> Iterable[Reading]:
+        first = min(self._opened.values(), default=None)
+        return () if first is None else self._read(max(self._read_at, last_look(first, at)))
 
     def dump(self) -> Any:
         keys = self._controlled

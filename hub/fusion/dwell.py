@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import Reading, next_look, soonest
+from hub.fusion.signal import Limits, Reading, last_look, next_wanted, soonest
 from wire.records import AnyRecord, Fault, SceneFault, ZoneDwell, ZoneEnter, ZoneExit
 
 FORGET_MS = 60_000
@@ -24,6 +24,8 @@ class Dwell:
         self._stays: dict[str, dict[Stay, tuple[int, int]]] = {}
         """label → stay → (came in, last confirmed)."""
         self._values: dict[str, float] = {}
+        self._read_at = 0
+        self.limits: Limits | None = None
         self.due: int | None = None
 
     def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
@@ -47,20 +49,41 @@ class Dwell:
         return self.tick(at)
 
     def tick(self, at: int) -> Iterable[Reading]:
-        readings: list[Reading] = []
-        came_in: list[int] = []
-        for label, stays in self._stays.items():
+        for stays in self._stays.values():
             for stay in [s for s, (_, confirmed) in stays.items() if confirmed + FORGET_MS <= at]:
                 del stays[stay]
-            first = min((came for came, _ in stays.values()), default=None)
+        readings = self._read(at)
+        ends = None
+        if self.limits is not None:
+            confirmed = soonest(
+                [last for stays in self._stays.values() for _, last in stays.values()]
+            )
+            ends = None if confirmed is None else confirmed + FORGET_MS
+        self.due = next_wanted(self._firsts(), at, self.limits, ends)
+        return readings
+
+    def _firsts(self) -> dict[str, int]:
+        return {
+            f"dwell.{label}": min([came for came, _ in stays.values()])
+            for label, stays in self._stays.items()
+            if stays
+        }
+
+    def _read(self, at: int) -> list[Reading]:
+        self._read_at = at
+        firsts = self._firsts()
+        readings: list[Reading] = []
+        for label in self._stays:
+            first = firsts.get(f"dwell.{label}")
             value = 0.0 if first is None else max(0, at - first) / 1000
             if self._values.get(label) != value:
                 self._values[label] = value
                 readings.append((f"dwell.{label}", value))
-            if first is not None:
-                came_in.append(first)
-        self.due = soonest(next_look(first, at) for first in came_in)
         return readings
+
+    def catch_up(self, at: int) -> Iterable[Reading]:
+        looks = [last_look(first, at) for first in self._firsts().values()]
+        return self._read(max([self._read_at, *looks]))
 
     def dump(self) -> Any:
         rows = [

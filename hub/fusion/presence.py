@@ -1,13 +1,15 @@
 """``presence.<label>``: how sure it is that anyone is there."""
 
+import math
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
 
 from configs.site import Place
-from hub.fusion.signal import GRID_MS, Reading
+from hub.fusion.signal import GRID_MS, Limits, Reading
 from wire.records import AnyRecord, ZoneCount
 
 HALF_LIFE_MS = 5_000
@@ -17,6 +19,8 @@ HOLD_MS = 8_000
 """A sighting counts as fresh this long after its record while no record denies it (edges
 repeat a count every 5 s)."""
 NEGLIGIBLE = 0.005
+ROUNDING = 1e-4
+"""More than rounding moves a value."""
 
 
 class _Sighting(Struct, array_like=True):
@@ -44,6 +48,13 @@ class Presence:
         }
         self._seen: dict[str, dict[tuple[str, str, str], _Sighting]] = defaultdict(dict)
         self._values: dict[str, float] = {}
+        self._read_at: dict[str, int] = {}
+        self._looked_at = 0
+        """The last look at all labels that is known of."""
+        self._planned_at = 0
+        self._stays_until: dict[str, int] = {}
+        """Label → when it may come to the next limit, at the earliest."""
+        self.limits: Limits | None = None
         self.due: int | None = None
 
     def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
@@ -56,6 +67,8 @@ class Presence:
         known = sightings.get(key)
         if known is not None and record.ts < known.ts:
             return ()
+        if self.limits is not None:
+            self._looked_at = self._last_look(at)  # what fades now will fade otherwise
         if record.count:
             sightings[key] = _Sighting(record.confidence, record.ts, record.ts + HOLD_MS)
         elif known is not None:
@@ -66,16 +79,32 @@ class Presence:
         return self._read((record.label,), at)
 
     def tick(self, at: int) -> Iterable[Reading]:
+        self._looked_at = at
         return self._read(tuple(self._seen), at)
 
     def _read(self, labels: Iterable[str], at: int) -> list[Reading]:
         readings: list[Reading] = []
         for label in labels:
+            self._read_at[label] = at
             value = self._value(label, at)
             if self._values.get(label) != value:
                 self._values[label] = value
                 readings.append((f"presence.{label}", value))
+            if self.limits is not None:
+                self._stays_until[label] = self._next_limit(label, value, at, self.limits)
         self._plan(at)
+        return readings
+
+    def catch_up(self, at: int) -> Iterable[Reading]:
+        self._looked_at = looked_at = self._last_look(at)
+        readings: list[Reading] = []
+        for label, read_at in self._read_at.items():
+            if read_at < looked_at:
+                self._read_at[label] = looked_at
+                value = self._value(label, looked_at)
+                if self._values.get(label) != value:
+                    self._values[label] = value
+                    readings.append((f"presence.{label}", value))
         return readings
 
     def _value(self, label: str, at: int) -> float:
@@ -87,17 +116,52 @@ class Presence:
         return round(value, 4) if value >= NEGLIGIBLE else 0.0
 
     def _plan(self, at: int) -> None:
-        """The next sample: a grid step on while something fades, or when fading begins."""
+        """The next look: a grid step on while something fades, or when fading begins."""
+        self._planned_at = at
+        if self.limits is not None:
+            stays = [until for label, until in self._stays_until.items() if self._values[label]]
+            at = max(at, min(stays, default=at))
         due: int | None = None
-        for label, sightings in self._seen.items():
-            if not self._values.get(label):
-                continue
-            for sighting in sightings.values():
-                if sighting.confidence:
-                    start = max(sighting.seen_until, at)
-                    step = start + GRID_MS - (start - sighting.seen_until) % GRID_MS
-                    due = step if due is None else min(due, step)
+        for sighting in self._fading():
+            start = max(sighting.seen_until, at)
+            step = start + GRID_MS - (start - sighting.seen_until) % GRID_MS
+            due = step if due is None or step < due else due
         self.due = due
+
+    def _fading(self) -> Iterator[_Sighting]:
+        """What fades, or will."""
+        for label, sightings in self._seen.items():
+            if self._values.get(label):
+                for sighting in sightings.values():
+                    if sighting.confidence:
+                        yield sighting
+
+    def _last_look(self, at: int) -> int:
+        """The last look at all labels until ``at``, itself included."""
+        last = self._looked_at
+        for sighting in self._fading():
+            age = at - sighting.seen_until
+            look = at - age % GRID_MS
+            if age >= GRID_MS and look > self._planned_at:
+                last = max(last, look)
+        return last
+
+    def _next_limit(self, label: str, value: float, at: int, limits: Limits) -> int:
+        """Until when (ms) the value is certain to stay between its limits. The whole is never
+        less than what any one view alone makes of it."""
+        marks = limits.get(f"presence.{label}", ())
+        index = bisect_left(marks, value)
+        level = (marks[index - 1] if index else 0.0) + ROUNDING
+        level = max(level, NEGLIGIBLE + ROUNDING)  # from there on nobody looks at the label
+        if index < len(marks) and marks[index] == value:
+            return at
+        stays = at
+        for key, sighting in self._seen[label].items():
+            alone = self._trust[key] * sighting.confidence
+            if alone > level:
+                fades_ms = math.floor(HALF_LIFE_MS * math.log2(alone / level))
+                stays = max(stays, sighting.seen_until + fades_ms - 1)
+        return stays
 
     def dump(self) -> Any:
         return (

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import Reading, next_look
+from hub.fusion.signal import Limits, Reading, first_look, last_look, next_limit
 from wire.records import AGENT, RECORD_TYPES, AnyRecord, DoorState, NodeHealth
 
 SILENT_AFTER_MS = 20_000
@@ -45,6 +45,8 @@ class Silence:
         self._away: set[Key] = set()
         """Sensors that cannot be reached; their last word is the first that said so."""
         self._value: float | None = None
+        self._read_at = 0
+        self.limits: Limits | None = None
         self.due: int | None = None
 
     def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
@@ -71,6 +73,16 @@ class Silence:
             self._away.add(key)
 
     def tick(self, at: int) -> Iterable[Reading]:
+        since, due = self._longest(at)
+        if since is not None:
+            later = self._next_look(since, at)
+            if later is not None and (due is None or later < due):
+                due = later
+        self.due = due
+        return self._read(since, at)
+
+    def _longest(self, at: int) -> tuple[int | None, int | None]:
+        """Since when the longest silence lasts, and when the next begins."""
         since, due = None, None
         for key, last in self._last.items():
             after = SILENT_AFTER_MS if key in self._away else self._after[key]
@@ -78,15 +90,27 @@ class Silence:
                 since = last if since is None else min(since, last)
             else:
                 due = last + after if due is None else min(due, last + after)
-        if since is not None:
-            later = next_look(since, at, STEP_MS, STEP_SHARE)
-            due = later if due is None else min(due, later)
-        self.due = due
+        return since, due
+
+    def _next_look(self, since: int, at: int) -> int | None:
+        wanted: int | None = at + 1
+        if self.limits is not None:
+            wanted = next_limit(since, at, self.limits.get("silence_s", ()))
+        return None if wanted is None else first_look(since, wanted, STEP_MS, STEP_SHARE)
+
+    def _read(self, since: int | None, at: int) -> tuple[Reading, ...]:
+        self._read_at = at
         value = 0.0 if since is None else (at - since) / 1000
         if not self._last or value == self._value:
             return ()
         self._value = value
         return (("silence_s", value),)
+
+    def catch_up(self, at: int) -> Iterable[Reading]:
+        since, _ = self._longest(self._read_at)
+        if since is None:
+            return ()
+        return self._read(since, max(self._read_at, last_look(since, at, STEP_MS, STEP_SHARE)))
 
     def dump(self) -> Any:
         rows = [[*key, ts, key in self._away] for key, ts in self._last.items()]

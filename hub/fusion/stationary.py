@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from configs.site import Place
-from hub.fusion.signal import Reading, next_look, soonest
+from hub.fusion.signal import Limits, Reading, last_look, next_wanted, soonest
 from wire.records import AnyRecord, ZoneExit, ZoneStationary
 
 FORGET_MS = 60_000
@@ -48,6 +48,8 @@ class Stationary:
         self._views = {(v.node, v.source, v.zone) for group in place.views for v in group}
         self._stands: list[_Stand] = []
         self._values: dict[str, float] = {}
+        self._read_at = 0
+        self.limits: Limits | None = None
         self.due: int | None = None
 
     def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
@@ -103,18 +105,32 @@ class Stationary:
     def tick(self, at: int) -> Iterable[Reading]:
         if any(stand.until <= at for stand in self._stands):
             self._stands = [stand for stand in self._stands if stand.until > at]
+        readings = self._read(at)
+        ends = soonest(stand.until for stand in self._stands)
+        firsts = {f"stationary.{label}": first for label, first in self._firsts().items()}
+        self.due = soonest((ends, next_wanted(firsts, at, self.limits)))
+        return readings
+
+    def _firsts(self) -> dict[str, int]:
         first: dict[str, int] = {}
         for stand in self._stands:
             first[stand.label] = min(stand.since, first.get(stand.label, stand.since))
+        return first
+
+    def _read(self, at: int) -> list[Reading]:
+        self._read_at = at
+        first = self._firsts()
         readings: list[Reading] = []
         for label in {**self._values, **first}:
             value = max(0, at - first[label]) / 1000 if label in first else 0.0
             if self._values.get(label) != value:
                 self._values[label] = value
                 readings.append((f"stationary.{label}", value))
-        ends = soonest(stand.until for stand in self._stands)
-        self.due = soonest((ends, *(next_look(since, at) for since in first.values())))
         return readings
+
+    def catch_up(self, at: int) -> Iterable[Reading]:
+        looks = [last_look(first, at) for first in self._firsts().values()]
+        return self._read(max([self._read_at, *looks]))
 
     def dump(self) -> Any:
         rows = [

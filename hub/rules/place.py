@@ -14,7 +14,7 @@ from hub.fusion.occupancy import Occupancy
 from hub.fusion.presence import Presence
 from hub.fusion.risk import Risk, Term
 from hub.fusion.scene import Scene
-from hub.fusion.signal import Reading, Signal
+from hub.fusion.signal import Reading, Sampled, Signal
 from hub.fusion.silence import Silence
 from hub.fusion.stationary import Stationary
 from hub.fusion.surprise import Crossings, Openings, PersonMinutes, Surprise
@@ -25,6 +25,7 @@ from hub.series.points import SignalPoint
 from wire.records import RECORD_TYPES, AnyRecord
 
 NEVER: Final = 2**62
+SAMPLED: Final = (Door, Dwell, Presence, Silence, Stationary)
 
 
 class Outcome(Struct):
@@ -66,6 +67,10 @@ class PlaceAtWork:
         self.queued = NEVER
         """For the engine: when it means to look after this place."""
         self._watches_due = NEVER
+        self._shown: str | None = None
+        """The one signal whose values the outcomes hold; None: all of them."""
+        self._skipping: list[Sampled] = []
+        """Signals that leave out values which change nothing."""
 
     def _wire(self) -> None:
         """Sort out beforehand what every record needs to know."""
@@ -75,8 +80,9 @@ class PlaceAtWork:
         }
         self._ticking = list(self.signals.values())
 
-    def drop_unwatched(self) -> None:
-        """Leave out the signals that no rule here looks at; they cannot raise anything."""
+    def drop_unwatched(self, shown: str = "") -> None:
+        """Leave out what no rule here looks at, as it cannot raise anything: whole signals, and
+        values between the same limits. Of signals, outcomes then hold ``shown`` alone."""
         watched = frozenset[str]().union(*(watch.signals for watch in self.watches))
         if "risk" in watched:
             watched |= self._risk.signals
@@ -87,7 +93,21 @@ class PlaceAtWork:
             for name, signal in self.signals.items()
             if any(word.startswith(name) for word in watched)
         }
+        self._shown = shown
         self._wire()
+        for family, signal in self.signals.items():
+            if isinstance(signal, SAMPLED) and not self._wants_all(family):
+                signal.limits = {name: scale.limits for name, scale in self._scales.items()}
+                self._skipping.append(signal)
+
+    def _wants_all(self, family: str) -> bool:
+        """Whether every value of a family of signals counts, not only on which side it is."""
+        names = {name for name in self._scales if name.startswith(family)}
+        return (
+            any(self._scales[name].always for name in names)
+            or any(name.startswith(family) for name in self._risk.signals)
+            or bool(self._shown and self._shown.startswith(family))
+        )
 
     def take(self, node: str, record: AnyRecord, at: int, outcome: Outcome) -> None:
         """Apply a record at ``at`` (ms, not before `clock`), after what falls due until then."""
@@ -165,7 +185,8 @@ class PlaceAtWork:
         """Note new values; the names of those that may matter to a rule go into ``moved``."""
         for name, value in readings:
             self.values[name] = value
-            outcome.signals.append(SignalPoint(self.site, self.id, name, at, value))
+            if self._shown is None or name == self._shown:
+                outcome.signals.append(SignalPoint(self.site, self.id, name, at, value))
             if name in self._risk.signals:
                 self._risk.learn(name, value)
                 self._risky = True
@@ -182,6 +203,8 @@ class PlaceAtWork:
         waiting = any(watch.waits_for_release for watch in self._inhibited)
         if not moved and not waiting and self._watches_due > at:
             return
+        for signal in self._skipping:
+            self.values.update(signal.catch_up(at))
         for watch in self.watches:
             if (
                 (watch.due is not None and watch.due <= at)

@@ -17,9 +17,10 @@ class Scale:
     """One signal of a place: its limits, and between which of them it is."""
 
     def __init__(self) -> None:
-        self._limits: list[float] = []
+        self.limits: list[float] = []
+        """Rising."""
         self._windows: list[Threshold] = []
-        self._always = False
+        self.always = False
         """A rule that looks at it looks at a window too, which moves by itself."""
         self._range: tuple[float, float] | float | None = None
         """Between which limits, both excluded, or on which; None before any value."""
@@ -27,13 +28,13 @@ class Scale:
 
     def add(self, watch: Watch, name: str) -> None:
         """Let it know what a rule compares the signal ``name`` with."""
-        self._limits = sorted({*self._limits, *watch.limits(name)})
+        self.limits = sorted({*self.limits, *watch.limits(name)})
         self._windows += watch.windows(name)
-        self._always = self._always or watch.windowed
+        self.always = self.always or watch.windowed
 
     def moves(self, value: float, at: int) -> bool:
         """Take a value at ``at`` (ms); whether it may matter to a rule."""
-        if self._always:
+        if self.always:
             for window in self._windows:
                 window.changed(at, value)
             return True
@@ -45,13 +46,13 @@ class Scale:
 
     def rest(self, value: float) -> None:
         """The rules have seen ``value``."""
-        below, upto = bisect_left(self._limits, value), bisect_right(self._limits, value)
+        below, upto = bisect_left(self.limits, value), bisect_right(self.limits, value)
         if below < upto:
             self._low, self._high = math.inf, -math.inf
             self._range = value
             return
-        self._low = self._limits[below - 1] if below else -math.inf
-        self._high = self._limits[below] if below < len(self._limits) else math.inf
+        self._low = self.limits[below - 1] if below else -math.inf
+        self._high = self.limits[below] if below < len(self.limits) else math.inf
         self._range = self._low, self._high
 
 
