@@ -21,13 +21,13 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from launch.supervisor import LaunchError
 from models.catalog import ModelError
-from tests.bench import analysis, backtest, edge, gate, hub, latency
+from tests.bench import analysis, backtest, edge, gate, hub, latency, rules
 from tests.bench.progress import Steps
 from tests.bench.rig import Stuck
 from tests.bench.table import Figure, show, write_json
 from tests.servers import influxdb
 
-PARTS = ("analysis", "backtest", "edge", "gate", "hub", "influxdb", "latency")
+PARTS = ("analysis", "backtest", "edge", "gate", "hub", "influxdb", "latency", "rules")
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,10 @@ def _analysis(_folder: Path, _wish: Wish, steps: Steps) -> Iterator[Figure]:
     return analysis.measure(steps)
 
 
+def _rules(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
+    return rules.measure(folder, rounds=wish.rounds, steps=steps)
+
+
 _PARTS = {
     "analysis": _analysis,
     "backtest": _backtest,
@@ -145,6 +149,7 @@ _PARTS = {
     "hub": _hub,
     "influxdb": _influxdb,
     "latency": _latency,
+    "rules": _rules,
 }
 
 
@@ -152,7 +157,7 @@ def _count_steps(parts: tuple[str, ...], wish: Wish) -> int:
     rounds = 2 * wish.rounds
     steps = {
         "analysis": 4, "backtest": 2, "edge": rounds, "gate": 2, "hub": rounds + 1,
-        "influxdb": 2, "latency": 2,
+        "influxdb": 2, "latency": 2, "rules": wish.rounds,
     }  # fmt: skip
     return sum(steps[part] for part in parts)
 

@@ -18,7 +18,7 @@ from tests.bench.subscriber import BARE
 from tests.bench.table import Figure, median_of
 from tests.bench.traffic import PER_MESSAGE
 
-BAR_RECORDS = 10_000
+BAR_RECORDS = 20_000
 BAR_MEMORY_MB = 150
 MB = 1024 * 1024
 

@@ -27,7 +27,7 @@ from wire import codec, mqtt
 from wire.records import Batch, DoorState
 from wire.topics import Channel, Topic
 
-BAR_P99_MS: Final = 250
+BAR_P99_MS: Final = 150
 LOAD_RECORDS: Final = 1000
 """Records a second."""
 GAP_S: Final = (0.05, 0.1)
