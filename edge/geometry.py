@@ -14,14 +14,37 @@ JITTER: Final = 0.005
 chatter at boundaries, they are crossed later."""
 
 
-def feet(tracks: Detections, size_wh: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """(N, 2) bottom centres in pixels, held within the picture.
+SHRINKS: Final = 0.15
+"""By how much of its height somebody's box may shrink in a second and still be all of them. Higher:
+who crouches stands where they seem to sooner, feet that others hide are believed sooner."""
+FORGET_MS: Final = 5_000
 
-    Somebody cut off by the lower edge stands on the edge.
+
+class Feet:
+    """Where tracks stand, also where somebody or something hides their feet.
+
+    A box that suddenly ends higher while its top stays has lost its feet behind something: they
+    are where the height of a moment ago puts them. Not thread-safe.
     """
-    boxes = tracks.xyxy.astype(np.float64)
-    middle = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1)
-    return np.clip(middle, 0, np.array(size_wh, np.float64))
+
+    def __init__(self, size_wh: tuple[int, int]) -> None:
+        self._size_wh = np.array(size_wh, np.float64)
+        self._tall: dict[int, tuple[float, int]] = {}
+        """Height in pixels and when that was, ms, of each track."""
+
+    def look(self, tracks: Detections, ts: int) -> npt.NDArray[np.float64]:
+        """(N, 2) bottom centres in pixels, held within the picture."""
+        boxes = tracks.xyxy.astype(np.float64)
+        foot = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1)
+        for row, track in enumerate(tracks.track.tolist()):
+            height = float(boxes[row, 3] - boxes[row, 1])
+            tall, told_ts = self._tall.get(track, (height, ts))
+            tall = max(height, tall * (1 - SHRINKS * min(ts - told_ts, 1000) / 1000))
+            self._tall[track] = (tall, ts)
+            foot[row, 1] = boxes[row, 1] + tall
+        for track in [key for key, (_, at) in self._tall.items() if ts - at > FORGET_MS]:
+            del self._tall[track]
+        return np.clip(foot, 0, self._size_wh)
 
 
 def as_box(xyxy: FloatArray, size_wh: tuple[int, int]) -> Box:

@@ -17,13 +17,10 @@ import numpy as np
 
 from configs.agent import Line
 from edge.detections import Detections
-from edge.geometry import as_box, feet, jitter_px
+from edge.geometry import FORGET_MS, Feet, as_box, jitter_px
 from wire.records import Direction, LineCross
 
 Spot = tuple[float, float]
-
-FORGET_MS = 5_000
-"""A track not seen this long is forgotten; the tracker gives its id to nobody else."""
 
 
 @dataclass(slots=True)
@@ -50,6 +47,7 @@ class LineWatch:
         self._source = source
         self._names = names
         self._size_wh = size_wh
+        self._feet = Feet(size_wh)
         first, second = np.array(line.points) * size_wh
         self._start = (float(first[0]), float(first[1]))
         along = second - first
@@ -62,7 +60,7 @@ class LineWatch:
     def look(self, tracks: Detections, ts: int) -> list[LineCross]:
         """The crossings that the picture taken at ``ts`` completes."""
         crossings = []
-        for row, foot in enumerate(feet(tracks, self._size_wh)):
+        for row, foot in enumerate(self._feet.look(tracks, ts)):
             if int(tracks.label[row]) not in self._labels:
                 continue
             direction = self._step(int(tracks.track[row]), (float(foot[0]), float(foot[1])), ts)

@@ -21,6 +21,9 @@ Mask = npt.NDArray[np.bool_]
 
 _FORBIDDEN = 1e3  # a cost beyond every limit
 _HELD_MISSES = 2  # looks in a row that may miss somebody who, as nothing moved, still stands
+_STRAY, _STRAY_PER_S, _STRAY_MOST = 0.5, 0.5, 1.2
+"""How far from where it is believed a track out of sight may turn up: box heights, and more for
+each second out of sight."""
 _MAX_DT_S = 1.0  # after a longer gap the filter's speed says nothing any more
 
 
@@ -43,7 +46,7 @@ class TrackSettings:
     """The same for a track that was seen once so far."""
     confirm_looks: int = 2
     """Looks in a row before a track is reported. Higher: fewer ghosts, later reports."""
-    lost_ms: int = 1500
+    lost_ms: int = 2500
     """How long a track that is not seen waits to be found again. Higher: survives longer
     occlusions, more likely to be handed on to somebody else."""
     position_noise: float = 0.08
@@ -89,13 +92,20 @@ class Tracker:
 
         rows, cols = _assign(overlap, confirmed, sure, self._set.iou)
         sure[cols] = confirmed[rows] = False
+        far = self._nearness(boxes, detections.label, ts)
+        rows_far, cols_far = _assign(far, confirmed & ~fresh, sure, 0.0)
+        sure[cols_far] = confirmed[rows_far] = False
         rows_low, cols_low = _assign(overlap, confirmed & fresh, unsure, self._set.iou_low)
         rows_new, cols_new = _assign(overlap, young, sure, self._set.iou_new)
         sure[cols_new] = young[rows_new] = False
 
-        matched = np.concatenate([rows, rows_low, rows_new])
+        matched = np.concatenate([rows, rows_far, rows_low, rows_new])
         self._correct(
-            matched, boxes, detections.score, np.concatenate([cols, cols_low, cols_new]), ts
+            matched,
+            boxes,
+            detections.score,
+            np.concatenate([cols, cols_far, cols_low, cols_new]),
+            ts,
         )
         self._forget(young, ts)
         self._start(detections, boxes, np.flatnonzero(sure), ts)
@@ -203,6 +213,20 @@ class Tracker:
         overlap = iou(_to_edges(self._mean[:, 0]), boxes)
         overlap[self._label[:, None] != label[None, :]] = -1.0
         return overlap
+
+    def _nearness(self, boxes: Floats, label: npt.NDArray[np.int32], ts: int) -> Floats:
+        """(tracks, boxes) 1 where a box is just where a track out of sight is believed, 0 as far
+        as it may have strayed; below 0 beyond that and where size or label differ.
+        """
+        seen = _to_centre(boxes)
+        middle, height = self._mean[:, 0, :2], self._mean[:, 0, 3]
+        apart = np.linalg.norm(middle[:, None] - seen[None, :, :2], axis=2)
+        unseen_s = (ts - self._seen_ts) / 1000
+        reach = height * np.minimum(_STRAY + _STRAY_PER_S * unseen_s, _STRAY_MOST)
+        near = 1.0 - apart / reach[:, None]
+        ratio = seen[None, :, 3] / height[:, None]
+        near[(ratio < 0.7) | (ratio > 1.4) | (self._label[:, None] != label[None, :])] = -1.0
+        return np.asarray(near)
 
     def _tracks(self, chosen: Mask) -> Detections:
         return Detections(

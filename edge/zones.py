@@ -15,7 +15,7 @@ import numpy as np
 
 from configs.agent import Zone
 from edge.detections import Detections
-from edge.geometry import as_box, feet, jitter_px
+from edge.geometry import Feet, as_box, jitter_px
 from wire.records import (
     AnyRecord,
     ZoneCount,
@@ -42,7 +42,7 @@ STILL_MS: Final = 10_000
 """Standing still is reported each time it has grown by this much."""
 STILL_RADIUS: Final = 0.25
 """Still means: the foot stays within this many box sizes (the root of the area)."""
-LOST_MS: Final = 2_000
+LOST_MS: Final = 3_000
 """A track that is not seen this long has left the zone. Longer than the tracker waits."""
 
 
@@ -57,6 +57,7 @@ class ZoneWatch:
         self._source = source
         self._names = names
         self._size_wh = size_wh
+        self._feet = Feet(size_wh)
         corners = np.array(zone.polygon) * size_wh
         self._contour = corners.astype(np.float32).reshape(-1, 1, 2)
         self._margin_px = jitter_px(size_wh)
@@ -67,7 +68,7 @@ class ZoneWatch:
         """What the confirmed tracks of the picture taken at ``ts`` mean for the zone."""
         records: list[AnyRecord] = []
         inside: dict[int, list[float]] = {label: [] for label in self._counts}
-        for row, foot in enumerate(feet(tracks, self._size_wh)):
+        for row, foot in enumerate(self._feet.look(tracks, ts)):
             label, track = int(tracks.label[row]), int(tracks.track[row])
             if label not in inside:
                 continue

@@ -1,13 +1,16 @@
 """Lines: each crossing once, with the side that it ended on."""
 
 import itertools
+from collections import Counter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.agent import Line
+from configs.agent import Line, StreetSettings
 from edge.detections import Detections
 from edge.lines import LineWatch
+from edge.street import GATE_LINE, Street, truth_crossings
+from edge.track import Tracker
 from tests.edge.fakes import LABELS, boxes
 from wire.records import Direction, LineCross
 
@@ -90,3 +93,32 @@ def test_directions_alternate_and_sum_up_to_where_the_walker_is(
     if clear:
         right = sum(direction is Direction.RIGHT for direction in directions)
         assert right - (len(directions) - right) == int(clear[-1]) - int(clear[0])
+
+
+def test_feet_that_something_hides_do_not_cross_and_come_back() -> None:
+    across = Line(id="gate", points=((0.2, 0.5), (0.8, 0.5)))
+    watch = LineWatch(across, "cam", LABELS, SIZE)
+    found = []
+    for index in range(30):
+        look = boxes((500, 520), size=200)
+        look.track[:] = 7
+        if 10 <= index < 15:
+            look.xyxy[:, 3] -= 60  # somebody stands before their legs
+        found += watch.look(look, index * 100)
+    assert found == []
+
+
+def test_twenty_people_who_cross_both_ways_are_counted() -> None:
+    street = Street(StreetSettings(seed=9, people=20, size_wh=(320, 240)))
+    end_ms = 80_000
+    tracker = Tracker()
+    watch = LineWatch(Line(id="gate", points=GATE_LINE), "cam", LABELS, street.size_wh)
+    counted: Counter[Direction] = Counter()
+    for ts in range(0, end_ms, 200):
+        people = [person for person in street.truth(ts).people if person.visible > 0.3]
+        found = Detections.of([p.box for p in people], [0.9] * len(people), [0] * len(people))
+        counted.update(c.direction for c in watch.look(tracker.update(found, ts), ts))
+    truth = Counter(c.direction for c in truth_crossings(street, GATE_LINE, 0, end_ms))
+    assert min(truth.values()) > 12
+    apart = sum(abs(counted[way] - truth[way]) for way in Direction)
+    assert apart <= 0.03 * truth.total(), (counted, truth)

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from configs.agent import StreetSettings
 from edge.detections import Detections
+from edge.street import Street
 from edge.track import Tracker, TrackSettings, iou
 from tests.edge.fakes import boxes
 
@@ -62,6 +64,31 @@ def test_a_lost_track_is_found_again_within_its_time_and_not_after() -> None:
         tracker.update(boxes((100, 300)), 400 + gap_ms)
         tracks = tracker.update(boxes((100, 300)), 500 + gap_ms)
         assert (list(tracks.track) == [1]) is same
+
+
+def test_a_walker_who_is_hidden_for_two_seconds_keeps_their_id() -> None:
+    street = Street(StreetSettings(seed=7, people=4, size_wh=(320, 240)))
+    kept = 0
+    for hidden_ms in range(10_000, 70_000, 7_500):
+        tracker, ids = Tracker(), []
+        before = {p.id: p for p in street.truth(hidden_ms).people if p.visible > 0.95}
+        after = {p.id: p for p in street.truth(hidden_ms + 2_400).people if p.visible > 0.9}
+        for one in before.keys() & after.keys():
+            for ts in range(hidden_ms - 2_000, hidden_ms + 2_600, 200):
+                person = next((p for p in street.truth(ts).people if p.id == one), None)
+                seen = person is not None and not hidden_ms < ts <= hidden_ms + 2_000
+                box = [person.box] if person is not None and seen else []
+                ids.append(
+                    list(
+                        tracker.update(
+                            Detections.of(box, [0.9] * len(box), [0] * len(box)), ts
+                        ).track
+                    )
+                )
+            assert ids[-1] == ids[9], f"person {one} at {hidden_ms}"
+            kept += 1
+            break
+    assert kept >= 4
 
 
 def test_who_is_out_of_sight_is_still_known_alive() -> None:

@@ -72,7 +72,7 @@ def test_an_exit_tells_how_long_the_stay_was() -> None:
 
 
 def test_a_lost_track_leaves_the_zone() -> None:
-    records = play(watch(), [tracked((100, 300))] * 5 + [Detections.none()] * 30)
+    records = play(watch(), [tracked((100, 300))] * 5 + [Detections.none()] * 40)
     (left,) = [record for record in records if isinstance(record, ZoneExit)]
     assert left.dwell_ms == 400
     assert counts(records) == [(100, 1), (500 + FALL_MS, 0)]
@@ -175,3 +175,27 @@ def test_counts_of_the_simulated_street_are_those_of_its_truth() -> None:
             looks += 1
             right += abs(told - truth_count(street, COURTYARD, ts)) == 0
     assert right / looks >= 0.85
+
+
+def test_who_loiters_and_a_car_that_parks_are_told_of_and_not_again_and_again() -> None:
+    street = Street(StreetSettings(seed=1, people=3, size_wh=(320, 240)))
+    everywhere = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+    lane = Zone(id="lane", polygon=everywhere, labels=("car",))
+    tracker, zone = Tracker(), ZoneWatch(lane, "cam", LABELS, street.size_wh)
+    records: list[AnyRecord] = []
+    parked = 0
+    for ts in range(0, 75_000, 200):
+        cars = street.truth(ts).cars
+        parked += 200 * any(car.parked for car in cars)
+        # A detector that misses it every now and then.
+        seen = [] if ts % 5_000 < 800 else [car.box for car in cars]
+        found = Detections.of(seen, [0.9] * len(seen), [1] * len(seen))
+        records += zone.look(tracker.update(found, ts), ts)
+    still = [record for record in records if isinstance(record, ZoneStationary)]
+    assert len({record.track for record in still}) == 1
+    spells = [record.still_ms for record in still]
+    assert spells == [*sorted(spells[:-1]), 0], "one spell, which ends when the car drives off"
+    assert abs(spells[-2] - parked) < 11_000
+    stays = [record.dwell_ms for record in records if isinstance(record, ZoneDwell)]
+    assert stays == sorted(stays)
+    assert stays[-1] > parked - 10_000
