@@ -24,6 +24,7 @@ from edge.metrics import EdgeMetrics
 from edge.recorder import Recorder
 from edge.sources import Source, SourceBroken
 from edge.track import Tracker, TrackSettings
+from edge.turns import Turns
 from edge.zones import ZoneWatch
 from wire.records import AnyRecord, Fault, NodeHealth, SceneFault
 
@@ -33,6 +34,12 @@ BACKOFF_S: Final = (1.0, 30.0)
 """The first and the longest wait before a failed camera is opened again."""
 LOST_MS: Final = 5_000
 """A camera without a picture this long is reported lost. Higher: tolerates hiccups."""
+
+
+PACE_MS: Final = 3_000
+"""Whether the device keeps up is judged over this long at least."""
+BUSY: Final = 0.9
+"""A camera that looks, or waits to, for more than this share of the time does not keep up."""
 
 
 class AnyDetector(Protocol):
@@ -45,22 +52,22 @@ class AnyDetector(Protocol):
 
 
 class SharedDetector:
-    """A detector that several cameras take turns at."""
+    """A detector that several cameras take turns at, each as often as the others."""
 
     def __init__(self, detector: AnyDetector) -> None:
         self._detector = detector
-        self._lock = threading.Lock()
+        self._turns = Turns()
         self.labels = tuple(detector.labels)
 
     def replace(self, detector: AnyDetector) -> None:
         """From the next picture on, use another; cameras must be opened anew for its labels."""
-        with self._lock:
+        with self._turns:
             self._detector = detector
             self.labels = tuple(detector.labels)
 
     def detect(self, image: Image) -> tuple[Detections, float]:
         """What is in the picture, and how long that took in seconds, queueing left out."""
-        with self._lock:
+        with self._turns:
             begun = time.perf_counter()
             found = self._detector.detect(image)
             return found, time.perf_counter() - begun
@@ -122,6 +129,8 @@ class _Counts(NamedTuple):
     inferred: int
     gated: int
     infer_s: float
+    busy_ms: int
+    """Spent on looks and on waiting for the detector."""
 
 
 class CameraWorker:
@@ -170,6 +179,9 @@ class CameraWorker:
         self.first_ts = self.last_ts = 0
         """Event times of the first and the newest picture, ms."""
         self._infer_s = 0.0
+        self._busy_ms = 0
+        self.slow = False
+        """The device cannot analyse as many pictures as are wanted."""
         self._heard_at = now()
         self._told = self._counts()
 
@@ -216,13 +228,15 @@ class CameraWorker:
         inferred = now.inferred - before.inferred
         looks = inferred + now.gated - before.gated
         spent_ms = (now.infer_s - before.infer_s) * 1000
+        fps = round(looks * 1000 / max(now.ts - before.ts, 1), 2)
+        self._judge_pace(now.ts - before.ts, now.busy_ms - before.busy_ms, fps)
         return NodeHealth(
             seq=0,
             ts=now.ts,
             source=self.camera.id,
             ok=self.condition is not Condition.LOST,
-            detail=self._described()[:200],
-            fps=round(looks * 1000 / max(now.ts - before.ts, 1), 2),
+            detail=self._described(fps)[:200],
+            fps=fps,
             infer_ms=round(spent_ms / inferred, 2) if inferred else 0.0,
             frames=self.delivered,
             gated=self.gated,
@@ -230,12 +244,30 @@ class CameraWorker:
             reconnects=self.reconnects,
         )
 
-    def _described(self) -> str:
-        faults = ", ".join(sorted(self._faults.active))
-        return self.detail or (f"{self.condition} ({faults})" if faults else self.condition.value)
+    def _described(self, fps: float) -> str:
+        notes: list[str] = sorted(self._faults.active)
+        if self.slow:
+            notes.append(f"device too slow: {fps:g} of {self.camera.fps:g} pictures a second")
+        return self.detail or self.condition.value + (f" ({', '.join(notes)})" if notes else "")
+
+    def _judge_pace(self, lasted_ms: int, busy_ms: int, fps: float) -> None:
+        """Whether the camera did nothing but look and wait for its turn to."""
+        if lasted_ms < PACE_MS:
+            return
+        slow = busy_ms > BUSY * lasted_ms and fps < self.camera.fps
+        self._metrics.slow.labels(self.camera.id).set(slow)
+        if slow and not self.slow:
+            log.warning(
+                "camera %s: the device is too slow for %g pictures a second, it manages %g; "
+                "lower fps, take a smaller model or fewer cameras",
+                self.camera.id, self.camera.fps, fps,
+            )  # fmt: skip
+        elif self.slow and not slow:
+            log.info("camera %s: the device keeps up again", self.camera.id)
+        self.slow = slow
 
     def _counts(self) -> "_Counts":
-        return _Counts(self._now(), self.inferred, self.gated, self._infer_s)
+        return _Counts(self._now(), self.inferred, self.gated, self._infer_s, self._busy_ms)
 
     def _run(self) -> None:
         wait_s = self._backoff_s[0]
@@ -318,7 +350,9 @@ class CameraWorker:
         return None
 
     def _detect(self, frame: Frame) -> Detections:
+        begun = self._now()
         detections, infer_s = self._detector.detect(frame.image)
+        self._busy_ms += self._now() - begun
         self.inferred += 1
         self._infer_s += infer_s
         self._metrics.frames_inferred.labels(self.camera.id).inc()

@@ -27,6 +27,12 @@ class EdgeMetrics:
             ["camera"],
             registry=registry,
         )
+        self.slow = Gauge(
+            "linli_edge_camera_slow",
+            "1 while the device cannot analyse as many pictures as the camera's fps says",
+            ["camera"],
+            registry=registry,
+        )
         self.frames_skipped = Counter(
             "linli_edge_frames_skipped",
             "Pictures that were passed over to keep up or to keep to the camera's fps",

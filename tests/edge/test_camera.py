@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from configs.agent import Camera, Line, MotionGate, Zone
 from edge.camera import AnyDetector, CameraWorker, Condition, SharedDetector
 from edge.detections import Detections
+from edge.frames import Image
 from edge.metrics import EdgeMetrics
 from edge.outbox import Outbox
 from edge.recorder import Recorder
@@ -226,3 +227,32 @@ def test_a_full_disk_loses_records_but_not_the_camera(
     assert rig.recorder.failed > 0
     assert "records are lost" in caplog.text
     assert rig.registry.get_sample_value("linli_edge_records_failed_total") == rig.recorder.failed
+
+
+class SlowDetector:
+    """Takes ``ms`` of the test's clock for a picture."""
+
+    labels = ("person", "car")
+
+    def __init__(self, clock: Clock, ms: int) -> None:
+        self.clock, self.ms = clock, ms
+
+    def detect(self, image: Image) -> Detections:  # noqa: ARG002 - it does not look
+        self.clock.ms += self.ms
+        return Detections.none()
+
+
+def test_a_device_that_is_too_slow_says_so_once(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    source = ScriptedSource(20, start=rig.clock.ms)
+    worker = rig.run(SlowDetector(rig.clock, 400), lambda _: source)
+    until(lambda: worker.condition is Condition.FINISHED)
+    with caplog.at_level(logging.INFO):
+        assert worker.health().detail == ("finished (device too slow: 2.5 of 5 pictures a second)")
+        rig.clock.ms += 1_000
+        assert "too slow" in worker.health().detail, "too early to tell"
+        assert rig.metric("linli_edge_camera_slow") == 1
+        assert caplog.text.count("it manages 2.5; lower fps") == 1
+        rig.clock.ms += 15_000
+        assert worker.health().detail == "finished"
+        assert rig.metric("linli_edge_camera_slow") == 0
+        assert "keeps up again" in caplog.text
