@@ -170,6 +170,9 @@ class Outbox(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     max_records: Annotated[int, Meta(ge=1000)] = 2_000_000
     """When full, the oldest zone.count go first, then the oldest of the rest."""
+    drain_per_s: Annotated[int, Meta(ge=10, le=1000)] = 1000
+    """Records a second at most of what is left of an outage longer than a minute; what happens
+    now goes before them. Lower: kinder to a slow network, longer until the hub has it all."""
 
 
 class EdgeFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -158,7 +158,7 @@ class Agent:
 
     def ready(self) -> str | None:
         """None, or why the node is not doing its work."""
-        reasons = [self.link.problem] if self.link.problem else []
+        reasons = [each for each in (self.link.problem, self.recorder.problem) if each]
         reasons += [
             f"camera {each.camera.id} is {each.condition}"
             for each in self.cameras
@@ -306,6 +306,9 @@ class Agent:
             now=self._now,
             about=self.about,
             on_caught_up=self._tell_health,
+            on_draining=self._tell_node_health,
+            # What a recording shows is long ago and all in order.
+            drain_per_s=0 if self._recorded else self._settings.outbox.drain_per_s,
             on_do=self.commands.answer,
         )
 
@@ -356,6 +359,7 @@ class Agent:
         self._stack.callback(file.unlink, missing_ok=True)
 
     def _expose_outbox(self) -> None:
+        self.metrics.outbox_set_aside.set_function(lambda: len(self.outbox.set_aside))
         self.metrics.outbox_oldest.set_function(self._oldest_s)
         self.metrics.resident.set_function(lambda: self._process.memory_info().rss)
         self.metrics.temperature.set_function(lambda: hottest_celsius() or 0.0)
@@ -408,19 +412,25 @@ class Agent:
         cameras = [each.health() for each in self.cameras]
         self.recorder.append([self.node_health(), *cameras, *self.doors.health()])
 
+    def _tell_node_health(self) -> None:
+        self.recorder.append([self.node_health()])
+
     def node_health(self) -> NodeHealth:
         """How the node itself does."""
         celsius = hottest_celsius()
         lost = [each.camera.id for each in self.cameras if each.condition is Condition.LOST]
-        detail = f"lost: {', '.join(lost)}" if lost else ""
-        if self.reloader is not None and self.reloader.problem:
-            detail = f"{detail}; {self.reloader.problem}".lstrip("; ")
+        aside = self.outbox.set_aside
+        reasons = [
+            f"lost: {', '.join(lost)}" if lost else "",
+            f"a corrupt outbox was set aside as {aside[-1]}" if aside else "",
+            self.reloader.problem if self.reloader is not None else "",
+        ]
         return NodeHealth(
             seq=0,
             ts=self._time(),
             source=AGENT,
             ok=not lost,
-            detail=detail[:200],
+            detail="; ".join(reason for reason in reasons if reason)[:200],
             uptime_s=max(self._now() - self._started_ts, 0) // 1000,
             outbox=self.outbox.depth,
             dropped=self.outbox.dropped + self.recorder.failed,

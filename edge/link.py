@@ -10,15 +10,16 @@ import random
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from msgspec import Struct
 from paho.mqtt.client import Client, MQTTMessage
 
+from edge.backlog import Backlog
 from edge.metrics import EdgeMetrics
-from edge.outbox import Outbox, OutboxFailed, Picture
+from edge.outbox import Outbox, OutboxFailed, Picture, Row
 from wire import codec, mqtt
 from wire.errors import DecodeError, LinkDown, LinkError, LinkRefused
 from wire.records import MAX_BATCH_BYTES, MAX_RECORDS, About, Do, Done, State
@@ -38,16 +39,23 @@ CONNECT_S: Final = 15.0
 """How long the broker may take to greet."""
 MAX_COMMANDS: Final = 20
 """Commands that may wait for the one being done."""
+DRAIN_S: Final = 0.1
+"""How often the rest of an outage is looked after."""
 RETRY_S: Final = 1.0
 """The wait before the outbox is tried again after a failure."""
 
 
 class _Sent(Struct, frozen=True):
-    """A batch on its way."""
+    """Records on their way with one batch, numbered without a gap that is not theirs."""
 
     first: int
     last: int
     count: int
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> list["_Sent"]:
+        """Nothing of no rows."""
+        return [cls(rows[0].seq, rows[-1].seq, len(rows))] if rows else []
 
 
 class _Connection:
@@ -94,16 +102,22 @@ class Link:
         now: Callable[[], int],
         about: Callable[[], About],
         on_caught_up: Callable[[], None] = lambda: None,
+        on_draining: Callable[[], None] = lambda: None,
+        drain_per_s: int = 1000,
         on_do: Callable[[Do], Done] | None = None,
         backoff_s: tuple[float, float] = BACKOFF_S,
     ) -> None:
         """``on_caught_up`` is called once for each connection, when its backlog has been sent.
+
+        ``on_draining`` makes a record of now, for what is left of a long outage to ride behind,
+        at most ``drain_per_s`` records a second; 0: everything goes in order, at once.
 
         ``on_do`` answers commands, one after the other, on a thread of their own.
         """
         self._broker, self._site, self._node = broker, site, node
         self._outbox, self._metrics, self._now, self._about = outbox, metrics, now, about
         self._on_caught_up, self._on_do = on_caught_up, on_do
+        self._on_draining, self._drain_per_s = on_draining, drain_per_s
         self._backoff_s = backoff_s
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -221,8 +235,9 @@ class Link:
     def _forget(self) -> None:
         """Nothing is on its way: begin again with the oldest record that waits."""
         self._epoch = self._outbox.epoch
-        self._cursor = 0
-        self._in_flight: dict[int, _Sent] = {}
+        self._backlog = Backlog(self._outbox, self._drain_per_s, self._now)
+        self._cursor = self._backlog.end
+        self._in_flight: dict[int, list[_Sent]] = {}
         self._picture: tuple[int, Picture] | None = None
         self._undeleted: list[_Sent] = []
         self._caught_up = False
@@ -242,7 +257,7 @@ class Link:
                 log.error("%s; trying again", error)
                 self._wake.wait(RETRY_S)
                 continue
-            self._wake.wait()
+            self._wake.wait(DRAIN_S if self._backlog.waits else None)
         goodbye = codec.encode(State(False, self._now(), self._epoch))
         info = connection.client.publish(self._topic(Channel.STATE), goodbye, 1, retain=True)
         if not connection.lost:
@@ -252,17 +267,18 @@ class Link:
         while connection.acked:
             mid = connection.acked.popleft()
             if (sent := self._in_flight.pop(mid, None)) is not None:
-                self.published += sent.count
-                self._metrics.records_published.inc(sent.count)
-                self._undeleted.append(sent)
+                count = sum(each.count for each in sent)
+                self.published += count
+                self._metrics.records_published.inc(count)
+                self._undeleted += sent
             elif self._picture is not None and self._picture[0] == mid:
                 self._outbox.delete_picture(self._picture[1].id)
                 self.pictures_published += 1
                 self._metrics.pictures_published.inc()
                 self._picture = None
         while self._undeleted:
-            self._outbox.delete(self._undeleted[0].first, self._undeleted[-1].last)
-            self._undeleted.clear()
+            self._outbox.delete(self._undeleted[0].first, self._undeleted[0].last)
+            self._undeleted.pop(0)
 
     def _send(self, client: Client) -> None:
         """Records as far as the window allows; a picture when no record waits."""
@@ -274,28 +290,33 @@ class Link:
                 break
         else:
             return
-        if not self._caught_up:
+        if self._backlog.wants_a_ride():
+            self._on_draining()
+        if not self._backlog.waits and not self._caught_up:
             self._caught_up = True
             self._on_caught_up()
         if self._picture is None:
             self._send_picture(client)
-        if not self._in_flight and self._picture is None and not self._wake.is_set():
+        busy = self._in_flight or self._backlog.waits or self._picture is not None
+        if not busy and not self._wake.is_set():
             self._idle.set()
 
     def _send_batch(self, client: Client) -> bool:
         """The next records; False where there are none."""
+        limit = MAX_BATCH_BYTES - FRAME_BYTES
         waiting = self._outbox.peek(
-            after=self._cursor,
-            limit_records=MAX_RECORDS,
-            limit_bytes=MAX_BATCH_BYTES - FRAME_BYTES,
+            after=self._cursor, limit_records=MAX_RECORDS, limit_bytes=limit
         )
         if not waiting.rows or waiting.epoch != self._epoch:
             return False
-        payload = codec.splice(waiting.epoch, self._now(), [row.raw for row in waiting.rows])
-        first, last = waiting.rows[0].seq, waiting.rows[-1].seq
+        live = waiting.rows
+        used = sum(len(row.raw) + 1 for row in live)
+        older = self._backlog.take(MAX_RECORDS - len(live), limit - used)
+        raws = [row.raw for row in (*older, *live)]
+        payload = codec.splice(waiting.epoch, self._now(), raws)
         info = client.publish(self._topic(Channel.RECORDS), payload, 1)
-        self._in_flight[info.mid] = _Sent(first, last, len(waiting.rows))
-        self._cursor = last
+        self._in_flight[info.mid] = [*_Sent.of(older), *_Sent.of(live)]
+        self._cursor = live[-1].seq
         return True
 
     def _send_picture(self, client: Client) -> None:

@@ -112,6 +112,11 @@ class EdgeMetrics:
             "How long the oldest record has waited for the broker; 0 where none waits",
             registry=registry,
         )
+        self.outbox_set_aside = Gauge(
+            "linli_edge_outbox_set_aside",
+            "Corrupt outbox files that were set aside in the data folder",
+            registry=registry,
+        )
         self.resident = Gauge(
             "linli_edge_resident_bytes", "Memory that the agent holds", registry=registry
         )

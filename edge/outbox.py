@@ -125,6 +125,12 @@ class Outbox:
         return self._depth
 
     @property
+    def set_aside(self) -> list[str]:
+        """Names of corrupt files that wait here for somebody to look at."""
+        found = self._path.parent.glob(f"{self._path.name}.corrupt-*")
+        return sorted(each.name for each in found if not each.name.endswith(("-wal", "-shm")))
+
+    @property
     def pictures_waiting(self) -> int:
         """Pictures that wait."""
         return self._pictures
@@ -200,6 +206,27 @@ class Outbox:
         """When (ms) the oldest record that waits was made; None where none waits."""
         rows = self.peek(after=0, limit_records=1, limit_bytes=0).rows
         return msgspec.json.decode(rows[0].raw, type=_Stamp).ts if rows else None
+
+    def last_before(self, ts: int) -> int:
+        """The seq of the newest record that waits and was made before ``ts`` (ms); 0 for none.
+
+        Records are numbered in the order in which they were made, or nearly.
+        """
+        with self._reading() as db:
+            low, high = db.execute("SELECT min(seq), max(seq) FROM records").fetchone()
+            if low is None:
+                return 0
+            found = 0
+            while low <= high:  # a bisection: the rows say their ts only in their text
+                middle = (low + high) // 2
+                seq, raw = db.execute(
+                    "SELECT seq, raw FROM records WHERE seq >= ? ORDER BY seq LIMIT 1", (middle,)
+                ).fetchone()
+                if msgspec.json.decode(raw, type=_Stamp).ts < ts:
+                    found, low = seq, seq + 1
+                else:
+                    high = middle - 1
+            return int(found)
 
     def delete(self, first: int, last: int) -> int:
         """Forget the records ``first`` to ``last``: the broker has them. Returns how many."""

@@ -23,6 +23,8 @@ class Recorder:
         """Records written since the start, by their type."""
         self.failed = 0
         """Records that could not be written since the start."""
+        self.problem = ""
+        """Why the newest records could not be written; empty where they could."""
 
     def append(self, records: Sequence[AnyRecord]) -> list[int]:
         """The records' seqs; empty where they could not be written (logged and counted)."""
@@ -33,12 +35,14 @@ class Recorder:
         except OutboxFailed as error:
             with self._lock:
                 self.failed += len(records)
+                self.problem = f"{error}; {self.failed} records are lost so far"
             self._metrics.records_failed.inc(len(records))
             log.error("%s; %d records are lost", error, len(records))
             return []
         kinds = Counter(record.type for record in records)
         with self._lock:
             self.by_type += kinds
+            self.problem = ""
         for kind, count in kinds.items():
             self._metrics.records_appended.labels(kind).inc(count)
         return seqs

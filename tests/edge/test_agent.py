@@ -205,3 +205,29 @@ def test_records_made_before_a_restart_are_sent_after_it_in_the_same_epoch(
     listener.wait_for(lambda: len(listener.seqs()) > kept)
     assert listener.seqs()[: kept + 1] == list(range(1, kept + 2))
     assert second.outbox.epoch == first.outbox.epoch
+
+
+def test_a_full_disk_and_a_corrupt_outbox_are_survived_and_reported(
+    settings: EdgeFile, listener: Listener, start: Start
+) -> None:
+    data = Path(settings.data)
+    data.mkdir()
+    (data / "outbox.sqlite").write_bytes(b"no database " * 1000)
+    source = ScriptedSource(3, start=wall_ms())
+    source.ends = False
+    agent = start(settings, source)
+    until(lambda: agent.ready() is None and agent.cameras[0].inferred == 3)
+    (aside,) = data.glob("outbox.sqlite.corrupt-*")
+    assert agent.node_health().detail == f"a corrupt outbox was set aside as {aside.name}"
+    agent.outbox._db.execute("PRAGMA max_page_count = 1")  # as a disk that is full
+    assert agent.recorder.append([agent.node_health()] * 5_000) == []
+    ready = agent.ready()
+    assert ready is not None
+    assert "database or disk is full; check the disk's space" in ready
+    assert "5000 records are lost so far" in ready
+    agent.outbox._db.execute("PRAGMA max_page_count = 1000000")
+    assert agent.recorder.append([agent.node_health()])
+    assert agent.ready() is None
+    listener.wait_for(
+        lambda: any(isinstance(r, NodeHealth) and r.dropped == 5_000 for r in listener.records())
+    )

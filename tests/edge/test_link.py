@@ -17,12 +17,12 @@ from edge.link import Link
 from edge.metrics import EdgeMetrics
 from edge.outbox import Outbox
 from tests.edge.fakes import Clock, Listener, until
-from tests.servers import Server, free_port, mosquitto
+from tests.servers import Server, mosquitto
 from wire import codec
 from wire.mqtt import Broker
 from wire.records import About, Do, Done, DoorState, NodeHealth, State
 
-DOOR = DoorState(seq=0, ts=1, source="door", open=True)
+DOOR = DoorState(seq=0, ts=Clock()(), source="door", open=True)
 Make = Callable[..., Link]
 
 
@@ -124,19 +124,21 @@ def test_a_broker_that_is_killed_while_records_are_made_misses_none(
 
 
 def test_collects_while_there_is_no_broker_and_delivers_when_it_comes(
-    tmp_path: Path, make: Make, outbox: Outbox, caplog: pytest.LogCaptureFixture
+    broker: Server,
+    listener: Listener,
+    make: Make,
+    outbox: Outbox,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    port = free_port()
+    broker.kill()  # it knows who listens: nobody can miss what is published once it is back
     with caplog.at_level(logging.WARNING):
-        link = make(port)
+        link = make(broker.port)
         until(lambda: "no broker answers" in link.problem)
     assert "records wait in the outbox" in caplog.text
     outbox.append([DOOR] * 10)
-    with mosquitto(tmp_path, port) as late:
-        ears = Listener(late.port)
-        ears.wait_for(lambda: ears.seqs() == list(range(1, 11)))
-        assert link.problem == ""
-        ears.close()
+    broker.start()
+    listener.wait_for(lambda: listener.seqs() == list(range(1, 11)))
+    assert link.problem == ""
 
 
 def test_an_idle_link_passes_a_record_on_within_milliseconds(
