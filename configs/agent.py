@@ -175,6 +175,17 @@ class Outbox(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     now goes before them. Lower: kinder to a slow network, longer until the hub has it all."""
 
 
+class HomeAssistant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Tells a Home Assistant of this node's doors, zones and cameras by MQTT discovery."""
+
+    mqtt: Broker | None = None
+    """Home Assistant's broker; left out: the node's own."""
+    prefix: Annotated[str, Meta(pattern=r"^[^#+]+$")] = "homeassistant"
+    """Its discovery prefix."""
+    topics: Annotated[str, Meta(pattern=r"^[^#+]+$")] = "linli-home"
+    """States are published below it."""
+
+
 class EdgeFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An edge.yaml."""
 
@@ -191,6 +202,8 @@ class EdgeFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     readers: tuple[AccessReader, ...] = ()
     webhooks: Webhooks = Webhooks()
     outbox: Outbox = Outbox()
+    home_assistant: HomeAssistant | None = None
+    """Left out: nothing is told to any Home Assistant."""
     health_every: Duration = Duration(15_000)
     http_host: str = "127.0.0.1"
     http_port: Port = 0

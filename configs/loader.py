@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from configs import check, together
-from configs.agent import EdgeFile
+from configs.agent import EdgeFile, HomeAssistant
 from configs.convert import Converter
 from configs.document import Document, read
 from configs.notify import Route
@@ -48,8 +48,15 @@ def load_edge(path: Path) -> EdgeFile:
         cameras=cameras,
         mqtt=_broker_beside(path, edge.mqtt),
         sensors_mqtt=_broker_beside(path, edge.sensors_mqtt) if edge.sensors_mqtt else None,
+        home_assistant=_home_beside(path, edge.home_assistant),
         webhooks=replace(edge.webhooks, token_file=_beside(path, edge.webhooks.token_file)),
     )
+
+
+def _home_beside(path: Path, home: HomeAssistant | None) -> HomeAssistant | None:
+    if home is None or home.mqtt is None:
+        return home
+    return replace(home, mqtt=_broker_beside(path, home.mqtt))
 
 
 def load_site(path: Path) -> SiteFile:

@@ -25,6 +25,7 @@ from edge.commands import Commands
 from edge.doors import Doors, SimulatedDoor
 from edge.frames import Frame
 from edge.heat import hottest_celsius
+from edge.home_assistant import Home
 from edge.link import Link
 from edge.metrics import EdgeMetrics
 from edge.outbox import Outbox, OutboxFailed
@@ -117,6 +118,7 @@ class Agent:
         self.link = self._make_link()
         self.cameras = [self._camera(camera) for camera in settings.cameras]
         self.doors = self._make_doors()
+        self.home = Home(self.recorder, _version())
         self.health: HealthServer | None = None
 
     def start(self) -> None:
@@ -132,6 +134,8 @@ class Agent:
         self._tell_address(host, self.health.port)
         self._stack.callback(self._stop_link)
         self.link.start()
+        self._stack.callback(self.home.stop)
+        self.home.use(self._settings)
         self._stack.callback(self._stop_doors)
         self.doors.start()
         self._stack.callback(self._stop_cameras)
@@ -235,6 +239,8 @@ class Agent:
             if _door_wiring(new) != _door_wiring(old):
                 self._renew_doors()
                 changes.append("doors")
+            if self.home.use(new):
+                changes.append("home_assistant")
             if new.mqtt != old.mqtt:
                 self._link_is_due = True
                 changes.append("mqtt")

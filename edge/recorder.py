@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from edge.metrics import EdgeMetrics
 from edge.outbox import Outbox, OutboxFailed
@@ -23,6 +23,8 @@ class Recorder:
         """Records written since the start, by their type."""
         self.failed = 0
         """Records that could not be written since the start."""
+        self.on_records: Callable[[Sequence[AnyRecord]], None] = lambda _records: None
+        """Hears of everything that was written, on the thread that wrote it."""
         self.problem = ""
         """Why the newest records could not be written; empty where they could."""
 
@@ -45,6 +47,7 @@ class Recorder:
             self.problem = ""
         for kind, count in kinds.items():
             self._metrics.records_appended.labels(kind).inc(count)
+        self.on_records(records)
         return seqs
 
     def picture(self, seq: int, ref: str, jpeg: bytes) -> None:
