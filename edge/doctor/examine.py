@@ -51,6 +51,8 @@ class Doctor:
                 "doors",
                 lambda: sensors.examine(given.doors, given.sensors_mqtt or given.mqtt, given.node),
             ),
+            ("pins", lambda: sensors.wired((*given.doors, *given.readers))),
+            ("webhooks", lambda: sensors.called(given)),
             (
                 "cameras",
                 lambda: cameras.examine(given.cameras, seconds=self._seconds, opener=self._opener),

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 
 import linli
-from configs.agent import Camera, EdgeFile, Model, StreetSettings
-from edge.doctor import Doctor, Verdict, cameras, clock, machine, model
+from configs.agent import Camera, DoorSensor, EdgeFile, Model, StreetSettings, Webhooks
+from edge.doctor import Doctor, Verdict, cameras, clock, machine, model, sensors
 from edge.doctor.finding import Finding
 from edge.frames import Image
 from edge.outbox import Outbox
@@ -117,6 +117,37 @@ def test_the_clock_is_compared_with_a_page() -> None:
 
 def test_no_time_server_is_no_finding() -> None:
     assert clock.examine("127.0.0.1", ntp_port=free_port()) == []
+
+
+def test_pins_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    contact = DoorSensor(id="west", kind="gpio", pin=17)
+    assert sensors.wired([DoorSensor(id="east", kind="webhook")], tmp_path) == []
+    assert "no GPIO chip" in only(sensors.wired([contact], tmp_path)).says
+    (tmp_path / "gpiochip0").touch()
+    assert only(sensors.wired([contact], tmp_path)).verdict is Verdict.GOOD
+
+
+@pytest.mark.parametrize(
+    ("token", "host", "verdict", "words"),
+    [
+        (None, "192.0.2.7", "failed", "there is no token"),
+        ("short", "192.0.2.7", "failed", "less than 16 characters"),
+        ("0123456789abcdef", "127.0.0.1", "warning", "no device can call it"),
+        ("0123456789abcdef", "192.0.2.7", "good", "port 8788"),
+    ],
+)
+def test_webhooks_are_held_against_who_will_call_them(
+    monkeypatch: pytest.MonkeyPatch, token: str | None, host: str, verdict: str, words: str
+) -> None:
+    monkeypatch.delenv("LINLI_WEBHOOK_TOKEN", raising=False)
+    if token is not None:
+        monkeypatch.setenv("LINLI_WEBHOOK_TOKEN", token)
+    assert sensors.called(EdgeFile(site="s", node="n")) == []
+    door = DoorSensor(id="west", kind="webhook")
+    file = EdgeFile(site="s", node="n", doors=(door,), webhooks=Webhooks(host=host))
+    finding = only(sensors.called(file))
+    assert (finding.verdict, words in finding.says) == (verdict, True)
+    assert finding.verdict is Verdict.GOOD or finding.remedy
 
 
 def test_a_model_that_is_too_slow_for_the_cameras_is_told_with_figures() -> None:
