@@ -34,6 +34,7 @@ from web import (
     places,
     roles,
     rules,
+    trends,
     users,
     vitals,
 )
@@ -43,7 +44,8 @@ from web.secret import session_secret
 from web.tail import ChangeTail
 
 PARTS = (
-    vitals, login, me, now, alerts, places, devices, rules, handover, audit, people, live, pictures,
+    vitals, login, me, now, alerts, places, devices, rules, handover, audit, people, trends, live,
+    pictures,
 )  # fmt: skip
 SHIFT = timedelta(hours=12)
 """A session that is not used this long ends."""

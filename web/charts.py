@@ -12,6 +12,7 @@ WIDTH = 1000.0
 HEIGHT = 100.0
 COLUMNS = 500
 """A curve is thinned to this many columns. Lower: smaller pages, coarser curves."""
+HOUR_MS = 3_600_000
 ROOM = 1.08
 """How much higher than the highest value the axis goes."""
 
@@ -107,3 +108,25 @@ def _x(ts: int, start: int, end: int) -> float:
 
 def _y(value: float, top: float) -> float:
     return min(HEIGHT, max(0.0, HEIGHT - value / top * HEIGHT))
+
+
+def hourly(points: Points, start: int, end: int) -> dict[int, float]:
+    """The time-weighted mean of a step curve in each hour: beginning of the hour (ms) → mean.
+
+    ``start`` is the beginning of an hour; hours of which nothing is known are left out.
+    """
+    sums: dict[int, list[float]] = {}
+    seen = _clip(points, start, end)
+    if not seen:
+        return {}
+    ends = [ts for ts, _value in seen[1:]] + [end]
+    for (since, value), until in zip(seen, ends, strict=True):
+        at = since
+        while at < until:
+            hour = start + (at - start) // HOUR_MS * HOUR_MS
+            upto = min(until, hour + HOUR_MS)
+            total = sums.setdefault(hour, [0.0, 0.0])
+            total[0] += value * (upto - at)
+            total[1] += upto - at
+            at = upto
+    return {hour: total / length for hour, (total, length) in sums.items()}

@@ -86,6 +86,7 @@ ROLES = {
 PAGES = {
     "now.page": _("Now"),
     "alerts.listing": _("Alerts"),
+    "trends.page": _("Trends"),
     "devices.page": _("Devices"),
     "rules.page": _("Rules"),
     "handover.page": _("Handover"),
@@ -171,6 +172,7 @@ def install(app: Flask) -> None:
         "value": value,
         "threshold": threshold,
         "word": word,
+        "brief": brief,
         "trouble": trouble,
         "label": lambda name: str(LABELS.get(name, name)),
     }
@@ -297,6 +299,11 @@ def limit_of(text: str) -> float | None:
     if found is None or found["take"] in ("count", "rate", "sum"):
         return None
     return float(found["limit"])
+
+
+def brief(text: str) -> str:
+    """The first unit of a value: what fits a small cell."""
+    return text.partition("\u00a0")[0] if " " not in text else text
 
 
 def threshold(text: str, name: str) -> str:

@@ -41,6 +41,8 @@ LEAST: dict[str, Role | None] = {
     "rules.page": Role.VIEWER,
     "rules.silence": ACT,
     "rules.end": ACT,
+    "trends.page": Role.VIEWER,
+    "trends.table": Role.VIEWER,
     "handover.page": Role.VIEWER,
     "handover.note": ACT,
     "people.me": Role.VIEWER,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine, insert, update
 
 from configs.rules import Alternative, Clear, Condition, Rule, Severity
 from configs.site import CountingLine, DoorOf, NodeOf, Override, Place, Site, SiteFile, View
@@ -290,3 +290,29 @@ def stored(data: Path, now: int) -> None:
     )
     series.write([Entry(records, signals)])
     series.close()
+
+
+def weeks(engine: Engine, data: Path, now: int, days: int = 14) -> None:
+    """Days of coming and going at the west gate, and alerts that were judged."""
+    random = np.random.default_rng(3)
+    points = []
+    for hour in range(-24 * days, 0):
+        ts = now + hour * 3_600_000
+        of_day = (hour + 8) % 24
+        busy = max(0.0, 3.0 - abs(of_day - 8)) + max(0.0, 3.5 - abs(of_day - 18)) + 0.15
+        for part in range(6):
+            value = float(random.poisson(busy))
+            points.append(SignalPoint("garden", "west-gate", "flow.in", ts + part * 600_000, value))
+    series = SqliteSeries(data / "series.db")
+    series.write([Entry((), tuple(points))])
+    series.close()
+    verdicts = ("true", "false", "false", "test", "unclear", "", "", "")
+    with engine.begin() as connection:
+        for number in range(60):
+            name = alert(connection, now - number * 7_000_000, "west-gate", state="resolved",
+                         rule=("crowd", "night-intrusion", "door-open")[number % 3 and number % 2],
+                         severity=("low", "high", "medium")[number % 3 and number % 2],
+                         acknowledged_by="王伟" if number % 4 else "")  # fmt: skip
+            connection.execute(
+                update(Alert).where(Alert.id == name).values(verdict=verdicts[number % 8])
+            )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import Engine, update
 
@@ -23,6 +24,9 @@ ARGUMENTS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
 )
+WCAG = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+}
 WATCH_SHIFTS = """() => {
   window.shifted = 0;
   new PerformanceObserver((list) => {
@@ -279,3 +283,27 @@ def test_a_new_alert_is_seen_on_the_plan_and_heard_once_the_page_was_touched(
     page.locator("#sound").click()
     expect(page.locator("body[data-sound=off]")).to_be_attached()
     expect(page).to_have_title(re.compile("^Now"))
+
+
+PAGES = (
+    "/", "/alerts", "/alerts/{alert}", "/places/garden/bike-shed?hours=1", "/trends", "/devices",
+    "/rules", "/handover", "/audit", "/users", "/me",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 1440), ("light", 360)])
+def test_axe_finds_no_fault_on_any_page_and_none_is_wider_than_a_phone(
+    browser: Browser, address: str, engine: Engine, data: Path, scheme: str, width: int
+) -> None:
+    seed.stored(data, now_ms())
+    seed.weeks(engine, data, now_ms())
+    alert = raise_alert(engine, place="bike-shed")
+    page = log_in(browser, address, "admin", width)
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    found = []
+    for path in PAGES:
+        page.goto(address + path.format(alert=alert))
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        for one in Axe().run(page, options=WCAG).response["violations"]:
+            found += [(path, one["id"], node["html"][:200]) for node in one["nodes"]]
+    assert found == []

@@ -38,6 +38,8 @@ PATHS = {
     "now.plan": "/plans/garden",
     "devices.page": "/devices",
     "places.page": "/places/garden/bike-shed",
+    "trends.page": "/trends",
+    "trends.table": "/trends/alerts.csv",
     "handover.page": "/handover",
     "handover.note": "/handover/notes",
     "people.me": "/me",
