@@ -21,6 +21,7 @@ from hub.state import store
 from web import (
     alerts,
     audit,
+    cases,
     devices,
     handover,
     headers,
@@ -29,9 +30,11 @@ from web import (
     login,
     me,
     now,
+    open311,
     people,
     pictures,
     places,
+    residents,
     roles,
     rules,
     trends,
@@ -126,6 +129,7 @@ def _install_accounts(app: Flask, here: Console) -> None:
     manager.user_loader(lambda session_id: users.find(here.engine, session_id))
     # The gate comes first, so that a form without a login is answered by the login page.
     app.before_request(roles.gate)
+    app.before_request(residents.widen)
     CSRFProtect(app)
 
 
@@ -135,6 +139,15 @@ def _install_parts(app: Flask) -> None:
         app.register_blueprint(part.blueprint)
     login.limit(app)
     app.extensions["linli.viewings"] = pictures.Viewings()
+    _install_residents(app)
+
+
+def _install_residents(app: Flask) -> None:
+    for part in (residents, cases, open311):
+        app.register_blueprint(part.blueprint)
+    residents.limit(app)
+    open311.install(app)
+    app.jinja_env.globals["cases_of_alert"] = cases.of_alert
 
 
 def _install_live(app: Flask, here: Console) -> None:
@@ -147,11 +160,19 @@ def _install_live(app: Flask, here: Console) -> None:
 
 def _install_errors(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale_form)
-    app.register_error_handler(RateLimitExceeded, lambda _error: login.too_many())
+    app.register_error_handler(RateLimitExceeded, _too_many)
     app.register_error_handler(HTTPException, _excuse)
 
 
+def _too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
+    if request.blueprint == "open311":
+        return open311.too_many()
+    return residents.too_many() if request.blueprint == "residents" else login.too_many()
+
+
 def _stale_form(_error: CSRFError) -> ResponseReturnValue:
+    if request.blueprint == "residents" and not roles.wants_json():
+        return residents.stale_form()
     reason = gettext(
         "This form was opened before you last logged in, so nothing was changed yet. "
         "What you typed is below."
@@ -175,6 +196,8 @@ def _excuse(error: HTTPException) -> ResponseReturnValue:
         return {"error": text}, code
     if code == 401:
         return login.ask()
+    if request.blueprint == "residents":
+        return residents.excuse(code, text)
     return render_template("error.html", code=code, text=text), code
 
 

@@ -89,6 +89,7 @@ PAGES = {
     "trends.page": _("Trends"),
     "devices.page": _("Devices"),
     "rules.page": _("Rules"),
+    "cases.listing": _("Reports"),
     "handover.page": _("Handover"),
     "audit.page": _("Audit"),
     "people.page": _("Users"),

@@ -66,6 +66,30 @@ LEAST: dict[str, Role | None] = {
     "alerts.judge": ACT,
     "alerts.silence": ACT,
     "alerts.unsilence": ACT,
+    "residents.form": ANYONE,
+    "residents.send": ANYONE,
+    "residents.similar": ANYONE,
+    "residents.me_too": ANYONE,
+    "residents.follow": ANYONE,  # who has the link
+    "residents.rate": ANYONE,
+    "residents.add": ANYONE,
+    "residents.forget": ANYONE,
+    "residents.board": ANYONE,
+    "residents.feed": ANYONE,
+    "open311.services": ANYONE,
+    "open311.service": ANYONE,
+    "open311.listing": ANYONE,
+    "open311.one": ANYONE,
+    "open311.token": ANYONE,
+    "open311.create": ANYONE,  # who has a key
+    "cases.listing": Role.VIEWER,
+    "cases.detail": Role.VIEWER,
+    "cases.photo": Role.VIEWER,
+    "cases.codes": Role.VIEWER,
+    "cases.export": ACT,
+    "cases.act": ACT,
+    "cases.contact": ACT,
+    "cases.open_from_alert": ACT,
 }
 """The least role for each endpoint. One that is not here is refused to everybody."""
 

@@ -105,3 +105,18 @@ def _forget(connection: Connection, cases: list[str], actor: str, now: int) -> i
             audit.enter(connection, actor, "case.contact.delete", case_id, f"{count} deleted", now)
         gone += count
     return gone
+
+
+def forget_one(engine: Engine, token: str, *, now: int) -> bool:
+    """Delete the contact of the reporter whose link it is; whether there was one."""
+    mine = (Reporter.token_hash == hashlib.sha256(token.encode()).hexdigest()) & (
+        Reporter.contact != b""
+    )
+    with engine.begin() as connection:
+        audit.lock(connection)
+        case_id = connection.scalar(select(Reporter.case).where(mine))
+        if case_id is None:
+            return False
+        connection.execute(update(Reporter).where(mine).values(contact=b""))
+        audit.enter(connection, "resident", "case.contact.delete", case_id, "1 deleted", now)
+        return True

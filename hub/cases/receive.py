@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import unicodedata
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -112,7 +113,8 @@ def me_too(
     engine: Engine, case_id: str, *, contact: str, vault: Vault, request_key: str, now: int
 ) -> Received | None:
     """One more who sees the same; None where the case is not open. The same key counts once."""
-    token = vault.derive(request_key) if request_key else secrets.token_hex(20)
+    own = f"me-too:{case_id}:{request_key}"
+    token = vault.derive(own) if request_key else secrets.token_hex(20)
     digest = token_hash(token)
     with engine.begin() as connection:
         audit.lock(connection)
@@ -176,7 +178,7 @@ def token_hash(token: str) -> str:
 def _checked(site: SiteFile, report: NewReport) -> NewReport:
     places = {place.id for place in site.places}
     key = report.request_key
-    text, spot = report.text.strip()[:TEXT_CHARS], report.spot.strip()[:SPOT_CHARS]
+    text, spot = _plain(report.text)[:TEXT_CHARS], _plain(report.spot)[:SPOT_CHARS]
     if site.residents.kind(report.kind) is None:
         raise ReportRefused("kind", f"{report.kind!r} is no kind of report here")
     if report.place and report.place not in places:
@@ -192,6 +194,12 @@ def _checked(site: SiteFile, report: NewReport) -> NewReport:
     held = report.held or (f"spam: {spam}"[:80] if spam else "")
     contact = report.contact.strip()[:CONTACT_CHARS]
     return replace(report, text=text, spot=spot, held=held, contact=contact)
+
+
+def _plain(text: str) -> str:
+    """Without what is no character for people, and cannot stand in XML either."""
+    kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs", "Cn"))
+    return "".join(kept).strip()
 
 
 def _known(engine: Engine, request_key: str) -> tuple[str, str] | None:

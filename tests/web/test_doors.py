@@ -66,6 +66,30 @@ PATHS = {
     "alerts.judge": "/alerts/{alert}/judge",
     "alerts.silence": "/alerts/{alert}/silence",
     "alerts.unsilence": "/alerts/{alert}/unsilence",
+    "residents.form": "/report",
+    "residents.send": "/report",
+    "residents.similar": "/report/similar",
+    "residents.me_too": "/report/{case}/me-too",
+    "residents.follow": "/r/{token}",
+    "residents.rate": "/r/{token}/rate",
+    "residents.add": "/r/{token}/add",
+    "residents.forget": "/r/{token}/forget",
+    "residents.board": "/board",
+    "residents.feed": "/board.atom",
+    "open311.services": "/open311/v2/services.json",
+    "open311.service": "/open311/v2/services/noise.xml",
+    "open311.listing": "/open311/v2/requests.json",
+    "open311.one": "/open311/v2/requests/{code}.json",
+    "open311.token": "/open311/v2/tokens/{token}.xml",
+    "open311.create": "/open311/v2/requests.json",
+    "cases.listing": "/cases",
+    "cases.detail": "/cases/{case}",
+    "cases.photo": "/cases/{case}/{photo}.jpg",
+    "cases.codes": "/cases/codes",
+    "cases.export": "/cases.csv",
+    "cases.act": "/cases/{case}/walk",
+    "cases.contact": "/cases/{case}/contact",
+    "cases.open_from_alert": "/alerts/{alert}/case",
 }
 
 
@@ -89,11 +113,11 @@ def test_an_endpoint_that_is_not_in_the_table_is_refused_to_the_admin_too(
 
 @pytest.mark.parametrize("who", ["", *Role])
 def test_each_route_lets_in_exactly_those_with_the_role(
-    app: Flask, reader: Open, engine: Engine, who: str
+    app: Flask, reader: Open, engine: Engine, data: Path, who: str
 ) -> None:
     browser, methods = reader(who), {one.endpoint: one.methods for one in app.url_map.iter_rules()}
     for endpoint, path in PATHS.items():
-        path = path.format(alert=some_alert(engine))
+        path = path.format(alert=some_alert(engine), **seed.case(engine, data, NOW))
         if "POST" in (methods[endpoint] or ()):
             answer = browser.post(path, page="/" if who else "/login")
         else:
@@ -108,6 +132,10 @@ def judge_answer(answer: TestResponse, endpoint: str, who: str) -> None:
     least = LEAST[endpoint]
     if endpoint in ("login.enter", "people.password"):
         assert answer.status_code == 401  # no name or old password was given
+    elif endpoint == "open311.create":
+        assert answer.status_code == 403  # no key was given
+    elif endpoint == "residents.send":
+        assert answer.status_code == 422  # nothing was told
     elif least is None or (who and Role(who).includes(least)):
         assert answer.status_code < 400, endpoint
         assert "/login" not in answer.headers.get("Location", "") or endpoint == "login.leave"
@@ -234,9 +262,13 @@ def test_every_answer_carries_the_strict_headers(reader: Open) -> None:
         assert headers["Referrer-Policy"] == "same-origin"
 
 
-def test_pages_hold_no_inline_script_style_or_handler(reader: Open, engine: Engine) -> None:
+def test_pages_hold_no_inline_script_style_or_handler(
+    reader: Open, engine: Engine, data: Path
+) -> None:
     browser, alert = reader("admin"), some_alert(engine)
-    for path in ("/", "/alerts", f"/alerts/{alert}", "/nowhere"):
+    case = seed.case(engine, data, NOW)
+    told = (f"/r/{case['token']}", f"/cases/{case['case']}", "/cases", "/cases/codes")
+    for path in ("/", "/alerts", f"/alerts/{alert}", "/nowhere", "/report", "/board", *told):
         text = browser.client.get(path).text
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]* src=)", text)
         assert not re.search(r"(?:src|href)=\"(?:https?:)?//", text)

@@ -1,0 +1,177 @@
+"""A resident's phone in a real browser: report, lost connection, me too, and the last word."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sqlalchemy import Engine, func, select
+
+from configs.servers import WebSettings
+from hub.cases import desk
+from hub.cases.desk import Step
+from hub.cases.tables import Case, Reporter
+from tests.web import seed
+from tests.web.conftest import PASSWORD
+from tests.web.test_browser import ARGUMENTS, CHROMIUM, now_ms
+from web.serve import serve
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def address(engine: Engine, data: Path) -> Iterator[str]:
+    """A console that runs, with residents' pages."""
+    del engine
+    stop, ready, found = threading.Event(), threading.Event(), [""]
+
+    def on_listening(at: str) -> None:
+        found[0] = at
+        ready.set()
+
+    settings = WebSettings(data=str(data), port=0, threads=16)
+    thread = threading.Thread(
+        target=serve, args=(settings, [seed.site_file()]),
+        kwargs={"stop": stop, "on_listening": on_listening},
+    )  # fmt: skip
+    thread.start()
+    assert ready.wait(30)
+    yield found[0]
+    stop.set()
+    thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Page:
+    """A small screen of its own, in Chinese; what fails on it fails the test."""
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, locale="zh-CN"
+    )
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.on("pageerror", lambda error: pytest.fail(f"the page failed: {error}"))
+    return page
+
+
+def fill(phone: Page, address: str, photo: Path | None = None) -> None:
+    phone.goto(f"{address}/report?place=garden/fire-lane")
+    phone.get_by_text("消防通道堵塞").click()
+    phone.fill("#text", "白色面包车堵住消防通道")
+    if photo is not None:
+        phone.set_input_files("#photos", photo)
+
+
+def count(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(Case)) or 0
+
+
+def picture(folder: Path) -> Path:
+    path = folder / "van.jpg"
+    path.write_bytes(seed._street(3))
+    return path
+
+
+def test_a_report_from_a_phone_is_dispatched_solved_and_rated(
+    phone: Page, browser: Browser, address: str, tmp_path: Path
+) -> None:
+    fill(phone, address, picture(tmp_path))
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    phone.locator("#report button.big").click()
+    expect(phone.locator(".code")).to_be_visible()
+    code = phone.locator(".code").inner_text()
+    link = phone.url
+
+    desk_page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    desk_page.set_default_timeout(30_000)
+    desk_page.goto(f"{address}/login?next=/cases")
+    desk_page.fill("#name", "operator")
+    desk_page.fill("#password", PASSWORD)
+    desk_page.click("button.primary")
+    desk_page.get_by_role("link", name=code).click()
+    expect(desk_page.locator(".photos img")).to_be_visible()
+    for name in ("Verify", "Dispatch", "Handled", "Checked: it is done", "Close as solved"):
+        desk_page.get_by_role("button", name=name, exact=True).click()
+        expect(desk_page.locator(".flash.ok")).to_be_visible()
+
+    phone.goto(link)
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    phone.get_by_text("已解决", exact=True).last.click()
+    phone.locator(".stars label").nth(4).click()
+    phone.locator(".say button").click()
+    expect(phone.locator(".steps [aria-current]")).to_have_text("已评价")
+    desk_page.reload()
+    expect(desk_page.locator(".outcome")).to_contain_text("5/5")
+
+
+def test_a_report_on_a_lost_connection_survives_a_reload_and_is_sent_once(
+    phone: Page, address: str, engine: Engine, tmp_path: Path
+) -> None:
+    fill(phone, address, picture(tmp_path))
+    phone.context.set_offline(True)
+    phone.locator("#report button.big").click()
+    expect(phone.locator("#state")).to_contain_text("网络已断开")
+    assert count(engine) == 0
+    phone.context.set_offline(False)
+    phone.goto(f"{address}/report")
+    expect(phone.locator(".code")).to_be_visible()
+    assert count(engine) == 1
+    phone.goto(f"{address}/report")
+    expect(phone.locator("#text")).to_have_value("")
+    assert count(engine) == 1
+
+
+def test_an_answer_that_got_lost_does_not_make_two_reports(
+    phone: Page, address: str, engine: Engine
+) -> None:
+    fill(phone, address)
+    lost: list[str] = []
+
+    def lose_the_first(route: object) -> None:
+        if not lost and route.request.method == "POST":  # type: ignore[attr-defined]
+            lost.append("once")
+            route.fetch()  # type: ignore[attr-defined]
+            route.abort()  # type: ignore[attr-defined]
+        else:
+            route.continue_()  # type: ignore[attr-defined]
+
+    phone.route("**/report", lose_the_first)
+    phone.locator("#report button.big").click()
+    expect(phone.locator("#state")).to_contain_text("网络已断开")
+    assert count(engine) == 1
+    phone.evaluate("dispatchEvent(new Event('online'))")
+    expect(phone.locator(".code")).to_be_visible()
+    assert count(engine) == 1
+
+
+def test_a_draft_waits_on_the_phone(phone: Page, address: str) -> None:
+    fill(phone, address)
+    phone.goto(f"{address}/board")
+    phone.goto(f"{address}/report")
+    expect(phone.locator("#text")).to_have_value("白色面包车堵住消防通道")
+    expect(phone.locator("#where")).to_have_value("garden/fire-lane")
+
+
+def test_a_similar_report_is_shown_while_typing_and_joined(
+    phone: Page, address: str, engine: Engine, data: Path
+) -> None:
+    told = seed.case(engine, data, now_ms() - 60_000)
+    desk.walk(engine, told["case"], Step.VERIFY, actor="li", now=now_ms())
+    fill(phone, address)
+    expect(phone.locator("#similar")).to_contain_text("A van blocks the fire lane")
+    phone.locator("#similar button").click()
+    expect(phone.locator(".code")).to_have_text(told["code"])
+    with engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(Reporter)) == 2
+    assert count(engine) == 1

@@ -1,0 +1,200 @@
+"""Open311 GeoReport v2, field by field, and read by a client that others wrote."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from flask import Flask
+from flask.testing import FlaskClient
+from georeport import GeoReport
+from lxml import etree
+from msgspec.structs import replace
+from sqlalchemy import Engine
+from werkzeug.test import TestResponse
+
+from configs.servers import WebSettings
+from hub.cases import desk
+from hub.cases.desk import Step
+from tests.web import seed
+from tests.web.conftest import NOW, Clock
+from web.app import close, create_app
+
+KEY = "a key that is long enough"
+V2 = "/open311/v2"
+REQUEST_FIELDS = [
+    "service_request_id", "status", "status_notes", "service_name", "service_code", "description",
+    "agency_responsible", "service_notice", "requested_datetime", "updated_datetime",
+    "expected_datetime", "address", "address_id", "zipcode", "lat", "long", "media_url",
+]  # fmt: skip
+SERVICE_FIELDS = [
+    "service_code", "service_name", "description", "metadata", "type", "keywords", "group",
+]  # fmt: skip
+TOLD = {"api_key": KEY, "service_code": "lighting", "address_id": "courtyard",
+        "description": "Lamp & bench"}  # fmt: skip
+
+
+@pytest.fixture
+def app(engine: Engine, data: Path, clock: Clock) -> Iterator[Flask]:
+    del engine
+    keys = data / "keys"
+    keys.write_text(f"# who may\ncity: {KEY}\nweak: short\n")
+    site = seed.site_file()
+    site = replace(site, residents=replace(site.residents, api_keys_file=str(keys)))
+    app = create_app(WebSettings(data=str(data), threads=12), [site], now_ms=clock)
+    yield app
+    close(app)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def rows(answer: TestResponse) -> list[dict[str, Any]]:
+    """What an answer lists."""
+    found: list[dict[str, Any]] = answer.get_json()
+    return found
+
+
+class Session:
+    """What `requests` is to the client, without a network."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self.client = client
+
+    def get(self, url: str, params: dict[str, str] | None = None) -> requests.Response:
+        answer = self.client.get(url.removeprefix("http://linli"), query_string=params)
+        response = requests.Response()
+        response.status_code, response._content = answer.status_code, answer.data
+        return response
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_a_client_that_others_wrote_reads_services_and_requests(
+    client: FlaskClient, engine: Engine, data: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    told = [seed.case(engine, data, NOW - 1000 * n) for n in range(2)]
+    desk.walk(engine, told[0]["case"], Step.VERIFY, actor="li", now=NOW)
+    monkeypatch.setattr("georeport.georeport.requests", Session(client))
+    city = GeoReport(f"http://linli{V2}", jurisdiction="garden", output_format=form)
+    services = city.get_service_list()
+    assert [sorted(one) for one in services] == [sorted(SERVICE_FIELDS)] * 9
+    assert city.get_service_definition("noise")["service_code"] == "noise"
+    found = city.get_service_requests(service_code="fire-lane", status="open")
+    assert [one["service_request_id"] for one in found] == [one["code"] for one in told]
+    assert sorted(found[0]) == sorted(REQUEST_FIELDS)
+    one: Any = city.get_service_request(told[0]["code"])
+    one = one[0] if isinstance(one, list) else one
+    assert one["description"] == "A van blocks the fire lane"
+    assert not found[1]["description"]  # nobody has verified it yet
+
+
+def test_every_field_says_what_the_standard_means(
+    client: FlaskClient, engine: Engine, data: Path
+) -> None:
+    told = seed.case(engine, data, NOW)
+    desk.walk(engine, told["case"], Step.VERIFY, actor="li", now=NOW + 5000)
+    (found,) = rows(client.get(f"{V2}/requests/{told['code']}.json"))
+    assert found["requested_datetime"] == "2026-11-23T18:53:20.000+00:00"
+    assert found["updated_datetime"] == "2026-11-23T18:53:25.000+00:00"
+    assert (found["status"], found["service_code"]) == ("open", "fire-lane")
+    assert (found["service_name"], found["address"], found["address_id"]) == (
+        "Fire lane or exit blocked", "Fire lane", "fire-lane",
+    )  # fmt: skip
+    service = rows(client.get(f"{V2}/services.json"))[0]
+    assert (service["metadata"], service["type"]) == (False, "realtime")
+
+
+def test_xml_is_as_the_standard_shows_it(client: FlaskClient, engine: Engine, data: Path) -> None:
+    seed.case(engine, data, NOW)
+    top = etree.fromstring(client.get(f"{V2}/requests.xml").data)
+    assert (top.tag, top[0].tag) == ("service_requests", "request")
+    services = client.get(f"{V2}/services.xml")
+    assert services.mimetype == "text/xml"
+    assert etree.fromstring(services.data).findtext("service/metadata") == "false"
+    definition = etree.fromstring(client.get(f"{V2}/services/noise.xml").data)
+    assert definition.tag == "service_definition"
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_a_report_is_posted_and_found_by_its_id_and_its_token(
+    client: FlaskClient, form: str
+) -> None:
+    answer = client.post(f"{V2}/requests.{form}", data={**TOLD, "phone": "13800001111"})
+    assert answer.status_code == 201
+    if form == "json":
+        (got,) = rows(answer)
+    else:
+        got = {one.tag: one.text for one in etree.fromstring(answer.data)[0]}
+    assert sorted(got) == ["account_id", "service_notice", "service_request_id"]
+    token = got["service_notice"].rpartition("/")[2]
+    (again,) = rows(client.get(f"{V2}/tokens/{token}.json"))
+    assert again == {"service_request_id": got["service_request_id"], "token": token}
+    (found,) = rows(client.get(f"{V2}/requests/{got['service_request_id']}.json"))
+    assert found["address"] == "Courtyard"
+    assert "13800001111" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("code", "part", "words"),
+    [
+        (403, {"api_key": ""}, "api_key was not provided"),
+        (403, {"api_key": "short"}, "api_key is not valid"),
+        (400, {"service_code": ""}, "service_code was not provided"),
+        (400, {"service_code": "ufo"}, "service_code 'ufo' was not found"),
+        (400, {"address_id": ""}, "no location"),
+        (400, {"address_id": "moon"}, "'moon' is no place"),
+        (400, {"lat": "north", "long": "1"}, "no numbers"),
+        (400, {"description": " "}, "says nothing"),
+        (404, {"jurisdiction_id": "elsewhere"}, "jurisdiction_id 'elsewhere' was not found"),
+    ],
+)
+def test_what_is_wrong_with_a_report_is_said_as_the_standard_wants(
+    client: FlaskClient, code: int, part: dict[str, str], words: str
+) -> None:
+    answer = client.post(f"{V2}/requests.json", data={**TOLD, **part})
+    (error,) = rows(answer)
+    assert (answer.status_code, error["code"]) == (code, code)
+    assert words in error["description"]
+    xml = etree.fromstring(client.post(f"{V2}/requests.xml", data={**TOLD, **part}).data)
+    assert xml.tag == "errors"
+    assert xml.findtext("error/code") == str(code)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("status=lost", "neither open nor closed"),
+        ("start_date=soon", "no W3C date"),
+        ("start_date=2026-01-01T00:00:00Z&end_date=2026-08-01T00:00:00Z", "90 days"),
+    ],
+)
+def test_a_bad_search_is_refused(client: FlaskClient, query: str, words: str) -> None:
+    answer = client.get(f"{V2}/requests.json?{query}")
+    assert answer.status_code == 400
+    assert words in rows(answer)[0]["description"]
+
+
+def test_requests_are_searched_by_date_status_and_several_ids(
+    client: FlaskClient, engine: Engine, data: Path
+) -> None:
+    old, new = (seed.case(engine, data, NOW - days * 86_400_000) for days in (100, 1))
+
+    def codes(query: str) -> list[str]:
+        found = rows(client.get(f"{V2}/requests.json?{query}"))
+        return [one["service_request_id"] for one in found]
+
+    assert codes("") == [new["code"]]
+    assert codes("start_date=2026-08-01T00:00:00Z&end_date=2026-09-01T00:00:00Z") == [old["code"]]
+    assert codes("status=closed") == []
+    assert codes(f"service_request_id={old['code']},{new['code']}") == [new["code"], old["code"]]
+
+
+def test_nobody_reports_where_no_keys_are_given(engine: Engine, data: Path, clock: Clock) -> None:
+    del engine
+    app = create_app(WebSettings(data=str(data)), [seed.site_file()], now_ms=clock)
+    answer = app.test_client().post(f"{V2}/requests.json", data=TOLD)
+    close(app)
+    assert answer.status_code == 403

@@ -1,0 +1,265 @@
+"""Residents report without an account, follow, and have the last word; staff work on it."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from PIL import Image
+from sqlalchemy import Engine, select
+from werkzeug.test import TestResponse
+
+from hub.cases.tables import Case, CasePhoto, Reporter
+from hub.state.tables import Audit
+from tests.web import seed
+from tests.web.conftest import NOW, Reader
+
+Open = Callable[[str], Reader]
+STEPS = ("verify", "dispatch", "handle", "check", "close")
+
+
+def report(browser: Reader, **fields: object) -> TestResponse:
+    told: dict[str, object] = {
+        "csrf_token": browser.token("/report"), "kind": "lighting", "where": "garden/courtyard",
+        "text": "The lamp is out", **fields,
+    }  # fmt: skip
+    return browser.client.post("/report", data=told, content_type="multipart/form-data")
+
+
+def the_case(engine: Engine) -> Case:
+    with engine.connect() as connection:
+        return connection.execute(select(Case.__table__)).one()  # type: ignore[return-value]
+
+
+def photo(size: tuple[int, int] = (2400, 1200), **options: object) -> io.BytesIO:
+    out = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0110] = "A phone that has a name"
+    exif.get_ifd(0x8825)[1] = "N"
+    Image.new("RGB", size, (90, 120, 90)).save(out, "JPEG", exif=exif, **options)
+    out.seek(0)
+    return out
+
+
+def work(staff: Reader, case: str, verb: str, **fields: str) -> TestResponse:
+    return staff.post(f"/cases/{case}/{verb}", page="/cases", **{"owner": "wang", **fields})
+
+
+def test_a_report_is_taken_dispatched_solved_and_rated_without_any_script(
+    reader: Open, engine: Engine
+) -> None:
+    resident, staff = reader(""), reader("operator")
+    link = report(resident).headers["Location"]
+    case = the_case(engine)
+    assert case.code in resident.client.get(link).text
+    for step in STEPS:
+        work(staff, case.id, "walk", step=step, note=f"words of {step}")
+    work(staff, case.id, "say", to="inside", text="between us")
+    page = resident.client.get(link).text
+    assert "words of handle" in page
+    assert "between us" not in page
+    resident.post(f"{link}/rate", page="/report", solved="yes", rating="4", text="fast")
+    done = the_case(engine)
+    assert (done.state, done.rating, done.solved) == ("rated", 4, True)
+    assert "fast" in staff.client.get(f"/cases/{case.id}").text
+
+
+def test_not_solved_opens_it_again(reader: Open, engine: Engine) -> None:
+    resident, staff = reader(""), reader("operator")
+    link = report(resident).headers["Location"]
+    for step in STEPS:
+        work(staff, the_case(engine).id, "walk", step=step)
+    resident.post(f"{link}/rate", page="/report", solved="no", rating="1")
+    assert (the_case(engine).state, the_case(engine).reopened) == ("verified", 1)
+    assert "Not solved: open again" in resident.client.get(link).text
+
+
+def test_a_photo_loses_its_metadata_and_its_size_and_only_staff_see_it(
+    reader: Open, engine: Engine, data: Path
+) -> None:
+    resident, staff = reader(""), reader("viewer")
+    link = report(resident, photos=(photo(), "me.jpg")).headers["Location"]
+    case = the_case(engine)
+    with engine.connect() as connection:
+        ref = connection.scalar(select(CasePhoto.ref))
+    file = data / "cases" / "pictures" / "garden" / case.id / f"{ref}.jpg"
+    kept = Image.open(io.BytesIO(file.read_bytes()))
+    assert max(kept.size) == 1600
+    assert not kept.getexif()
+    assert b"phone" not in file.read_bytes()
+    path = f"/cases/{case.id}/{ref}.jpg"
+    assert resident.client.get(path).headers["Location"].startswith("/login")
+    for page in (link, "/board", "/board.atom"):
+        assert "<img" not in resident.client.get(page).text.split("<main")[-1]
+    with staff.client.get(path) as answer:
+        assert answer.status_code == 200
+    with engine.connect() as connection:
+        viewed = select(Audit.actor).where(Audit.action == "case.photo.view")
+        assert connection.scalar(viewed) == "viewer"
+
+
+@pytest.mark.parametrize(
+    ("content", "name"), [(b"<svg onload=alert(1)>", "a.jpg"), (b"\xff\xd8\xff garbage", "b.jpg")]
+)
+def test_what_is_no_picture_is_refused_in_words_and_the_text_is_kept(
+    reader: Open, engine: Engine, content: bytes, name: str
+) -> None:
+    answer = report(reader(""), photos=(io.BytesIO(content), name))
+    assert answer.status_code == 422
+    assert "A photo cannot be used" in answer.text
+    assert "The lamp is out</textarea>" in answer.text
+    with engine.connect() as connection:
+        assert connection.execute(select(Case.id)).all() == []
+
+
+def test_a_missing_part_is_named_beside_it(reader: Open) -> None:
+    answer = report(reader(""), kind="", text="")
+    assert answer.status_code == 422
+    assert 'role="alert">Choose what it is.' in answer.text
+
+
+def test_a_form_sent_twice_is_one_report_with_one_link(reader: Open, engine: Engine) -> None:
+    resident = reader("")
+    links = [report(resident, request_key="a" * 32).headers["Location"] for _ in range(2)]
+    assert links[0] == links[1]
+    assert the_case(engine).code
+
+
+def test_a_qr_code_of_a_place_opens_the_form_with_it_chosen(reader: Open) -> None:
+    text = reader("").client.get("/report?place=garden/bike-shed").text
+    assert 'value="garden/bike-shed" selected' in text
+    assert reader("viewer").client.get("/cases/codes").text.count("<figure>") == 6
+
+
+def test_me_too_joins_an_open_report(reader: Open, engine: Engine, data: Path) -> None:
+    told = seed.case(engine, data, NOW)
+    resident = reader("")
+    found = resident.client.get(
+        "/report/similar?kind=fire-lane&where=garden/fire-lane&text=van in the lane"
+    ).text
+    assert f"/report/{told['case']}/me-too" in found
+    assert "van" not in found  # nobody has looked yet whether it may be shown
+    answer = resident.post(f"/report/{told['case']}/me-too", page="/report", request_key="k" * 20)
+    assert "1 more see it too." in resident.client.get(answer.headers["Location"]).text
+    with engine.connect() as connection:
+        assert len(connection.execute(select(Reporter.id)).all()) == 2
+
+
+def test_the_board_shows_words_only_when_somebody_has_seen_them(
+    reader: Open, engine: Engine, data: Path
+) -> None:
+    told = seed.case(engine, data, NOW, contact="13800001111")
+    board = reader("").client.get("/board").text
+    assert told["code"] in board
+    assert "A van blocks" not in board
+    work(reader("operator"), told["case"], "walk", step="verify")
+    board = reader("").client.get("/board").text
+    assert "A van blocks" in board
+    assert "13800001111" not in board
+    assert "Alert: the control room is dealing with something serious." in board
+    assert "Pictures are deleted after 14" in board
+
+
+def test_the_feed_is_atom(reader: Open, engine: Engine, data: Path) -> None:
+    told = seed.case(engine, data, NOW)
+    work(reader("operator"), told["case"], "walk", step="verify")
+    answer = reader("").client.get("/board.atom")
+    feed = etree.fromstring(answer.data)
+    atom = "{http://www.w3.org/2005/Atom}"
+    assert answer.mimetype == "application/atom+xml"
+    assert [feed.find(atom + name) is not None for name in ("id", "title", "updated")] == [True] * 3
+    (entry,) = feed.findall(atom + "entry")
+    assert "A van blocks" in (entry.findtext(atom + "summary") or "")
+
+
+def test_a_trap_or_a_spam_word_keeps_a_report_back_until_somebody_looks(
+    reader: Open, engine: Engine
+) -> None:
+    report(reader(""), website="http://x")
+    case = the_case(engine)
+    assert case.held == "trap"
+    assert case.code not in reader("").client.get("/board").text
+    staff = reader("operator")
+    assert case.code in staff.client.get("/cases?view=held").text
+    work(staff, case.id, "release")
+    assert case.code in reader("").client.get("/board").text
+
+
+def test_twenty_reports_an_hour_of_one_device_are_enough(reader: Open) -> None:
+    resident = reader("")
+    token = resident.token("/report")
+    told = {"csrf_token": token, "kind": "noise", "where": "garden/courtyard", "text": "again"}
+    codes = [resident.client.post("/report", data=told).status_code for _ in range(22)]
+    assert codes[:20] == [302] * 20
+    assert codes[-1] == 429
+    assert report(reader("")).status_code == 302  # a neighbour at the same address
+
+
+def test_a_stale_form_comes_back_with_what_was_typed(reader: Open) -> None:
+    answer = reader("").client.post("/report", data={"csrf_token": "old", "text": "a <lamp>"})
+    assert answer.status_code == 400
+    assert "a &lt;lamp&gt;</textarea>" in answer.text
+
+
+def test_a_contact_is_shown_to_staff_on_the_record_and_deleted_by_its_resident(
+    reader: Open, engine: Engine, data: Path
+) -> None:
+    told = seed.case(engine, data, NOW, contact="13800001111")
+    staff = reader("operator")
+    assert "13800001111" not in staff.client.get(f"/cases/{told['case']}").text
+    assert "13800001111" in work(staff, told["case"], "contact").text
+    reader("").post(f"/r/{told['token']}/forget", page="/report")
+    assert "No contact given." in work(staff, told["case"], "contact").text
+    with engine.connect() as connection:
+        seen = connection.execute(select(Audit.actor).where(Audit.action.like("case.contact.%")))
+        assert [row.actor for row in seen] == ["operator", "resident"]
+
+
+def test_the_list_shows_what_is_overdue_and_the_csv_is_safe_for_spreadsheets(
+    reader: Open, engine: Engine, data: Path
+) -> None:
+    old = seed.case(engine, data, NOW - 20 * 86_400_000, text="=cmd()", contact="13800001111")
+    new = seed.case(engine, data, NOW)
+    staff = reader("operator")
+    late = staff.client.get("/cases?view=overdue").text
+    assert old["code"] in late
+    assert new["code"] not in late
+    rows = list(csv.DictReader(io.StringIO(staff.client.get("/cases.csv").text.lstrip("\ufeff"))))
+    assert [row["code"] for row in rows] == [old["code"], new["code"]]
+    assert rows[0]["text"] == "'=cmd()"
+    assert "13800001111" not in str(rows)
+
+
+def test_an_alert_opens_a_case_and_a_case_shows_the_alerts_of_its_place(
+    reader: Open, engine: Engine, data: Path
+) -> None:
+    with engine.begin() as connection:
+        alert = seed.alert(connection, NOW - 60_000, "fire-lane", title=("Camera covered", "遮挡"))
+    told = seed.case(engine, data, NOW)
+    staff = reader("operator")
+    page = staff.client.get(f"/cases/{told['case']}").text
+    assert "Camera covered" in page
+    work(staff, told["case"], "link", alert=alert)
+    assert "Sensors confirm it" in reader("").client.get(f"/r/{told['token']}").text
+    assert told["code"] in staff.client.get(f"/alerts/{alert}").text
+    opened = staff.post(f"/alerts/{alert}/case", page="/alerts").headers["Location"]
+    assert "Camera covered" in staff.client.get(opened).text
+    again = staff.post(f"/alerts/{alert}/case", page="/alerts").headers["Location"]
+    assert again == opened
+
+
+def test_a_link_that_was_guessed_leads_nowhere(reader: Open) -> None:
+    answer = reader("").client.get(f"/r/{'0' * 40}")
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.text
+    assert not re.search("Log out", answer.text)
+
+
+def test_the_pages_speak_chinese(reader: Open) -> None:
+    client = reader("").client
+    text = client.get("/report", headers={"Accept-Language": "zh-CN"}).text
+    assert "我要上报" in text
+    assert "消防通道堵塞" in text

@@ -1,0 +1,97 @@
+"""Cases as the pages show them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection, RowMapping, func, select
+
+from hub.cases.tables import ENDED, Case, CaseAlert, CaseEvent, CasePhoto, Reporter
+from hub.state.tables import Alert
+
+AROUND_MS = 2 * 3_600_000
+"""Alerts this long before a report and after are shown beside it."""
+
+
+class EventView(Struct, frozen=True):
+    """A line of a case's story."""
+
+    kind: str
+    at: int
+    actor: str
+    note: str
+    public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """A case, ready to be drawn."""
+
+    row: RowMapping
+    others: int
+    """How many said "me too"."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self.row[name]
+
+    @property
+    def open(self) -> bool:
+        return self.row["state"] not in ENDED
+
+    @property
+    def public_text(self) -> str:
+        """Its words, once somebody has seen that they may be shown to all."""
+        return "" if self.row["state"] == "received" else str(self.row["text"])
+
+    def overdue(self, now: int) -> bool:
+        """Whether its time is over, or nobody has answered in time."""
+        late = self.row["answered_at"] is None and self.row["answer_due_at"] < now
+        return self.open and (late or self.row["due_at"] < now)
+
+
+def cases(
+    connection: Connection, *where: Any, limit: int = 100, order: Any = None
+) -> list[CaseView]:
+    """Newest first."""
+    others = (
+        select(func.count())
+        .where(Reporter.case == Case.id, Reporter.first.is_(False))
+        .scalar_subquery()
+    )
+    query = (
+        select(*Case.__table__.columns, others.label("others"))
+        .where(*where)
+        .order_by(order if order is not None else Case.created_at.desc(), Case.id)
+        .limit(limit)
+    )
+    return [CaseView(row, row["others"]) for row in connection.execute(query).mappings()]
+
+
+def story(connection: Connection, case_id: str, *, public: bool) -> list[EventView]:
+    """What happened to a case, oldest first; ``public`` leaves out what stays inside."""
+    columns = (CaseEvent.kind, CaseEvent.at, CaseEvent.actor, CaseEvent.note, CaseEvent.public)
+    query = select(*columns).where(CaseEvent.case == case_id).order_by(CaseEvent.id)
+    if public:
+        query = query.where(CaseEvent.public)
+    return [EventView(*row) for row in connection.execute(query)]
+
+
+def photos(connection: Connection, case_id: str) -> Sequence[str]:
+    """The refs of its photos."""
+    return connection.scalars(select(CasePhoto.ref).where(CasePhoto.case == case_id)).all()
+
+
+def linked(connection: Connection, case_id: str) -> set[str]:
+    """Alerts that are said to be about the same."""
+    return set(connection.scalars(select(CaseAlert.alert).where(CaseAlert.case == case_id)))
+
+
+def near(case: CaseView) -> Any:
+    """The alerts of a case's place and time."""
+    end = case.closed_at or case.created_at + AROUND_MS
+    return (
+        (Alert.site == case.site)
+        & (Alert.place == case.place)
+        & Alert.fired_ts.between(case.created_at - AROUND_MS, max(end, case.created_at + AROUND_MS))
+    )

@@ -1,0 +1,61 @@
+"""What steps, outcomes and events of a case are called."""
+
+from flask_babel import lazy_gettext as _
+
+from configs.values import Text
+from web.console import console
+
+STATES = {
+    "received": _("Received"),
+    "verified": _("Verified"),
+    "dispatched": _("Somebody is sent"),
+    "handled": _("Handled"),
+    "checked": _("Checked"),
+    "closed": _("Closed"),
+    "rated": _("Rated"),
+}
+OUTCOMES = {
+    "solved": _("solved"),
+    "unsolved": _("not possible here"),
+    "invalid": _("not confirmed"),
+    "duplicate": _("reported before"),
+}
+EVENTS = {
+    **STATES,
+    "sent-back": _("Not done yet, sent again"),
+    "reopened": _("Not solved: open again"),
+    "answered": _("Answer"),
+    "added": _("Added by the reporter"),
+    "me-too": _("Somebody else sees it too"),
+    "confirmed": _("Sensors confirm it"),
+    "merged": _("Another report of the same was added"),
+    "noted": _("Note"),
+    "assigned": _("Owner"),
+    "graded": _("Severity"),
+    "released": _("Let in"),
+    "warned": _("Time is nearly over"),
+}
+STEPS = {
+    "verify": _("Verify"),
+    "dispatch": _("Dispatch"),
+    "handle": _("Handled"),
+    "check": _("Checked: it is done"),
+    "send-back": _("Not done: send again"),
+    "close": _("Close as solved"),
+}
+
+
+def kind_name(site: str, kind: str) -> Text:
+    """What a kind of report is called at its site."""
+    file = console().site(site)
+    found = file.residents.kind(kind) if file is not None else None
+    return found.name if found is not None else Text(kind, kind)
+
+
+def place_name(site: str, place: str, spot: str = "") -> Text:
+    """Where a case is: the place, what was written about it, or both."""
+    found = console().place(site, place)
+    name = found.name if found is not None else Text(place, place)
+    if not spot:
+        return name
+    return Text(f"{name.en} · {spot}".strip(" ·"), f"{name.zh} · {spot}".strip(" ·"))

@@ -1,0 +1,303 @@
+"""Open311 GeoReport v2 (https://wiki.open311.org/GeoReport_v2/): reports of other programs.
+
+Anybody may read what the public board shows; who sends reports has a key. A service is a
+kind of report, a jurisdiction a site, an address_id a place.
+"""
+
+import hmac
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, Response, jsonify, request, url_for
+from flask_limiter import Limiter
+from sqlalchemy import Connection, func, select
+
+from configs.residents import Kind
+from configs.site import SiteFile
+from hub.cases import receive
+from hub.cases.receive import NewReport, ReportRefused
+from hub.cases.tables import ENDED, Case, CaseEvent
+from web.cases.queries import CaseView, cases
+from web.cases.words import STATES, kind_name, place_name
+from web.console import console
+from web.language import iso
+from web.open311.xml import document
+from web.residents import vault
+
+log = logging.getLogger(__name__)
+blueprint = Blueprint("open311", __name__, url_prefix="/open311/v2")
+PER_KEY = "600 per hour"
+SPAN = timedelta(days=90)
+"""The standard's longest range of dates, and the default."""
+MOST = 1000
+KEY_CHARS = 16
+CONTACT = ("first_name", "last_name", "phone", "email")
+FORMAT = "<any(json,xml):form>"
+
+
+class Refused(Exception):
+    """What the client did wrong: HTTP status and words."""
+
+    def __init__(self, code: int, description: str) -> None:
+        super().__init__(description)
+        self.code = code
+
+
+def install(app: Flask) -> None:
+    """Forms of programs carry a key and no CSRF token."""
+    app.extensions["csrf"].exempt(blueprint)
+    limiter: Limiter = app.extensions["linli.limiter"]
+    app.view_functions["open311.create"] = limiter.limit(PER_KEY, key_func=_key)(create)
+
+
+@blueprint.errorhandler(Refused)
+def _refuse(error: Refused) -> Response:
+    form = "xml" if request.path.endswith(".xml") else "json"
+    return _answer(form, "errors", "error", [_failure(error.code, str(error))], error.code)
+
+
+def too_many() -> Response:
+    """For a key that sends more than 600 an hour."""
+    return _refuse(Refused(429, f"more than {PER_KEY}"))
+
+
+@blueprint.get(f"/services.{FORMAT}")
+def services(form: str) -> Response:
+    """What can be reported."""
+    found = [_service(kind) for kind in _site().residents.kinds]
+    return _answer(form, "services", "service", found)
+
+
+@blueprint.get(f"/services/<code>.{FORMAT}")
+def service(code: str, form: str) -> Response:
+    """More fields of a kind: there are none."""
+    _kind(_site(), code)
+    if form == "json":
+        return jsonify(service_code=code, attributes=[])
+    text = document("service_definition", None, {"service_code": code, "attributes": ""})
+    return Response(text, mimetype="text/xml")
+
+
+@blueprint.get(f"/requests.{FORMAT}")
+def listing(form: str) -> Response:
+    """What the board shows, newest first."""
+    site, asked = _site(), request.args
+    where: list[Any] = []
+    if ids := asked.get("service_request_id"):
+        where = [Case.code.in_(ids.upper().split(","))]
+    else:
+        first, last = _range(asked.get("start_date", ""), asked.get("end_date", ""))
+        where = [Case.created_at.between(first, last)]
+        if codes := asked.get("service_code"):
+            where.append(Case.kind.in_(codes.split(",")))
+        if status := asked.get("status"):
+            where.append(_status(status))
+    with console().reader.connect() as connection:
+        found = _public(connection, site, *where)
+    return _answer(form, "service_requests", "request", found)
+
+
+@blueprint.get(f"/requests/<code>.{FORMAT}")
+def one(code: str, form: str) -> Response:
+    """One of them."""
+    with console().reader.connect() as connection:
+        found = _public(connection, _site(), Case.code == code.upper())
+    if not found:
+        raise Refused(404, f"service_request_id {code!r} was not found")
+    return _answer(form, "service_requests", "request", found)
+
+
+@blueprint.get(f"/tokens/<token>.{FORMAT}")
+def token(token: str, form: str) -> Response:
+    """The request that a reporter's link belongs to."""
+    here, found = console(), receive.followed(console().engine, token)
+    with here.reader.connect() as connection:
+        code = connection.scalar(select(Case.code).where(Case.id == found))
+    if code is None:
+        raise Refused(404, f"token {token!r} was not found")
+    row = {"service_request_id": code, "token": token}
+    return _answer(form, "service_requests", "request", [row])
+
+
+@blueprint.post(f"/requests.{FORMAT}")
+def create(form: str) -> Response:
+    """Take a report in."""
+    here, site, sent = console(), _site(), request.form
+    _authorise(site)
+    if not sent.get("service_code"):
+        raise Refused(400, "service_code was not provided")
+    kind = _kind(site, sent["service_code"], 400)
+    place, spot = _location(site)
+    told = NewReport(
+        kind=kind.id, text=_description(), place=place, spot=spot, channel="open311",
+        contact=" ".join(sent[name] for name in CONTACT if sent.get(name)),
+    )  # fmt: skip
+    try:
+        got = receive.receive(
+            here.engine, site, told, vault=vault(), data=here.data, now=here.now()
+        )
+    except ReportRefused as error:
+        raise Refused(400, f"the report {error}") from None
+    row = {
+        "service_request_id": got.code,
+        "service_notice": url_for("residents.follow", token=got.token, _external=True),
+        "account_id": "",
+    }
+    return _answer(form, "service_requests", "request", [row], 201)
+
+
+def _site() -> SiteFile:
+    sites = [file for file in console().sites if file.residents.open]
+    asked = request.values.get("jurisdiction_id", "")
+    found = [file for file in sites if asked in ("", file.site.id)]
+    if not found:
+        raise Refused(404, f"jurisdiction_id {asked!r} was not found")
+    return found[0]
+
+
+def _kind(site: SiteFile, code: str, status: int = 404) -> Kind:
+    kind = site.residents.kind(code)
+    if kind is None:
+        raise Refused(status, f"service_code {code!r} was not found")
+    return kind
+
+
+def _key() -> str:
+    return request.form.get("api_key", "")[:100]
+
+
+def _authorise(site: SiteFile) -> None:
+    given = _key().encode()
+    if not given:
+        raise Refused(403, "api_key was not provided")
+    if not any(hmac.compare_digest(given, key.encode()) for key in _keys(site)):
+        raise Refused(403, "api_key is not valid")
+
+
+def _keys(site: SiteFile) -> list[str]:
+    path = site.residents.api_keys_file
+    if not path:
+        return []
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        log.warning("nobody may report over Open311: cannot read %s: %s", path, error.strerror)
+        return []
+    keys = [line.partition(":")[2].strip() for line in lines if not line.startswith("#")]
+    return [key for key in keys if len(key) >= KEY_CHARS]
+
+
+def _location(site: SiteFile) -> tuple[str, str]:
+    sent = request.form
+    place = sent.get("address_id", "")
+    if place and not any(place == one.id for one in site.places):
+        raise Refused(400, f"address_id {place!r} is no place of {site.site.id}")
+    spot = sent.get("address_string", "")
+    if sent.get("lat") and sent.get("long"):
+        try:
+            position = f"{float(sent['lat']):.6f}, {float(sent['long']):.6f}"
+        except ValueError:
+            raise Refused(400, "lat and long are no numbers") from None
+        spot = f"{spot} ({position})" if spot else position
+    if not place and not spot:
+        raise Refused(400, "no location: give lat and long, address_string or address_id")
+    return place, spot
+
+
+def _description() -> str:
+    text, media = request.form.get("description", ""), request.form.get("media_url", "")
+    # The picture stays where it is: a server that fetches what strangers name can be abused.
+    return f"{text}\n{media}" if media.startswith(("https://", "http://")) else text
+
+
+def _range(start: str, end: str) -> tuple[int, int]:
+    """Milliseconds. Raises `Refused` for what is no date, or longer than 90 days."""
+    now = datetime.fromtimestamp(console().now() / 1000, UTC)
+    if start and not end:
+        first = _date("start_date", start)
+        last = min(now, first + SPAN)
+    else:
+        last = _date("end_date", end) if end else now
+        first = _date("start_date", start) if start else last - SPAN
+    if last - first > SPAN:
+        raise Refused(400, "start_date and end_date may not span more than 90 days")
+    return round(first.timestamp() * 1000), round(last.timestamp() * 1000)
+
+
+def _date(name: str, text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(400, f"{name} {text!r} is no W3C date such as 2026-01-31T08:00:00Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _status(asked: str) -> Any:
+    wanted = set(asked.split(","))
+    if not wanted <= {"open", "closed"}:
+        raise Refused(400, f"status {asked!r} is neither open nor closed")
+    ended = Case.state.in_(ENDED)
+    return (ended & ("closed" in wanted)) | (~ended & ("open" in wanted))
+
+
+def _public(connection: Connection, site: SiteFile, *where: Any) -> list[dict[str, Any]]:
+    mine = (Case.site == site.site.id) & (Case.held == "")
+    found = cases(connection, mine, *where, limit=MOST)
+    ids = [case.id for case in found]
+    query = select(CaseEvent.case, func.max(CaseEvent.at)).where(CaseEvent.case.in_(ids))
+    changed = {row[0]: row[1] for row in connection.execute(query.group_by(CaseEvent.case))}
+    return [_request(case, changed[case.id]) for case in found]
+
+
+def _request(case: CaseView, changed: int) -> dict[str, Any]:
+    language = console().site(case.site)
+    speaks = language.site.language if language is not None else "en"
+    return {
+        "service_request_id": case.code,
+        "status": "open" if case.open else "closed",
+        "status_notes": str(STATES[case.state]),
+        "service_name": kind_name(case.site, case.kind).in_(speaks),
+        "service_code": case.kind,
+        "description": case.public_text,
+        "agency_responsible": "",
+        "service_notice": "",
+        "requested_datetime": iso(case.created_at),
+        "updated_datetime": iso(changed),
+        "expected_datetime": iso(case.due_at),
+        "address": place_name(case.site, case.place).in_(speaks),
+        "address_id": case.place,
+        "zipcode": "",
+        "lat": "",
+        "long": "",
+        "media_url": "",
+    }
+
+
+def _service(kind: Kind) -> dict[str, Any]:
+    speaks = _site().site.language
+    return {
+        "service_code": kind.id,
+        "service_name": kind.name.in_(speaks),
+        "description": kind.name.in_(speaks),
+        "metadata": False,
+        "type": "realtime",
+        "keywords": "hazard" if kind.hazard else "",
+        "group": "hazard" if kind.hazard else "other",
+    }
+
+
+def _failure(code: int, description: str) -> dict[str, Any]:
+    return {"code": code, "description": description}
+
+
+def _answer(
+    form: str, root: str, item: str, rows: list[dict[str, Any]], status: int = 200
+) -> Response:
+    if form == "json":
+        response = jsonify(rows)
+    else:
+        response = Response(document(root, item, rows), mimetype="text/xml")
+    response.status_code = status
+    return response

@@ -1,0 +1,324 @@
+"""Residents' pages: report, follow, say how it went, and the public board. No login.
+
+Everything works without JavaScript; with it a draft survives a lost connection and is sent
+once. A link is all that a reporter has, and all that they need.
+"""
+
+import secrets
+from typing import Any
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from sqlalchemy import func, select
+
+from configs.rules import Severity
+from configs.site import Place, SiteFile
+from hub.cases import contacts, desk, receive
+from hub.cases.contacts import Vault
+from hub.cases.receive import NewReport, ReportRefused
+from hub.cases.tables import ENDED, Case, CaseOutcome, CaseState
+from hub.state.tables import Alert, AlertState
+from web.cases.queries import cases, story
+from web.cases.words import EVENTS, OUTCOMES, STATES, kind_name, place_name
+from web.console import console
+from web.residents.photos import MAX_PHOTOS, redraw
+from web.roles import wants_json
+
+blueprint = Blueprint("residents", __name__, template_folder="templates")
+PER_ADDRESS = "200 per hour"
+"""A whole community may share one address."""
+PER_DEVICE = "20 per hour"
+UPLOAD_BYTES = 50 * 1024 * 1024
+RECENT_MS = 30 * 86_400_000
+BOARD = 60
+WALK = tuple(state.value for state in CaseState)
+
+
+def limit(app: Flask) -> None:
+    """Count reports for each address and each device."""
+    limiter: Limiter = app.extensions["linli.limiter"]
+    for view in (send, me_too, add, rate):
+        name = f"residents.{view.__name__}"
+        counted = limiter.limit(PER_ADDRESS, key_func=get_remote_address, scope="reports")
+        app.view_functions[name] = counted(limiter.limit(PER_DEVICE, key_func=_device)(view))
+
+
+def widen() -> None:
+    """Before a form is read: this one may carry photos."""
+    if request.endpoint in ("residents.send", "residents.me_too"):  # one form for both
+        request.max_content_length = UPLOAD_BYTES
+
+
+def _device() -> str:
+    """Of whom a cookie tells; a browser that keeps none is counted by its address."""
+    if "device" not in session:
+        session["device"] = secrets.token_hex(8)
+        return get_remote_address()
+    return str(session["device"])
+
+
+def too_many() -> ResponseReturnValue:
+    """For who reports more than anybody needs to."""
+    text = gettext("That were many reports. Please wait an hour, or call the control room.")
+    if wants_json():
+        return jsonify(error=text), 429
+    return render_template("residents/excuse.html", text=text), 429
+
+
+def stale_form() -> ResponseReturnValue:
+    """For a form whose token is of no session here: the same again, with what was typed."""
+    flash(gettext("This page was open for too long. Please send it once more."), "warn")
+    if request.endpoint == "residents.send":
+        return _form(request.form.to_dict(), {}, 400)
+    return redirect(url_for("residents.board"))
+
+
+def excuse(code: int, text: str) -> ResponseReturnValue:
+    """An error as a page of the residents'."""
+    if code == 413:
+        text = gettext("The photos are too large together: send fewer.")
+    return render_template("residents/excuse.html", text=text), code
+
+
+@blueprint.get("/report")
+def form() -> ResponseReturnValue:
+    """The form; ``?place=`` is what a QR code at a place says."""
+    where = request.args.get("place", "")
+    return _form({"where": _where_of(where)}, {}, 200)
+
+
+@blueprint.post("/report")
+def send() -> ResponseReturnValue:
+    """Take a report in; the same request_key is one report."""
+    here, sent = console(), request.form
+    file, place = _site_place(sent.get("where", ""))
+    try:
+        told = NewReport(
+            kind=sent.get("kind", ""), text=sent.get("text", ""), place=place.id if place else "",
+            spot=sent.get("spot", ""), contact=sent.get("contact", ""),
+            request_key=sent.get("request_key", ""), photos=redraw(request.files.getlist("photos")),
+            held="trap" if sent.get("website") else "",
+        )  # fmt: skip
+        got = receive.receive(
+            here.engine, file, told, vault=vault(), data=here.data, now=here.now()
+        )
+    except ReportRefused as error:
+        errors = {error.field: _refusal(error)}
+        if wants_json():
+            return jsonify(errors=errors), 422
+        return _form(sent.to_dict(), errors, 422)
+    link = url_for("residents.follow", token=got.token)
+    if wants_json():
+        return jsonify(link=link, code=got.code)
+    return redirect(link)
+
+
+@blueprint.get("/report/similar")
+def similar() -> ResponseReturnValue:
+    """Open reports that may be about the same, as a piece of the form."""
+    here, asked = console(), request.args
+    file, place = _site_place(asked.get("where", ""))
+    found = receive.similar(
+        here.engine, file.site.id, place=place.id if place else "", kind=asked.get("kind", ""),
+        text=asked.get("text", ""), now=here.now(),
+    )  # fmt: skip
+    with here.reader.connect() as connection:
+        views = cases(connection, Case.id.in_([one.id for one in found])) if found else []
+    return render_template("residents/similar.html", cases=views, **_words())
+
+
+@blueprint.post("/report/<id:case_id>/me-too")
+def me_too(case_id: str) -> ResponseReturnValue:
+    """One more who sees the same."""
+    here = console()
+    got = receive.me_too(
+        here.engine, case_id, contact=request.form.get("contact", ""), vault=vault(),
+        request_key=request.form.get("request_key", ""), now=here.now(),
+    )  # fmt: skip
+    if got is None:
+        flash(gettext("That one is closed already. If you still see it, please report it."), "warn")
+        return redirect(url_for("residents.form"))
+    return redirect(url_for("residents.follow", token=got.token))
+
+
+@blueprint.get("/r/<id:token>")
+def follow(token: str) -> ResponseReturnValue:
+    """Where a report stands, what was answered, and the say at the end."""
+    here = console()
+    case_id = _case_of(token)
+    with here.reader.connect() as connection:
+        case = cases(connection, Case.id == case_id)[0]
+        events = story(connection, case_id, public=True)
+    answer = render_template(
+        "residents/follow.html", case=case, events=events, token=token, walk=WALK, **_words()
+    )
+    response = current_app.make_response(answer)
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@blueprint.post("/r/<id:token>/rate")
+def rate(token: str) -> ResponseReturnValue:
+    """Solved or not, 1 to 5, and words."""
+    here, said = console(), request.form
+    with here.reader.connect() as connection:
+        case = cases(connection, Case.id == _case_of(token))[0]
+    file, stars = here.site(case.site), said.get("rating", type=int)
+    if said.get("solved") not in ("yes", "no") or file is None:
+        flash(gettext("Say whether it is solved."), "warn")
+        return redirect(url_for("residents.follow", token=token))
+    outcome = desk.rate(
+        here.engine, file, token, solved=said["solved"] == "yes", rating=stars,
+        text=said.get("text", ""), now=here.now(),
+    )  # fmt: skip
+    if outcome.done:
+        flash(gettext("Thank you. Your word counts."), "ok")
+    else:
+        flash(gettext("That cannot be rated now."), "warn")
+    return redirect(url_for("residents.follow", token=token))
+
+
+@blueprint.post("/r/<id:token>/add")
+def add(token: str) -> ResponseReturnValue:
+    """Tell more about it."""
+    here = console()
+    outcome = desk.ask_back(
+        here.engine, _case_of(token), text=request.form.get("text", ""), now=here.now()
+    )
+    text = gettext("Added.") if outcome.done else gettext("Write a few words first.")
+    flash(text, "ok" if outcome.done else "warn")
+    return redirect(url_for("residents.follow", token=token))
+
+
+@blueprint.post("/r/<id:token>/forget")
+def forget(token: str) -> ResponseReturnValue:
+    """Delete how the reporters of this case can be reached."""
+    here = console()
+    contacts.forget_one(here.engine, token, now=here.now())
+    flash(gettext("Your contact is deleted. This link goes on."), "ok")
+    return redirect(url_for("residents.follow", token=token))
+
+
+@blueprint.get("/board")
+def board() -> ResponseReturnValue:
+    """What is open and what was solved; nothing personal."""
+    here = console()
+    sites = []
+    with here.reader.connect() as connection:
+        for file in _open_sites():
+            mine = (Case.site == file.site.id) & (Case.held == "")
+            open_ = cases(connection, mine, Case.state.not_in(ENDED), limit=BOARD)
+            solved = cases(
+                connection, mine, Case.outcome == CaseOutcome.SOLVED,
+                Case.closed_at > here.now() - RECENT_MS, limit=BOARD, order=Case.closed_at.desc(),
+            )  # fmt: skip
+            level = _level(connection, file.site.id)
+            sites.append({"file": file, "open": open_, "solved": solved, "level": level})
+    return render_template(
+        "residents/board.html", sites=sites, request_key=secrets.token_hex(16), **_words()
+    )
+
+
+@blueprint.get("/board.atom")
+def feed() -> Response:
+    """The board as an Atom feed (RFC 4287)."""
+    here, sites = console(), [file.site.id for file in _open_sites()]
+    seen = (Case.held == "") & Case.site.in_(sites) & (Case.state != CaseState.RECEIVED)
+    with here.reader.connect() as connection:
+        found = cases(connection, seen, limit=BOARD)
+    text = render_template("residents/feed.xml", cases=found, **_words())
+    return Response(text, mimetype="application/atom+xml")
+
+
+def vault() -> Vault:
+    """The key of contacts, opened once."""
+    kept = current_app.extensions.get("linli.vault")
+    if kept is None:
+        kept = current_app.extensions["linli.vault"] = Vault(console().data)
+    found: Vault = kept
+    return found
+
+
+def _words() -> dict[str, Any]:
+    return {"STATES": STATES, "OUTCOMES": OUTCOMES, "EVENTS": EVENTS, "kind_name": kind_name,
+            "place_name": place_name, "now": console().now()}  # fmt: skip
+
+
+def _open_sites() -> list[SiteFile]:
+    found = [file for file in console().sites if file.residents.open]
+    if not found:
+        abort(404)
+    return found
+
+
+def _form(kept: dict[str, str], errors: dict[str, str], status: int) -> ResponseReturnValue:
+    sites = _open_sites()
+    kept = {"request_key": secrets.token_hex(16)} | kept
+    kinds = {kind.id: kind for file in sites for kind in file.residents.kinds}
+    page = render_template(
+        "residents/report.html", sites=sites, kinds=kinds.values(), kept=kept, errors=errors,
+        max_photos=MAX_PHOTOS,
+    )  # fmt: skip
+    return page, status
+
+
+def _site_place(where: str) -> tuple[SiteFile, Place | None]:
+    """The site and the place that a form names as ``<site>/<place>``."""
+    sites = _open_sites()
+    site_id, _slash, place_id = where.partition("/")
+    file = next((one for one in sites if one.site.id == site_id), sites[0])
+    return file, next((place for place in file.places if place.id == place_id), None)
+
+
+def _where_of(asked: str) -> str:
+    """What the form's choice of place says for ``?place=<site>/<place>`` or ``<place>``."""
+    for file in _open_sites():
+        for place in file.places:
+            name = f"{file.site.id}/{place.id}"
+            if asked in (name, place.id):
+                return name
+    return ""
+
+
+def _case_of(token: str) -> str:
+    found = receive.followed(console().engine, token)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _refusal(error: ReportRefused) -> str:
+    words = {
+        "kind": gettext("Choose what it is."),
+        "place": gettext("Choose a place, or write where it is."),
+        "text": gettext("Write a few words, or add a photo."),
+        "photos": gettext("A photo cannot be used: up to 4 pictures (JPEG, PNG, WebP) of 12 MB."),
+    }
+    return str(words.get(error.field) or gettext("The form is damaged; load the page again."))
+
+
+def _level(connection: Any, site: str) -> str:
+    """How safe the site is now, in a word: calm, watchful or alert."""
+    query = select(Alert.severity, func.count()).where(
+        Alert.site == site, Alert.state == AlertState.FIRING
+    )
+    firing = {severity for severity, _ in connection.execute(query.group_by(Alert.severity))}
+    if firing & {Severity.CRITICAL.value, Severity.HIGH.value}:
+        return "alert"
+    return "watchful" if Severity.MEDIUM.value in firing else "calm"

@@ -1,0 +1,63 @@
+"""Photos that residents send: opened, checked by content, made small and drawn anew.
+
+Nothing of the file goes on but its picture: place, time and phone model in its metadata
+are left behind. Heads in it are not blurred (no detector runs here), so that only staff and
+never the board shows it.
+"""
+
+import io
+import warnings
+from collections.abc import Iterable
+from typing import IO, Protocol
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from hub.cases.receive import ReportRefused
+
+MAX_PHOTOS = 4
+MAX_BYTES = 12 * 1024 * 1024
+"""Of one photo."""
+MAX_PIXELS = 60_000_000
+LONG_SIDE = 1600
+QUALITY = 82
+FORMATS = ("JPEG", "PNG", "WEBP")
+
+
+class Upload(Protocol):
+    """A file of a form."""
+
+    filename: str | None
+    stream: IO[bytes]
+
+
+def redraw(uploads: Iterable[Upload]) -> tuple[bytes, ...]:
+    """JPEGs of the photos, the long side 1600 pixels at the most.
+
+    Raises `ReportRefused` for one that is no picture, too large, or one too many.
+    """
+    given = [upload for upload in uploads if upload.filename]
+    if len(given) > MAX_PHOTOS:
+        raise ReportRefused("photos", f"has more than {MAX_PHOTOS} photos")
+    return tuple(_redraw(upload) for upload in given)
+
+
+def _redraw(upload: Upload) -> bytes:
+    raw = upload.stream.read(MAX_BYTES + 1)
+    if len(raw) > MAX_BYTES:
+        raise ReportRefused("photos", f"a photo is larger than {MAX_BYTES // 1024 // 1024} MB")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # see MAX_PIXELS
+            image = Image.open(io.BytesIO(raw), formats=FORMATS)
+        if image.width * image.height > MAX_PIXELS:
+            raise ReportRefused("photos", "a photo has more than 60 million pixels")
+        image.draft("RGB", (LONG_SIDE, LONG_SIDE))
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        raise ReportRefused("photos", "a file is no JPEG, PNG or WebP picture") from None
+    upright.thumbnail((LONG_SIDE, LONG_SIDE))
+    fresh = Image.new("RGB", upright.size)
+    fresh.paste(upright)
+    out = io.BytesIO()
+    fresh.save(out, "JPEG", quality=QUALITY, optimize=True)
+    return out.getvalue()

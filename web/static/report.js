@@ -1,0 +1,142 @@
+// The report form on a bad network: a draft is kept on the phone, photos are made small here,
+// and what could not be sent is sent when the connection is back, once: its key says so.
+const form = document.getElementById("report");
+const state = document.getElementById("state");
+const words = form.dataset;
+const KEY = "linli.report";
+const RETRY_MS = 10_000;
+const LONG_SIDE = 1600;
+const FIELDS = ["kind", "where", "spot", "text", "contact", "request_key"];
+let sending = false;
+
+const read = () => { try { return JSON.parse(localStorage.getItem(KEY)) ?? {}; } catch { return {}; } };
+const keep = (draft) => { try { localStorage.setItem(KEY, JSON.stringify(draft)); return true; } catch { return false; } };
+const forget = () => localStorage.removeItem(KEY);
+
+function say(text) {
+  state.textContent = text;
+  state.hidden = !text;
+}
+
+function typed() {
+  const data = new FormData(form);
+  return Object.fromEntries(FIELDS.map((name) => [name, data.get(name) ?? ""]));
+}
+
+function restore(draft) {
+  for (const name of FIELDS) {
+    const field = form.elements[name];
+    if (draft[name] && field && !(name === "where" && field.value && !field.value.endsWith("/"))) field.value = draft[name];
+  }
+}
+
+// A photo as a JPEG that a slow network carries; what cannot be opened here goes as it is.
+async function small(file) {
+  try {
+    const picture = await createImageBitmap(file);
+    const scale = Math.min(1, LONG_SIDE / Math.max(picture.width, picture.height));
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.round(picture.width * scale);
+    canvas.height = Math.round(picture.height * scale);
+    canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+    return canvas.toDataURL("image/jpeg", 0.82);
+  } catch {
+    return null;
+  }
+}
+
+function blob(url) {
+  const bytes = Uint8Array.from(atob(url.split(",")[1]), (letter) => letter.charCodeAt(0));
+  return new Blob([bytes], { type: "image/jpeg" });
+}
+
+async function draftOf() {
+  const files = [...form.elements.photos.files];
+  const photos = await Promise.all(files.map(small));
+  return { ...typed(), photos: photos.filter(Boolean), raw: files.filter((_, i) => !photos[i]) };
+}
+
+async function freshToken() {
+  const page = await fetch(location.href, { headers: { Accept: "text/html" } });
+  const found = new DOMParser().parseFromString(await page.text(), "text/html");
+  form.elements.csrf_token.value = found.querySelector('meta[name="csrf-token"]').content;
+}
+
+function post(draft) {
+  const data = new FormData();
+  data.set("csrf_token", form.elements.csrf_token.value);
+  data.set("website", form.elements.website.value);
+  for (const name of FIELDS) data.set(name, draft[name] ?? "");
+  (draft.photos ?? []).forEach((url, i) => data.append("photos", blob(url), `photo-${i}.jpg`));
+  (draft.raw ?? []).forEach((file) => data.append("photos", file));
+  return fetch(form.action, { method: "POST", headers: { Accept: "application/json" }, body: data });
+}
+
+async function send(draft) {
+  if (sending) return;
+  sending = true;
+  say(words.sending);
+  try {
+    let answer = await post(draft);
+    if (answer.status === 400) {
+      await freshToken();
+      answer = await post(draft);
+    }
+    await finish(answer, draft);
+  } catch {
+    const { raw, ...rest } = draft;
+    if (!keep({ ...rest, pending: true })) keep({ ...rest, photos: [], pending: true });
+    say(words.kept);
+  } finally {
+    sending = false;
+  }
+}
+
+async function finish(answer, draft) {
+  const found = answer.headers.get("Content-Type")?.startsWith("application/json") ? await answer.json() : {};
+  if (answer.ok && found.link) {
+    forget();
+    location.assign(found.link);
+    return;
+  }
+  keep({ ...draft, photos: [], raw: [], pending: false });
+  say(Object.values(found.errors ?? {})[0] ?? found.error ?? words.failed);
+  state.scrollIntoView({ block: "center" });
+}
+
+function again() {
+  const draft = read();
+  if (draft.pending) send(draft);
+}
+
+let timer;
+function look() {
+  clearTimeout(timer);
+  timer = setTimeout(async () => {
+    const { kind, where, text } = typed();
+    if (!kind || !(text.length > 3 || !where.endsWith("/"))) return;
+    try {
+      const answer = await fetch(`${words.similar}?${new URLSearchParams({ kind, where, text })}`);
+      if (answer.ok) document.getElementById("similar").innerHTML = await answer.text();
+    } catch { /* no connection: the report itself can wait, this need not be */ }
+  }, 500);
+}
+
+form.addEventListener("submit", async (event) => {
+  if (event.submitter?.hasAttribute("data-plain")) {
+    forget();
+    return;
+  }
+  event.preventDefault();
+  send(await draftOf());
+});
+form.addEventListener("input", () => {
+  if (!sending) keep({ ...read(), ...typed() });
+  look();
+});
+addEventListener("online", again);
+setInterval(again, RETRY_MS);
+
+const before = read();
+if (before.request_key) restore(before);
+again();
