@@ -18,6 +18,7 @@ COMMANDS = {
     "hub": ("hub.cli", "Run a hub."),
     "models": ("models.cli", "List, fetch, check, measure and add models."),
     "notify": ("hub.notify.cli", "Try the ways to tell people."),
+    "report": ("hub.cases.cli", "Say how well reports and alerts were dealt with."),
     "rules": ("hub.rules_cli", "Try rules on stored records, tune them, test them."),
     "up": ("launch.cli", "Run broker, hub and console of a site."),
     "web": ("web.cli", "Run the console and manage its users."),
@@ -29,6 +30,7 @@ EXTRAS = {
     "hub": "hub",
     "models": "edge",
     "notify": "hub",
+    "report": "hub",
     "web": "web",
 }
 

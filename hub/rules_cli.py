@@ -23,6 +23,7 @@ from configs.values import Duration
 from hub.backtest import compare, page, scenario, tune, workers
 from hub.backtest.replayer import WARM_UP_MS, Found, Near
 from hub.backtest.verdicts import read_verdicts
+from hub.moments import moment
 from hub.series.points import SeriesError
 from hub.state.store import StateError
 
@@ -194,27 +195,13 @@ def _new_rules(path: Path, site: SiteFile, *, keep: bool) -> tuple[Rule, ...]:
 
 def _stretch(site: SiteFile, since: str, until: str, warm_up: str) -> workers.Stretch:
     now = time.time_ns() // 1_000_000
-    start, end = (_time(text, site.site.timezone, now) for text in (since, until))
+    start, end = (moment(text, site.site.timezone, now) for text in (since, until))
     if end <= start:
         raise click.UsageError("--to is not after --from")
     try:
         return workers.Stretch(start, end, int(Duration.parse(warm_up)))
     except ValueError as error:
         raise click.UsageError(f"--warm-up: {error}") from None
-
-
-def _time(text: str, timezone: str, now: int) -> int:
-    with contextlib.suppress(ValueError):
-        return now - int(Duration.parse(text))
-    try:
-        local = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError(
-            f"{text!r} is no time; write 2025-06-01, 2025-06-01T08:00, or 7d for so long ago"
-        ) from None
-    if local.tzinfo is None:
-        local = local.replace(tzinfo=ZoneInfo(timezone))
-    return round(local.timestamp() * 1000)
 
 
 def _values(text: str, today: float) -> tuple[float, ...]:

@@ -23,6 +23,7 @@ from web import (
     audit,
     cases,
     devices,
+    figures,
     handover,
     headers,
     language,
@@ -143,7 +144,7 @@ def _install_parts(app: Flask) -> None:
 
 
 def _install_residents(app: Flask) -> None:
-    for part in (residents, cases, open311):
+    for part in (residents, cases, figures, open311):
         app.register_blueprint(part.blueprint)
     residents.limit(app)
     open311.install(app)

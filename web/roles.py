@@ -82,6 +82,8 @@ LEAST: dict[str, Role | None] = {
     "open311.one": ANYONE,
     "open311.token": ANYONE,
     "open311.create": ANYONE,  # who has a key
+    "figures.page": Role.VIEWER,
+    "figures.printable": Role.VIEWER,
     "cases.listing": Role.VIEWER,
     "cases.detail": Role.VIEWER,
     "cases.photo": Role.VIEWER,

@@ -82,6 +82,8 @@ PATHS = {
     "open311.one": "/open311/v2/requests/{code}.json",
     "open311.token": "/open311/v2/tokens/{token}.xml",
     "open311.create": "/open311/v2/requests.json",
+    "figures.page": "/figures",
+    "figures.printable": "/figures.html",
     "cases.listing": "/cases",
     "cases.detail": "/cases/{case}",
     "cases.photo": "/cases/{case}/{photo}.jpg",
@@ -267,8 +269,17 @@ def test_pages_hold_no_inline_script_style_or_handler(
 ) -> None:
     browser, alert = reader("admin"), some_alert(engine)
     case = seed.case(engine, data, NOW)
-    told = (f"/r/{case['token']}", f"/cases/{case['case']}", "/cases", "/cases/codes")
-    for path in ("/", "/alerts", f"/alerts/{alert}", "/nowhere", "/report", "/board", *told):
+    told = (f"/r/{case['token']}", f"/cases/{case['case']}", "/cases", "/cases/codes", "/figures")
+    for path in (
+        "/",
+        "/alerts",
+        f"/alerts/{alert}",
+        "/nowhere",
+        "/report",
+        "/board",
+        "/figures",
+        *told,
+    ):
         text = browser.client.get(path).text
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]* src=)", text)
         assert not re.search(r"(?:src|href)=\"(?:https?:)?//", text)

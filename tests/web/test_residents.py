@@ -263,3 +263,19 @@ def test_the_pages_speak_chinese(reader: Open) -> None:
     text = client.get("/report", headers={"Accept-Language": "zh-CN"}).text
     assert "我要上报" in text
     assert "消防通道堵塞" in text
+
+
+def test_figures_are_shown_to_staff_printed_and_told_on_the_board(
+    reader: Open, engine: Engine, data: Path
+) -> None:
+    seed.case(engine, data, NOW - 20 * 86_400_000)
+    staff = reader("viewer")
+    page = staff.client.get("/figures?change=2026-11-10").text
+    assert "Answered in time" in page
+    assert "0% (0 of 1)" in page
+    assert "95 % interval" in page
+    assert "<svg" in page
+    wrong = staff.client.get("/figures?from=2026-11-10&to=2026-11-01").text
+    assert "The first day is not before the last." in wrong
+    assert staff.client.get("/figures.html").headers["Content-Disposition"].startswith("attach")
+    assert "Answered in time: <b>0% (0 of 1)</b>" in reader("").client.get("/board").text

@@ -37,6 +37,7 @@ from hub.state.tables import Alert, AlertState
 from web.cases.queries import cases, story
 from web.cases.words import EVENTS, OUTCOMES, STATES, kind_name, place_name
 from web.console import console
+from web.figures import recent
 from web.residents.photos import MAX_PHOTOS, redraw
 from web.roles import wants_json
 
@@ -229,7 +230,10 @@ def board() -> ResponseReturnValue:
                 Case.closed_at > here.now() - RECENT_MS, limit=BOARD, order=Case.closed_at.desc(),
             )  # fmt: skip
             level = _level(connection, file.site.id)
-            sites.append({"file": file, "open": open_, "solved": solved, "level": level})
+            sites.append(
+                {"file": file, "open": open_, "solved": solved, "level": level,
+                 "figures": recent(file)}
+            )  # fmt: skip
     return render_template(
         "residents/board.html", sites=sites, request_key=secrets.token_hex(16), **_words()
     )

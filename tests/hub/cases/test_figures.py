@@ -1,0 +1,167 @@
+"""The figures: what is counted and what is not, and whether a change is more than chance."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import Engine, insert
+
+import linli
+from hub.cases import figures
+from hub.cases.figures import Share, compare, grouped, month_of, read
+from hub.cases.report import make, page, plot
+from hub.cases.tables import Case, CaseAlert
+from hub.state.tables import Alert, AlertState
+from tests.hub.cases.world import HOUR, MONDAY_10, SITE, Office
+
+DAY = 24 * HOUR
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    found = Office(tmp_path)
+    yield found
+    found.engine.dispose()
+
+
+def case(engine: Engine, number: int, at: int, **more: object) -> None:
+    row: dict[str, object] = {
+        "id": f"c{number}", "code": f"C{number}", "site": "garden", "place": "gate", "spot": "",
+        "kind": "fire-lane", "severity": "medium", "state": "received", "text": "",
+        "channel": "page",
+        "created_at": at, "answer_due_at": at + HOUR, "due_at": at + 8 * HOUR,
+    }  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(insert(Case).values({**row, **more}))
+
+
+def done(at: int, took: int, **more: object) -> dict[str, object]:
+    return {"state": "rated", "outcome": "solved", "answered_at": at + took, "solved": True,
+            "closed_at": at + 2 * took, **more}  # fmt: skip
+
+
+def alert(engine: Engine, number: int, at: int, **more: object) -> None:
+    row: dict[str, object] = {
+        "id": f"a{number}", "site": "garden", "place": "gate", "rule": "r", "severity": "high",
+        "state": AlertState.RESOLVED, "pending_ts": at, "fired_ts": at, "fired_rx": at + 400,
+        "acknowledged_at": at + 30_000, "resolved_ts": at + 60_000,
+    }  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(insert(Alert).values({**row, **more}))
+
+
+def fill(engine: Engine) -> None:
+    """Ten cases whose figures one can count on one's fingers, and three alerts."""
+    at = MONDAY_10
+    for number in range(6):
+        case(engine, number, at, **done(at, HOUR // 2, rating=5 if number else 2))
+    case(engine, 6, at, **done(at, 2 * HOUR, solved=False))  # answered late, said to be unsolved
+    case(engine, 7, at)  # nobody answered in time, nor is it solved in time
+    case(engine, 8, at + 30 * DAY)  # its time is not over
+    case(engine, 9, at, held="spam")
+    case(engine, 10, at, state="closed", outcome="duplicate")
+    alert(engine, 0, at, verdict="true")
+    alert(engine, 1, at, verdict="false")
+    alert(engine, 2, at)
+    with engine.begin() as connection:
+        link = {"case": "c0", "alert": "a0", "opened": False, "at": at}
+        connection.execute(insert(CaseAlert).values(link))
+
+
+def test_the_figures_are_those_that_one_counts_by_hand(office: Office) -> None:
+    fill(office.engine)
+    found = figures.figures(
+        read(office.engine, SITE, MONDAY_10, MONDAY_10 + 31 * DAY, MONDAY_10 + 30 * DAY + 1)
+    )
+    assert found.reports == 9
+    assert found.answered == Share(6, 8)
+    assert found.solved == Share(6, 8)
+    assert found.satisfied == Share(5, 6)
+    assert found.to_answer.median_s == 1800
+    assert (found.by_sensors, found.by_residents, found.by_both) == (1, 8, 1)
+    assert found.false_alarms == Share(1, 2)
+    assert (found.to_room.median_s, found.to_acknowledge.median_s) == (0.4, 30)
+
+
+def test_months_are_those_of_the_site(office: Office) -> None:
+    case(office.engine, 1, 1_764_518_400_000 - 1)  # the last millisecond of November in Shanghai
+    case(office.engine, 2, 1_764_518_400_000)
+    seen = read(office.engine, SITE, 0, 2 * MONDAY_10, MONDAY_10)
+    groups = grouped(seen, month_of("Asia/Shanghai"))
+    assert {name: found.reports for name, found in groups.items()} == {"2025-11": 1, "2025-12": 1}
+
+
+def halves(office: Office) -> list[figures.Change]:
+    middle, end = MONDAY_10 + 30 * DAY, MONDAY_10 + 60 * DAY
+    before = read(office.engine, SITE, MONDAY_10, middle, end)
+    return compare(before, read(office.engine, SITE, middle, end, end))
+
+
+def test_a_change_for_the_better_has_an_interval_that_leaves_chance_out(office: Office) -> None:
+    for number in range(40):
+        old = MONDAY_10 + number * HOUR
+        case(office.engine, number, old, **done(old, HOUR * 2 + number * 60_000))
+        new = old + 31 * DAY
+        case(office.engine, 100 + number, new, **done(new, HOUR // 2 + number * 60_000))
+    changes = {change.name: change for change in halves(office)}
+    answer = changes["to_answer"]
+    assert answer.sure
+    assert answer.low is not None
+    assert answer.high is not None
+    assert answer.low <= -90 * 60 <= answer.high < 0
+    assert answer.relative == pytest.approx(-5400 / (7200 + 19.5 * 60))
+    assert changes["answered"].before == 0
+    assert changes["answered"].after == pytest.approx(0.775)
+    assert changes["to_resolve"].low is None  # there were no alerts
+
+
+def test_what_may_be_chance_says_so(office: Office) -> None:
+    for number in range(12):
+        for half in (0, 31):
+            at = MONDAY_10 + half * DAY + number * HOUR
+            case(
+                office.engine, half * 10 + number, at, **done(at, HOUR * (1 + (number + half) % 3))
+            )
+    assert not next(one for one in halves(office) if one.name == "to_answer").sure
+
+
+def test_a_case_that_an_alert_opened_was_found_by_sensors_alone(office: Office) -> None:
+    case(office.engine, 1, MONDAY_10, channel="console")
+    alert(office.engine, 1, MONDAY_10)
+    with office.engine.begin() as connection:
+        link = {"case": "c1", "alert": "a1", "opened": True, "at": MONDAY_10}
+        connection.execute(insert(CaseAlert).values(link))
+    found = figures.figures(read(office.engine, SITE, 0, 2 * MONDAY_10, MONDAY_10))
+    assert (found.by_sensors, found.by_residents, found.by_both) == (1, 0, 0)
+
+
+def test_the_report_is_one_page_that_needs_nothing_else(office: Office) -> None:
+    fill(office.engine)
+    stretch = (MONDAY_10, MONDAY_10 + 31 * DAY)
+    seen = read(office.engine, SITE, *stretch, MONDAY_10 + 30 * DAY)
+    report = make(SITE, seen, stretch, "zh", (seen, seen))
+    text = page(report)
+    assert "响应率" in text
+    assert "75% (6 / 8)" in text
+    assert "样本太少" in text
+    assert "http" not in text
+    assert "style=" not in plot(report.tables[0], report)  # the console's policy allows none
+
+
+def test_report_prints_and_writes_what_was_asked_for(office: Office, tmp_path: Path) -> None:
+    fill(office.engine)
+    config = tmp_path / "site.yaml"
+    config.write_text(
+        "site: {id: garden, name: G, timezone: Asia/Shanghai}\nnodes: []\n"
+        f"places: [{{id: gate, name: Gate}}]\nhub: {{data: {office.data}}}\n"
+    )
+    arguments = ["report", "-c", str(config), "--from", "2025-11-24", "--to", "2025-12-20"]
+    told = CliRunner().invoke(linli.main, arguments)
+    assert told.exit_code == 0, told.output
+    assert "Answered in time: 75% (6 of 8)" in told.output
+    out = tmp_path / "report.html"
+    CliRunner().invoke(linli.main, [*arguments, "--change", "2025-12-01", "--out", str(out)])
+    assert "95 % interval" in out.read_text(encoding="utf-8")
+    wrong = CliRunner().invoke(linli.main, [*arguments, "--change", "2020-01-01"])
+    assert "--change is not between --from and --to" in wrong.output

@@ -1,0 +1,86 @@
+"""How well it goes, as a page: rates, times, what was found by whom, before and after a date."""
+
+from collections.abc import Sequence
+
+from flask import Blueprint, Response, abort, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from markupsafe import Markup
+
+from configs.site import SiteFile
+from hub.cases import report as pages
+from hub.cases.figures import figures, read
+from hub.cases.report import RATES, Report
+from web.console import console
+from web.language import language
+from web.when import as_ms, moment
+
+blueprint = Blueprint("figures", __name__, template_folder="templates")
+RECENT_MS = 90 * 86_400_000
+COLUMNS = ("reports", *RATES, "to_answer", "to_close")
+
+
+@blueprint.get("/figures")
+def page() -> ResponseReturnValue:
+    """The figures of a site from ``?from=`` to ``?to=``, compared at ``?change=``."""
+    site = _site()
+    found, wrong = _report(site)
+    return render_template(
+        "figures/page.html", site=site, asked=request.args, wrong=wrong, report=found,
+        tables=[(table, Markup(pages.plot(table, found))) for table in found.tables],  # noqa: S704 - escaped there
+        cells=pages.cells, head=[found.word(key) for key in COLUMNS],
+    )  # fmt: skip
+
+
+@blueprint.get("/figures.html")
+def printable() -> Response:
+    """The same as a file that prints and needs nothing else."""
+    found, _wrong = _report(_site())
+    name = "attachment; filename=linli-report.html"
+    return Response(pages.page(found), mimetype="text/html", headers={"Content-Disposition": name})
+
+
+def recent(site: SiteFile) -> Sequence[pages.Row]:
+    """Of the last 90 days, what the public board shows."""
+    now = console().now()
+    seen = read(console().engine, site, now - RECENT_MS, now + 1, now)
+    shown = ("reports", *RATES, "to_answer", "to_close")
+    found = figures(seen)
+    return [
+        pages.Row(pages.WORDS[name].in_(language()), pages.spell(getattr(found, name), language()))
+        for name in shown
+    ]
+
+
+def _site() -> SiteFile:
+    here = console()
+    asked = request.args.get("site", "")
+    found = here.site(asked) if asked else next(iter(here.sites), None)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _report(site: SiteFile) -> tuple[Report, str]:
+    """The report, and what is wrong with what was asked for."""
+    here, wrong = console(), ""
+    now = here.now()
+    start, end, change = (_asked(name, site) for name in ("from", "to", "change"))
+    start, end = start or now - RECENT_MS, end or now + 1
+    if start >= end:
+        wrong = gettext("The first day is not before the last.")
+        start, end = now - RECENT_MS, now + 1
+    halves = None
+    if change is not None and start < change < end:
+        halves = (
+            read(here.engine, site, start, change, now), read(here.engine, site, change, end, now),
+        )  # fmt: skip
+    elif change is not None:
+        wrong = wrong or gettext("The day of the change is not between the two.")
+    seen = read(here.engine, site, start, end, now)
+    return pages.make(site, seen, (start, end), language(), halves), wrong
+
+
+def _asked(name: str, site: SiteFile) -> int | None:
+    found = moment(request.args.get(name, ""))
+    return None if found is None else as_ms(found, console(), site.site.id)
