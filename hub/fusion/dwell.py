@@ -1,6 +1,6 @@
 """``dwell.<label>``: the longest stay of anyone there now."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from configs.site import Place
@@ -52,14 +52,15 @@ class Dwell:
         for stays in self._stays.values():
             for stay in [s for s, (_, confirmed) in stays.items() if confirmed + FORGET_MS <= at]:
                 del stays[stay]
-        readings = self._read(at)
+        firsts = self._firsts()
+        readings = self._read(firsts, at)
         ends = None
         if self.limits is not None:
             confirmed = soonest(
                 [last for stays in self._stays.values() for _, last in stays.values()]
             )
             ends = None if confirmed is None else confirmed + FORGET_MS
-        self.due = next_wanted(self._firsts(), at, self.limits, ends)
+        self.due = next_wanted(firsts, at, self.limits, ends)
         return readings
 
     def _firsts(self) -> dict[str, int]:
@@ -69,9 +70,8 @@ class Dwell:
             if stays
         }
 
-    def _read(self, at: int) -> list[Reading]:
+    def _read(self, firsts: Mapping[str, int], at: int) -> list[Reading]:
         self._read_at = at
-        firsts = self._firsts()
         readings: list[Reading] = []
         for label in self._stays:
             first = firsts.get(f"dwell.{label}")
@@ -82,8 +82,9 @@ class Dwell:
         return readings
 
     def catch_up(self, at: int) -> Iterable[Reading]:
-        looks = [last_look(first, at) for first in self._firsts().values()]
-        return self._read(max([self._read_at, *looks]))
+        firsts = self._firsts()
+        looks = [last_look(first, at) for first in firsts.values()]
+        return self._read(firsts, max([self._read_at, *looks]))
 
     def dump(self) -> Any:
         rows = [

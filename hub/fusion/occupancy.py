@@ -42,7 +42,10 @@ class Occupancy:
             if key in views and record.ts < views[key][1]:
                 return ()  # something newer of this view is known already
             views[key] = (record.count, record.ts)
-            return self._changed((record.label,))
+            forgotten = record.ts + FORGET_MS
+            if record.count and (self.due is None or forgotten < self.due):
+                self.due = forgotten
+            return self._changed((record.label,))  # what is put off is found out when it is due
         if isinstance(record, SceneFault) and record.fault is Fault.LOST and record.active:
             for views in self._counts.values():
                 for key in [key for key in views if key[:2] == (node, record.source)]:
@@ -55,19 +58,28 @@ class Occupancy:
             for key, (count, ts) in views.items():
                 if count and ts + FORGET_MS <= at:
                     views[key] = (0, ts)
+        self._plan()
         return self._changed(tuple(self._counts))
 
-    def _changed(self, labels: Iterable[str]) -> list[Reading]:
+    def _plan(self) -> None:
         self.due = soonest(
             ts + FORGET_MS
             for views in self._counts.values()
             for count, ts in views.values()
             if count
         )
+
+    def _changed(self, labels: Iterable[str]) -> list[Reading]:
         readings: list[Reading] = []
         for label in labels:
             views = self._counts[label]
-            value = sum(max(views.get(key, (0, 0))[0] for key in group) for group in self._groups)
+            value = 0
+            for group in self._groups:  # plain loops: they run once for each record
+                most = 0
+                for key in group:
+                    if key in views and views[key][0] > most:
+                        most = views[key][0]
+                value += most
             if self._values.get(label) != value:
                 self._values[label] = value
                 readings.append((f"occupancy.{label}", float(value)))
@@ -84,4 +96,5 @@ class Occupancy:
         for label, node, source, zone, count, ts in state:
             if (node, source, zone) in self._views:
                 self._counts[label][node, source, zone] = (count, ts)
+        self._plan()
         self._changed(tuple(self._counts))

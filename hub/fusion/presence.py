@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -52,6 +52,8 @@ class Presence:
         self._looked_at = 0
         """The last look at all labels that is known of."""
         self._planned_at = 0
+        self._fading: list[_Sighting] = []
+        """What fades, or will, as of then."""
         self._stays_until: dict[str, int] = {}
         """Label → when it may come to the next limit, at the earliest."""
         self.limits: Limits | None = None
@@ -122,28 +124,28 @@ class Presence:
             stays = [until for label, until in self._stays_until.items() if self._values[label]]
             at = max(at, min(stays, default=at))
         due: int | None = None
-        for sighting in self._fading():
-            start = max(sighting.seen_until, at)
-            step = start + GRID_MS - (start - sighting.seen_until) % GRID_MS
-            due = step if due is None or step < due else due
+        self._fading = [
+            sighting
+            for label, sightings in self._seen.items()
+            if self._values.get(label)
+            for sighting in sightings.values()
+            if sighting.confidence
+        ]
+        for sighting in self._fading:
+            since = sighting.seen_until
+            step = since + GRID_MS if at <= since else at + GRID_MS - (at - since) % GRID_MS
+            if due is None or step < due:
+                due = step
         self.due = due
-
-    def _fading(self) -> Iterator[_Sighting]:
-        """What fades, or will."""
-        for label, sightings in self._seen.items():
-            if self._values.get(label):
-                for sighting in sightings.values():
-                    if sighting.confidence:
-                        yield sighting
 
     def _last_look(self, at: int) -> int:
         """The last look at all labels until ``at``, itself included."""
         last = self._looked_at
-        for sighting in self._fading():
+        for sighting in self._fading:
             age = at - sighting.seen_until
             look = at - age % GRID_MS
-            if age >= GRID_MS and look > self._planned_at:
-                last = max(last, look)
+            if age >= GRID_MS and look > self._planned_at and look > last:
+                last = look
         return last
 
     def _next_limit(self, label: str, value: float, at: int, limits: Limits) -> int:

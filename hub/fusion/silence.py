@@ -53,19 +53,20 @@ class Silence:
         if len(self._last) < len(self._after):
             for key in self._after:  # silence is counted from the first word of any
                 self._last.setdefault(key, at)
-        key = (node, record.source)
         if isinstance(record, DoorState) and record.available is False:
-            self._lose(key, record.ts)
+            self._lose((node, record.source), record.ts)
         elif not isinstance(record, NodeHealth) or record.ok:
-            self._hear(key, record.ts)
+            self._hear((node, record.source), record.ts)
         if node in self._nodes:
             self._hear((node, AGENT), record.ts)
         return () if self._value == 0 and not self._away else self.tick(at)
 
     def _hear(self, key: Key, ts: int) -> None:
-        if key in self._last and ts >= self._last[key]:
+        last = self._last.get(key)
+        if last is not None and ts >= last:
             self._last[key] = ts
-            self._away.discard(key)
+            if self._away:
+                self._away.discard(key)
 
     def _lose(self, key: Key, ts: int) -> None:
         if key in self._last and key not in self._away and ts >= self._last[key]:

@@ -66,8 +66,9 @@ class Engine:
         if not places:
             return at
         for place in places:
-            at = max(at, place.clock)
-        before = len(outcome.transitions)
+            if place.clock > at:
+                at = place.clock
+        before = len(outcome.transitions) if late else 0
         for place in places:
             place.take(node, record, at, outcome)
             if place.due < place.queued:

@@ -115,16 +115,14 @@ class PlaceAtWork:
             self.advance(at, outcome)
         if self.clock < at:
             self.clock = at
-        told = False
         moved: set[str] = set()
         for signal in self._hearers[type(record)]:
             readings = signal.take(node, record, at)
             if readings:
-                told = True
                 self._changed(readings, at, moved, outcome)
             if signal.due is not None and signal.due < self.due:
                 self.due = signal.due
-        if told:
+        if moved or self._risky or self._inhibited:
             self._look(at, moved, outcome)
 
     def report(self, kind: str, count: int, at: int, outcome: Outcome) -> None:
