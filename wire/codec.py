@@ -1,5 +1,6 @@
 """Bytes to messages and back. Whatever the bytes are, `decode` returns or raises `DecodeError`."""
 
+from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -62,6 +63,7 @@ _loose = msgspec.json.Decoder(_Loose)
 _head = msgspec.json.Decoder(_Head)
 _seq_only = msgspec.json.Decoder(_SeqOnly)
 _record: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
+_records: msgspec.json.Decoder[list[AnyRecord]] = msgspec.json.Decoder(list[AnyRecord])
 _state = msgspec.json.Decoder(State)
 _about = msgspec.json.Decoder(About)
 _do = msgspec.json.Decoder(Do)
@@ -94,6 +96,11 @@ def encode_record(record: AnyRecord) -> bytes:
 def decode_record(raw: bytes) -> AnyRecord:
     """One record alone; raises `DecodeError`."""
     return _decode(_record, raw, "record")
+
+
+def decode_records(raws: Iterable[bytes]) -> list[AnyRecord]:
+    """Records that were encoded alone, in one go; raises `DecodeError` where one is bad."""
+    return _decode(_records, b"[%s]" % b",".join(raws), "records")
 
 
 def splice(epoch: str, sent: int, raw_records: list[bytes]) -> bytes:

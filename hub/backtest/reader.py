@@ -51,12 +51,10 @@ def applied(
     length, begin = FIRST_SLICE_MS, start
     while begin < end:
         until = min(end, begin + length)
-        found: list[Applied] = [
-            (stored.at, stored.rx_us, stored.node, stored.record)
-            for stored in store.records(site, begin, until, wanted)
-        ]
+        found = store.taken(site, begin, until, wanted)
         advance(len(found))
-        waiting = sorted(waiting + found, key=_order)
+        waiting += found
+        waiting.sort(key=_order)
         ready = _count_before(waiting, until)
         yield from waiting[:ready]
         del waiting[:ready]

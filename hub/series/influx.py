@@ -31,6 +31,7 @@ from hub.series.points import (
     SeriesDown,
     SeriesRefused,
     Stored,
+    Taken,
 )
 
 log = logging.getLogger(__name__)
@@ -138,6 +139,13 @@ class InfluxSeries:
             raise SeriesDown(
                 f"cannot sort records in a temporary file ({error}): is the disk full?"
             ) from error
+
+    def taken(
+        self, site: str, start: int, end: int, nodes: Sequence[str] | None = None
+    ) -> Sequence[Taken]:
+        """See `SeriesStore.taken`."""
+        found = self.records(site, start, end, nodes)
+        return [(stored.at, stored.rx_us, stored.node, stored.record) for stored in found]
 
     def _spool(self, spool: sqlite3.Connection, site: str, start: int, end: int) -> None:
         spool.execute("CREATE TABLE spool (rx_us INTEGER PRIMARY KEY, stored BLOB)")

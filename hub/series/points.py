@@ -58,6 +58,10 @@ class Stored(Struct, frozen=True, array_like=True):
     record: AnyRecord
 
 
+Taken = tuple[int, int, str, AnyRecord]
+"""at (ms), rx (µs), node, record: of a `Stored`, what a replay needs."""
+
+
 class SignalPoint(Struct, frozen=True, array_like=True):
     """A signal took a value."""
 
@@ -114,6 +118,12 @@ class SeriesStore(Protocol):
     ) -> Iterator[Stored]:
         """Admitted records whose ``ts`` is in the range, in the order the hub took them; with
         ``nodes``, of these alone."""
+
+    def taken(
+        self, site: str, start: int, end: int, nodes: Sequence[str] | None = None
+    ) -> Sequence[Taken]:
+        """What a replay needs of the same records, in no order. All are in memory at once: to
+        be asked for in short ranges."""
 
     def count_records(self, site: str, start: int, end: int) -> int:
         """How many records there are, health included."""

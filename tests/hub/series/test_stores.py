@@ -63,6 +63,17 @@ class TestSeriesStore:
         ranges = store.signal_ranges("garden", start, end)
         assert ranges == {("court", "occupancy.person"): (2.0, 4.0, 3)}
 
+    def test_a_replay_gets_what_it_needs_of_each_record(self, store: SeriesStore) -> None:
+        records = tuple(stored(record, order) for order, record in enumerate(ONE_OF_EACH))
+        other = msgspec.structs.replace(stored(ONE_OF_EACH[0], 99), node="other")
+        store.write([Entry((*records, other))])
+        wanted = sorted((one.rx_us, one.at, one.record) for one in records)
+        found = store.taken("garden", 0, FOREVER, ("gate-1",))
+        assert sorted((rx, at, record) for at, rx, _, record in found) == wanted
+        assert {node for _, _, node, _ in found} == {"gate-1"}
+        assert len(store.taken("garden", 0, FOREVER)) == len(wanted) + 1
+        assert not store.taken("garden", 0, T0)
+
     def test_each_node_has_its_count(self, store: SeriesStore) -> None:
         other = tuple(
             msgspec.structs.replace(each, node="other", epoch="o") for each in counts(3, first=7)
