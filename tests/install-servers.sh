@@ -13,6 +13,11 @@ need nginx nginx-light
 need chromium chromium
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
 fc-list :lang=zh 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"
+rtsp="import gi; gi.require_version('GstRtspServer', '1.0'); gi.require_version('Gst', '1.0')
+from gi.repository import Gst, GstRtspServer
+Gst.init(None); assert Gst.ElementFactory.find('x264enc') and Gst.ElementFactory.find('rtph264pay')"
+/usr/bin/python3 -c "$rtsp" 2>/dev/null ||
+    missing="$missing gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly"
 [ -z "$missing" ] && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -105,12 +105,11 @@ class StreamSource(Base):
             return
         self._readers = [reader for reader in self._readers if reader.is_alive()]
         if len(self._readers) < MAX_READERS:
-            log.warning(
-                "camera %s (%s) hangs: no answer for %.0f s; connecting anew",
-                self._name,
-                self._shown,
-                stalled_ms / 1000,
+            self.down = SourceDown(
+                f"camera {self._name} ({self._shown}) hangs: no answer for "
+                f"{stalled_ms / 1000:.0f} s; check its power and network"
             )
+            log.warning("%s; connecting anew", self.down)
             self._replace_reader()
 
     def _replace_reader(self) -> None:
