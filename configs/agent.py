@@ -84,6 +84,8 @@ class Camera(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     masks: tuple[Polygon, ...] = ()
     """Painted black in every picture that leaves the device."""
     blur: bool = True
+    faces: str = ""
+    """A YuNet ONNX: faces that it finds are blurred besides the heads of the person boxes."""
     unblurred_reason: str = ""
     """Why heads are not blurred; needed where blur is off."""
     picture_every: Duration = Duration(10_000)

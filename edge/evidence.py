@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from configs.agent import Camera
 from edge.detections import Detections, FloatArray
+from edge.faces import FaceFinder, face_finder
 from edge.frames import Image
 from wire.records import AnyRecord, LineCross, NodeHealth, ZoneCount, ZoneEnter
 
@@ -24,6 +25,7 @@ EVENT_GAP_MS: Final = 2_000
 """Pictures of events are at least this far apart for each camera."""
 BLUR_SCORE: Final = 0.2
 """A person seen with this score or more is blurred. Lower: safer, more blur on clutter."""
+FACE_PASSES: Final = 4
 CELLS: Final = 5
 """A head becomes so many cells across: nothing of a face survives it."""
 
@@ -75,7 +77,7 @@ def people(detections: Detections, known: Detections, names: Sequence[str]) -> F
 def render(image: Image, people_xyxy: FloatArray, camera: Camera) -> bytes:
     """A JPEG without metadata of at most `MAX_BYTES`; ``image`` stays as it is.
 
-    Raises ValueError where OpenCV cannot encode it.
+    Raises ValueError where OpenCV cannot encode it, or the camera's face detector not be loaded.
     """
     height, width = image.shape[:2]
     scale = min(1.0, MAX_SIDE_PX / max(height, width))
@@ -83,6 +85,8 @@ def render(image: Image, people_xyxy: FloatArray, camera: Camera) -> bytes:
     if camera.blur:
         for box in people_xyxy * scale:
             _blur(shown, head(box))
+        if camera.faces:
+            _blur_faces(shown, face_finder(camera.faces))
     for mask in camera.masks:
         corners = np.array(mask) * (shown.shape[1], shown.shape[0])
         cv2.fillPoly(shown, [np.round(corners).astype(np.int32)], (0, 0, 0))
@@ -106,14 +110,27 @@ def head(xyxy: FloatArray) -> tuple[int, int, int, int]:
     )
 
 
-def _blur(image: Image, area: tuple[int, int, int, int]) -> None:
+def _blur_faces(image: Image, finder: FaceFinder) -> None:
+    """Until none is found; what still looks like one when blurred becomes a patch of one colour."""
+    cells = CELLS
+    for _ in range(FACE_PASSES):
+        faces = finder.find(image)
+        for face in np.round(faces).astype(int):
+            left, top, right, bottom = (int(edge) for edge in face)
+            _blur(image, (left, top, right, bottom), cells)
+        if not len(faces):
+            return
+        cells = 1
+
+
+def _blur(image: Image, area: tuple[int, int, int, int], cells: int = CELLS) -> None:
     left, top = max(area[0], 0), max(area[1], 0)
     part = image[top : max(area[3], top), left : max(area[2], left)]
     if not part.size:
         return
     high, wide = part.shape[:2]
-    cells = cv2.resize(part, (min(CELLS, wide), min(CELLS, high)), interpolation=cv2.INTER_AREA)
-    part[:] = cv2.resize(cells, (wide, high), interpolation=cv2.INTER_LINEAR)
+    few = cv2.resize(part, (min(cells, wide), min(cells, high)), interpolation=cv2.INTER_AREA)
+    part[:] = cv2.resize(few, (wide, high), interpolation=cv2.INTER_LINEAR)
 
 
 def _resized(image: Image, scale: float) -> Image:

@@ -1,10 +1,13 @@
 """Pictures: private, small, and no more than needed."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
-from configs.agent import Camera
+from configs.agent import Camera, EdgeFile
+from edge.cli import make_detector
 from edge.detections import Detections
 from edge.evidence import EVENT_GAP_MS, MAX_BYTES, PictureDesk, head, people, render
 from edge.frames import Image
@@ -140,3 +143,31 @@ def test_everybody_is_blurred_whom_the_detector_suspects_or_the_tracker_knows() 
     assert len(people(seen, known, LABELS)) == 3
     assert len(people(car, Detections.none(), LABELS)) == 0
     assert len(people(seen, known, ("car",))) == 0
+
+
+def test_no_face_is_found_in_pictures_of_people_from_close_by(shared: Path) -> None:
+    yunet = shared / "models" / "yunet_n_320.onnx"
+    judge = cv2.FaceDetectorYN.create(str(yunet), "", (320, 320), 0.7)
+    detector, _ = make_detector(EdgeFile(site="s", node="n"))
+    camera = Camera(id="cam", file="x", faces=str(yunet))
+
+    def faces(image: Image) -> int:
+        judge.setInputSize((image.shape[1], image.shape[0]))
+        _, found = judge.detect(image)
+        return len(found) if np.ndim(found) == 2 else 0
+
+    before = 0
+    for path in sorted((shared / "training" / "coco128" / "images").rglob("*.jpg")):
+        image = np.asarray(cv2.imread(str(path)), np.uint8)
+        if not (shown := faces(image)):
+            continue
+        before += shown
+        seen = people(detector.detect(image), Detections.none(), detector.labels)
+        assert faces(decoded(render(image, seen, camera))) == 0, path.name
+    assert before > 100
+
+
+def test_without_its_face_detector_no_picture_leaves(tmp_path: Path) -> None:
+    camera = Camera(id="cam", file="x", faces=str(tmp_path / "gone.onnx"))
+    with pytest.raises(ValueError, match=r"gone\.onnx is no YuNet model .* no picture leaves"):
+        render(noise(), NOBODY, camera)
