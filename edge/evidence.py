@@ -16,7 +16,16 @@ from configs.agent import Camera
 from edge.detections import Detections, FloatArray
 from edge.faces import FaceFinder, face_finder
 from edge.frames import Image
-from wire.records import AnyRecord, LineCross, NodeHealth, ZoneCount, ZoneEnter
+from wire.records import (
+    AnyRecord,
+    LineCross,
+    NodeHealth,
+    SceneFault,
+    ZoneCount,
+    ZoneDwell,
+    ZoneEnter,
+    ZoneStationary,
+)
 
 MAX_BYTES: Final = 200_000
 MAX_SIDE_PX: Final = 1280
@@ -47,7 +56,7 @@ class PictureDesk:
         is added for it: a picture always follows a record.
         """
         age_ms = None if self._last_ts is None else ts - self._last_ts
-        event = any(isinstance(record, ZoneEnter | LineCross) for record in records)
+        event = any(_is_event(record) for record in records)
         due = asked or age_ms is None or age_ms >= self._every_ms
         if not due and not (event and age_ms is not None and age_ms >= EVENT_GAP_MS):
             return list(records), None
@@ -61,7 +70,18 @@ class PictureDesk:
         ], ref
 
 
-_SHOWN: Final = (ZoneEnter, LineCross, ZoneCount, NodeHealth)
+_SHOWN: Final = (
+    ZoneEnter, LineCross, ZoneDwell, ZoneStationary, SceneFault, ZoneCount, NodeHealth,
+)  # fmt: skip
+
+
+def _is_event(record: AnyRecord) -> bool:
+    """Whether it says what a hub may alert on at once: not that something goes on or is over."""
+    if isinstance(record, SceneFault):
+        return record.active
+    if isinstance(record, ZoneStationary):
+        return record.still_ms > 0
+    return isinstance(record, ZoneEnter | LineCross | ZoneDwell)
 
 
 def people(detections: Detections, known: Detections, names: Sequence[str]) -> FloatArray:

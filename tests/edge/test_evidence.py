@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from configs.agent import Camera, EdgeFile
 from edge.cli import make_detector
@@ -12,7 +13,16 @@ from edge.detections import Detections
 from edge.evidence import EVENT_GAP_MS, MAX_BYTES, PictureDesk, head, people, render
 from edge.frames import Image
 from tests.edge.fakes import LABELS, boxes
-from wire.records import AnyRecord, NodeHealth, ZoneCount, ZoneDwell, ZoneEnter
+from wire.records import (
+    AnyRecord,
+    Fault,
+    NodeHealth,
+    SceneFault,
+    ZoneCount,
+    ZoneDwell,
+    ZoneEnter,
+    ZoneStationary,
+)
 from wire.topics import is_id
 
 ENTER = ZoneEnter(
@@ -20,6 +30,8 @@ ENTER = ZoneEnter(
 )
 COUNT = ZoneCount(seq=0, ts=1, source="cam", zone="z", label="person", count=1)
 DWELL = ZoneDwell(seq=0, ts=1, source="cam", zone="z", label="person", track=1, dwell_ms=1)
+STILL = ZoneStationary(seq=0, ts=1, source="cam", zone="z", label="car", track=1, still_ms=10_000)
+COVERED = SceneFault(seq=0, ts=1, source="cam", fault=Fault.COVERED, active=True)
 CAMERA = Camera(id="cam", file="x")
 NOBODY = np.zeros((0, 4), np.float32)
 
@@ -59,7 +71,27 @@ def test_an_entry_is_shown_but_not_two_within_two_seconds() -> None:
     refs = {ts: desk.choose(records, ts) for ts, records in looks}
     assert [ts for ts, (_, ref) in refs.items() if ref] == [EVENT_GAP_MS]
     records, ref = refs[EVENT_GAP_MS]
-    assert [record.evidence == ref for record in records] == [False, True, True]
+    assert [record.evidence == ref for record in records] == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        (DWELL, True),
+        (STILL, True),
+        (replace(STILL, still_ms=0), False),
+        (COVERED, True),
+        (replace(COVERED, active=False), False),
+    ],
+    ids=["a stay", "standing still", "moving off", "a fault", "a fault that is over"],
+)
+def test_what_a_hub_may_alert_on_is_shown_and_its_end_is_not(
+    record: AnyRecord, shown: bool
+) -> None:
+    desk = PictureDesk("cam", 10_000)
+    desk.choose([], 0)
+    _, ref = desk.choose([record], EVENT_GAP_MS)
+    assert (ref is not None) is shown
 
 
 def test_while_nothing_happens_a_picture_goes_out_every_so_often() -> None:
