@@ -121,7 +121,7 @@ def _node(before: Look, now: Look) -> Text:
 def _cameras(before: Look, now: Look) -> Table:
     table = Table(title="Cameras", title_justify="left", expand=False)
     table.add_column("camera")
-    for name in ("pictures/s", "looked at/s", "passed over/s", "unmoved", "inference", "failures"):
+    for name in ("came/s", "looked/s", "skipped/s", "unmoved", "inference", "failures"):
         table.add_column(name, justify="right")
     for camera in now.labels("frames_read_total"):
         looked = _rate(before, now, "frames_inferred_total", camera)

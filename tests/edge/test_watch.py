@@ -81,6 +81,14 @@ def test_an_agent_is_found_by_its_file_even_on_a_free_port(broker: Server, tmp_p
         )
         assert seen.exit_code == 0, seen.output
         assert "cam" in seen.output
+        config.write_text("node: [\n")
+        broken = CliRunner().invoke(linli.main, ["edge", "watch", "-c", str(config), "--once"])
+        assert (broken.exit_code, "not valid YAML" in broken.stderr) == (2, True)
+        config.write_text("noode: refused, and what ran before runs on\n")
+        seen = CliRunner().invoke(
+            linli.main, ["edge", "watch", "-c", str(config), "--once", "--every", "0.2"]
+        )
+        assert seen.exit_code == 0, seen.output
     finally:
         running.stop()
     assert not (tmp_path / "data" / ADDRESS_FILE).exists()
