@@ -2,7 +2,7 @@
 
 For each outbox (node, epoch) the hub remembers the highest seq and the gaps below it. A
 record in a gap is news, however late it comes; one elsewhere below the highest is a
-duplicate; a gap that stays open long after its outage is counted as lost.
+duplicate; a gap that has not shrunk for long is counted as lost.
 """
 
 from bisect import bisect_right
@@ -21,7 +21,7 @@ class Gap(Struct, array_like=True):
     first: int
     last: int
     opened: int
-    """When it was noticed, ms, hub's clock."""
+    """When it was noticed, or last shrank, ms, hub's clock."""
     lost: bool = False
     """It has been open for so long that its records count as lost, until they come after all."""
 
@@ -53,7 +53,7 @@ class Cursor(Struct):
                 self._open(0, Gap(seq + 1, self.low - 1, rx))
             self.low = seq
             return True
-        return self._fill(seq)
+        return self._fill(seq, rx)
 
     def _open(self, at: int, gap: Gap) -> None:
         self.gaps.insert(at, gap)
@@ -61,20 +61,20 @@ class Cursor(Struct):
             self.given_up += _size(self.gaps[:1])
             del self.gaps[0]
 
-    def _fill(self, seq: int) -> bool:
+    def _fill(self, seq: int, rx: int) -> bool:
         at = bisect_right(self.gaps, seq, key=lambda gap: gap.first) - 1
         if at < 0 or seq > self.gaps[at].last:
             return False
         gap = self.gaps[at]
         self.gaps[at : at + 1] = [
-            Gap(first, last, gap.opened, gap.lost)
+            Gap(first, last, rx, gap.lost)  # it is being filled: the rest may be on its way
             for first, last in ((gap.first, seq - 1), (seq + 1, gap.last))
             if first <= last
         ]
         return True
 
     def count_lost(self, opened_before: int) -> bool:
-        """Call gaps lost that opened before a time (ms); whether any was not called so yet."""
+        """Call gaps lost that neither opened nor shrank since a time (ms); whether any is newly."""
         news = [gap for gap in self.gaps if gap.opened < opened_before and not gap.lost]
         for gap in news:
             gap.lost = True

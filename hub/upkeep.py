@@ -24,8 +24,9 @@ PURGE_EVERY_MS = 3_600_000
 KEEP_CHANGES = 20_000
 KEEP_DEAD_LETTERS = 10_000
 LOST_AFTER_MS = 120_000
-"""A gap in a node's numbers that is open for this long is an outage's loss. Brokers hold
-back unacknowledged messages for up to a minute after a reconnect."""
+"""A gap in a node's numbers that has not shrunk for this long is an outage's loss. Brokers hold
+back unacknowledged messages for up to a minute after a reconnect; a node sends what is left of
+a long outage behind what happens now, for minutes, and so its gap shrinks all the while."""
 PURGE_CHUNK = 500
 
 

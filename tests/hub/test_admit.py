@@ -49,6 +49,17 @@ def test_a_gap_counts_as_lost_after_its_time_until_its_record_comes_after_all() 
     assert cursor.lost == 2
 
 
+def test_a_gap_that_is_being_filled_is_not_lost_however_long_that_takes() -> None:
+    cursor = Cursor.before(0)
+    cursor.admit(0, rx=0)
+    cursor.admit(10, rx=0)
+    for seq in range(1, 9):
+        cursor.admit(seq, rx=seq * 1000)
+        assert not cursor.count_lost(opened_before=seq * 1000)
+    assert cursor.count_lost(opened_before=8001)
+    assert cursor.lost == 1
+
+
 def test_more_gaps_than_are_kept_count_as_lost() -> None:
     cursor = Cursor.before(0)
     for seq in range(0, 2 * MAX_GAPS + 20, 2):
