@@ -30,6 +30,16 @@ def test_every_file_that_the_readme_checks_is_good() -> None:
         configs.load_any(path)
 
 
+def test_every_piece_of_an_edge_yaml_in_the_installers_guide_is_good(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "installer.md").read_text(encoding="utf-8")
+    pieces = re.findall(r"^```yaml\n(.*?)^```", guide, re.M | re.S)
+    assert pieces
+    for piece in pieces:
+        path = tmp_path / "edge.yaml"
+        path.write_text(f"site: garden\nnode: gate-1\n{piece}", encoding="utf-8")
+        configs.load_edge(path)
+
+
 def test_every_make_target_that_the_readme_names_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"`?make (\w+)", (ROOT / "README.md").read_text(encoding="utf-8")):
