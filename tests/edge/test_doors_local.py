@@ -9,7 +9,7 @@ from typing import Any
 import gpiozero
 import pytest
 from gpiozero.pins.mock import MockFactory
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
@@ -209,16 +209,17 @@ def test_webhooks_without_a_good_token_do_not_listen_and_say_so(
     monkeypatch.delenv("LINLI_WEBHOOK_TOKEN", raising=False)
     sensor = DoorSensor(id="west", kind="webhook")
     (tmp_path / "token").write_text("short")
-    for settings, words in (
+    for webhooks, words in (
         (Webhooks(port=free_port()), "set token_file, or the variable LINLI_WEBHOOK_TOKEN"),
         (Webhooks(port=free_port(), token_file=str(tmp_path / "token")), "less than 16"),
         (Webhooks(port=free_port(), token_file="/nowhere"), "/nowhere"),
     ):
-        doors = make(doors=(sensor,), webhooks=settings)
+        doors = make(doors=(sensor,), webhooks=webhooks)
         assert words in health(doors, "west").detail
         assert not any(isinstance(each, WebhookDoors) and each.port for each in doors._ears)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(max_size=10), max_size=2),
     st.dictionaries(st.sampled_from(["state", "open", "battery", "tamper"]), st.text(max_size=8)),

@@ -157,7 +157,7 @@ def test_a_camera_answers_the_probe_and_its_own_address_is_taken() -> None:
     assert found == [NetworkCamera("127.0.0.1", service, "HIK VISION", "DS-2CD")]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=60), st.binary(max_size=60))
 def test_whatever_answers_the_probe_is_a_camera_or_none(words: str, noise: bytes) -> None:
     for answer in (f"<a:XAddrs>{words}</a:XAddrs>".encode(), noise):
@@ -247,7 +247,7 @@ def test_a_host_that_is_no_onvif_camera_is_said_and_left_out(tmp_path: Path) -> 
     assert configs.load_edge(tmp_path / "edge.yaml").cameras == ()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(words=st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=30))
 def test_whatever_people_call_things_the_file_reads_back_the_same(
     words: str, tmp_path_factory: pytest.TempPathFactory
