@@ -1,6 +1,7 @@
 """A console over a seeded store, and readers of it."""
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,9 +60,28 @@ class Reader:
 @pytest.fixture(autouse=True)
 def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashing that takes no second of each test."""
+    _cheapen(monkeypatch)
+
+
+def _cheapen(patch: pytest.MonkeyPatch) -> None:
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(users, "_hasher", hasher)
-    monkeypatch.setattr(users, "_NOBODY", hasher.hash("nobody"))
+    patch.setattr(users, "_hasher", hasher)
+    patch.setattr(users, "_NOBODY", hasher.hash("nobody"))
+
+
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the seeded moment and a user of each role, made once and copied."""
+    data = tmp_path_factory.mktemp("seeded")
+    engine = store.connect(store.address("", data))
+    with pytest.MonkeyPatch.context() as patch:
+        _cheapen(patch)
+        store.migrate(engine)
+        seed.fill(engine, data, NOW)
+        for role in Role:
+            users.ensure_user(engine, role.value, role, PASSWORD, now=NOW)
+    engine.dispose()
+    return data
 
 
 @pytest.fixture
@@ -75,14 +95,10 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def engine(data: Path) -> Iterator[Engine]:
+def engine(data: Path, seeded: Path) -> Iterator[Engine]:
     """The hub's hand on the store, with a user of each role named after it."""
-    data.mkdir()
+    shutil.copytree(seeded, data)
     engine = store.connect(store.address("", data))
-    store.migrate(engine)
-    seed.fill(engine, data, NOW)
-    for role in Role:
-        users.ensure_user(engine, role.value, role, PASSWORD, now=NOW)
     yield engine
     engine.dispose()
 

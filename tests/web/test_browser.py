@@ -307,3 +307,21 @@ def test_axe_finds_no_fault_on_any_page_and_none_is_wider_than_a_phone(
         for one in Axe().run(page, options=WCAG).response["violations"]:
             found += [(path, one["id"], node["html"][:200]) for node in one["nodes"]]
     assert found == []
+
+
+def test_the_worst_are_shown_and_those_kept_back_move_up(
+    browser: Browser, address: str, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        for number in range(120):
+            seed.alert(connection, now_ms() - number, "courtyard", severity="medium")
+    page = log_in(browser, address, "operator")
+    rows = page.locator("#live-alerts > li")
+    expect(rows).to_have_count(100)
+    expect(page.locator("#firing")).to_have_text("123")
+    expect(page.locator("#more")).to_be_visible()
+    first = rows.nth(5).get_attribute("id") or ""
+    desk.resolve(engine, first.removeprefix("alert."), actor="li", note="", now=now_ms())
+    expect(page.locator(f'[id="{first}"]')).to_have_count(0)
+    expect(rows).to_have_count(100)
+    expect(page.locator("#firing")).to_have_text("122")

@@ -29,6 +29,8 @@ function show(text) {
 function count(firing) {
   const badge = document.getElementById("firing");
   if (badge) badge.textContent = firing;
+  const more = document.getElementById("more");
+  if (more) more.hidden = firing <= list.children.length;
   document.title = firing && document.body.dataset.sound !== "off" ? `(${firing}) ${title}` : title;
 }
 
@@ -84,6 +86,8 @@ function news(event) {
     mirror(id);
   }
   count(found.firing);
+  // Those that were kept back move up when others go.
+  if (list && list.children.length < Math.min(found.firing, Number(list.dataset.shown))) reload();
   const story = document.body.dataset.alert;
   if (story && found.alerts.some((one) => one.alert === story)) reload();
 }
@@ -116,7 +120,7 @@ function reloadBoard(fresh) {
     if (old) swap(old, made(part.outerHTML));
     mirror(part.id);
   }
-  count(rows.length);
+  count(Number(fresh.getElementById("firing").textContent));
 }
 
 function touched(field) {
@@ -173,7 +177,7 @@ function watch() {
 
 export function startLive() {
   line.hidden = false;
-  count(document.querySelectorAll("#live-alerts > li").length);
+  count(Number(document.getElementById("firing")?.textContent ?? 0));
   connect();
   setInterval(watch, 500);
   // A machine that slept comes back with a line that only looks open.
