@@ -325,3 +325,24 @@ def test_the_worst_are_shown_and_those_kept_back_move_up(
     expect(page.locator(f'[id="{first}"]')).to_have_count(0)
     expect(rows).to_have_count(100)
     expect(page.locator("#firing")).to_have_text("122")
+
+
+def test_a_marked_row_keeps_its_mark_when_news_redraws_it_and_loses_it_when_taken(
+    browser: Browser, address: str, engine: Engine
+) -> None:
+    first, second = raise_alert(engine), raise_alert(engine, place="pump-room")
+    page = log_in(browser, address, "operator")
+    page.goto(f"{address}/alerts?state=open&rule=night-intrusion")
+    expect(page.locator("#line:not([hidden])")).to_be_visible()
+    page.locator("input[data-all]").check()
+    row = page.locator(f'[id="alert.{first}"]')
+    desk.assign(engine, first, owner="wang", actor="li", now=now_ms())
+    expect(row).to_contain_text("wang deals with it")
+    expect(row.locator("input[name=alert]")).to_be_checked()
+    link = row.locator('[data-key="open"]')
+    expect(link).to_have_attribute("href", re.compile(r"state=open&rule=night-intrusion$"))
+    desk.acknowledge(engine, second, actor="li", now=now_ms())
+    expect(page.locator(f'[id="alert.{second}"] input[name=alert]')).to_have_count(0)
+    page.fill("input[name=reason]", "the same cat")
+    page.get_by_role("button", name="Acknowledge those marked").click()
+    expect(page.locator("#flashes")).to_contain_text("Acknowledged: 2.")

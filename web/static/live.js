@@ -38,6 +38,15 @@ function announce(row) {
   document.getElementById("said").textContent = `${words.fresh}: ${row.getAttribute("aria-label")}`;
 }
 
+// In a list whose rows can be marked, a row keeps its mark, and its way into the filtered list.
+function withMark(old, row) {
+  const box = old.querySelector('input[name="alert"]');
+  if (box && row.querySelector('[data-act="acknowledge"]')) row.querySelector(".head").prepend(box);
+  const [was, is] = [old, row].map((one) => one.querySelector('[data-key="open"]'));
+  if (was && is) is.href = was.href;
+  return row;
+}
+
 function putAlert({ id, html, active }) {
   const old = document.getElementById(id);
   if (!html) {
@@ -46,7 +55,7 @@ function putAlert({ id, html, active }) {
   }
   const row = made(html);
   if (!list) {
-    if (old) swap(old, row);
+    if (old) swap(old, withMark(old, row));
   } else if (old && active) {
     swap(old, row); // where it is: a row that somebody takes must not jump under the pointer
   } else if (old) {
