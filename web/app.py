@@ -20,6 +20,7 @@ from hub.series.points import SeriesRefused
 from hub.state import store
 from web import (
     alerts,
+    api,
     audit,
     cases,
     devices,
@@ -38,6 +39,7 @@ from web import (
     residents,
     roles,
     rules,
+    tokens,
     trends,
     users,
     vitals,
@@ -48,8 +50,8 @@ from web.secret import session_secret
 from web.tail import ChangeTail
 
 PARTS = (
-    vitals, login, me, now, alerts, places, devices, rules, handover, audit, people, trends, live,
-    pictures,
+    vitals, login, me, now, alerts, places, devices, rules, handover, audit, people, trends, api,
+    live, pictures,
 )  # fmt: skip
 SHIFT = timedelta(hours=12)
 """A session that is not used this long ends."""
@@ -128,6 +130,7 @@ def _configure(app: Flask, settings: WebSettings) -> None:
 def _install_accounts(app: Flask, here: Console) -> None:
     manager = LoginManager(app)
     manager.user_loader(lambda session_id: users.find(here.engine, session_id))
+    manager.request_loader(lambda asked: tokens.bearer(here.engine, asked))
     # The gate comes first, so that a form without a login is answered by the login page.
     app.before_request(roles.gate)
     app.before_request(residents.widen)
@@ -193,7 +196,7 @@ def _excuse(error: HTTPException) -> ResponseReturnValue:
     }
     code = error.code or 500
     text = words.get(code, error.description or "")
-    if roles.wants_json() or request.endpoint == "pictures.show":
+    if roles.wants_json() or request.endpoint == "pictures.show" or tokens.is_api(request):
         return {"error": text}, code
     if code == 401:
         return login.ask()

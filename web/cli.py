@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 import configs
 from hub.reload import ConfigWatcher
 from hub.state import store
-from web import users
+from web import tokens, users
 from web.console import Console, WebError
 from web.roles import Role
 from web.serve import serve
@@ -102,6 +102,23 @@ def disable_user(path: Path, name: str, undo: bool) -> None:
     """Shut an account at once; what it did stays in the audit."""
     _do(path, lambda engine: users.set_disabled(engine, name, not undo, actor=ACTOR))
     click.echo(f"{name} may log in again" if undo else f"{name} is shut out")
+
+
+@cli.command("create-token")
+@_config
+@_name
+def create_token(path: Path, name: str) -> None:
+    """Let a script read what the pages show, over /api/v1; prints its token once."""
+    _do(path, lambda engine: click.echo(tokens.create(engine, name, actor=ACTOR)))
+
+
+@cli.command("revoke-token")
+@_config
+@_name
+def revoke_token(path: Path, name: str) -> None:
+    """Take a script's token back at once."""
+    _do(path, lambda engine: tokens.revoke(engine, name, actor=ACTOR))
+    click.echo(f"{name} may read no more")
 
 
 def _create(path: Path, name: str, role: Role, generate: bool) -> None:

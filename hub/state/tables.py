@@ -293,6 +293,18 @@ class User(Base):
     """sound (false: new alerts make no noise), theme ("dark", "light", "": the browser's)."""
 
 
+class ApiToken(Base):
+    """A script that may read what the pages show."""
+
+    __tablename__ = "api_token"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    hash: Mapped[str] = mapped_column(String(64), unique=True, index=True)
+    """SHA-256 of the token, which itself is kept nowhere: it is long and random, so that a
+    slow hash would add nothing."""
+    created_at: Mapped[int]
+
+
 class HandoverNote(Base):
     """What one shift leaves to the next. Only ever added."""
 

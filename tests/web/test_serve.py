@@ -219,6 +219,14 @@ def test_the_command_line_looks_after_accounts(web_yaml: Path) -> None:
     assert "there is no user 'x'; create-user makes one" in nobody.output
 
 
+def test_the_command_line_makes_a_script_its_token_and_takes_it_back(web_yaml: Path) -> None:
+    runner, config = CliRunner(), ["-c", str(web_yaml), "--name", "board"]
+    assert runner.invoke(cli, ["create-token", *config]).output.startswith("linli_")
+    assert runner.invoke(cli, ["create-token", *config]).exit_code == 1
+    assert "board may read no more" in runner.invoke(cli, ["revoke-token", *config]).output
+    assert "there is no token 'board'" in runner.invoke(cli, ["revoke-token", *config]).output
+
+
 def test_the_command_line_refuses_a_short_password(web_yaml: Path) -> None:
     arguments = ["create-admin", "-c", str(web_yaml), "--name", "x"]
     answer = CliRunner().invoke(cli, arguments, input="short\nshort\n")
