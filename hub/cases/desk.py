@@ -21,6 +21,7 @@ from hub.cases.receive import token_hash
 from hub.cases.tables import ENDED, Case, CaseAlert, CaseOutcome, CaseState, Reporter
 from hub.cases.worktime import deadlines
 from hub.cases.write import say
+from hub.state.store import reading
 from hub.state.tables import Alert
 
 NAME_CHARS = 80
@@ -242,7 +243,7 @@ def warn(engine: Engine, now: int) -> int:
     """Mark the cases of which three quarters of the time are over, each once; how many."""
     close = Case.created_at + (Case.due_at - Case.created_at) * 3 / 4
     soon = Case.state.not_in(ENDED) & Case.warned_at.is_(None) & (Case.held == "") & (close <= now)
-    with engine.connect() as connection:
+    with reading(engine).connect() as connection:
         if not connection.scalar(select(func.count()).select_from(Case).where(soon)):
             return 0
     with engine.begin() as connection:

@@ -109,11 +109,13 @@ def send() -> ResponseReturnValue:
     """Take a report in; the same request_key is one report."""
     here, sent = console(), request.form
     file, place = _site_place(sent.get("where", ""))
+    key = sent.get("request_key", "")  # strangers choose it: it must not meet a key of ours
     try:
         told = NewReport(
             kind=sent.get("kind", ""), text=sent.get("text", ""), place=place.id if place else "",
             spot=sent.get("spot", ""), contact=sent.get("contact", ""),
-            request_key=sent.get("request_key", ""), photos=redraw(request.files.getlist("photos")),
+            request_key=f"form-{key}" if key else "",
+            photos=redraw(request.files.getlist("photos")),
             held="trap" if sent.get("website") else "",
         )  # fmt: skip
         got = receive.receive(
