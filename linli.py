@@ -11,6 +11,7 @@ import click
 
 COMMANDS = {
     "alerts": ("hub.alerts_cli", "Look at alerts, answer them, and ask why."),
+    "analyse": ("hub.analysis.cli", "Write a digest of what was unusual and what comes next."),
     "audit": ("hub.audit_cli", "Prove that nobody has changed the log."),
     "check": ("configs.cli", "Say everything that is wrong with configuration files."),
     "demo": ("launch.cli", "Run the whole system here, on a simulated street or a video."),
@@ -25,6 +26,7 @@ COMMANDS = {
 }
 EXTRAS = {
     "alerts": "hub",
+    "analyse": "hub",
     "audit": "hub",
     "edge": "edge",
     "hub": "hub",

@@ -69,8 +69,8 @@ def backtest(
     jobs: int, json_file: Path | None, plot: Path | None,
 ) -> None:  # fmt: skip
     """Show what new rules would have done over stored records, beside today's."""
-    with _failing_plainly():
-        settings, site = _site(path, name)
+    with failing_plainly():
+        settings, site = choose_site(path, name)
         new = _new_rules(rules_path, site, keep=keep)
         stretch = _stretch(site, since, until, warm_up)
         judged = read_verdicts(settings, site.site.id, stretch.start, stretch.end)
@@ -109,8 +109,8 @@ def tune_rule(
 
     Lengths of time (for, over) are in seconds.
     """
-    with _failing_plainly():
-        settings, site = _site(path, name)
+    with failing_plainly():
+        settings, site = choose_site(path, name)
         rule = tune.find_rule(site, rule_id)
         today = tune.read_field(rule, field, condition)
         chosen = _values(values, today)
@@ -158,7 +158,7 @@ def run_scenarios(files: tuple[Path, ...]) -> None:
 
 
 @contextlib.contextmanager
-def _failing_plainly() -> Iterator[None]:
+def failing_plainly() -> Iterator[None]:
     try:
         yield
     except configs.ConfigError as error:
@@ -172,7 +172,7 @@ def _stop(text: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _site(path: Path, name: str) -> tuple[HubSettings, SiteFile]:
+def choose_site(path: Path, name: str) -> tuple[HubSettings, SiteFile]:
     settings, sites = configs.load_hub(path)
     chosen = [site for site in sites if name in ("", site.site.id)]
     if len(chosen) != 1:

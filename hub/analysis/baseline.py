@@ -34,9 +34,14 @@ SPREAD_KEEP: Final = 0.97
 """What one observation of an hour of the day leaves of what was known of its scatter."""
 OUTLIER_SD: Final = 4.0
 """Scatter is learned as if nothing lay further off than this: a break is not what is usual."""
+POOLED: Final = 3.0
+"""How many events what like hours of other days say is worth, against an hour's own weeks.
+Higher: steadier where little happens."""
 ENOUGH_H: Final = 72
 """Below this many hours nothing is called usual."""
 MOST_SEEN: Final = 50
+OWN_WEEKS: Final = 7
+"""What all weeks come to, as recent ones weigh more: 1 ÷ (1 − KEEP)."""
 UNSURE: Final = 0.3
 """Spread that is added to an hour never seen; to one seen n times, an (n+1)-th part of it."""
 LEAST_MEAN: Final = 0.02
@@ -57,7 +62,8 @@ class Usual(NamedTuple):
     def rate(self) -> tuple[float, float]:
         """The mean of the rate, and its standard deviation with what is not known yet."""
         mean = max(self.mean, LEAST_MEAN)
-        return mean, mean * math.sqrt(self.spread + UNSURE / (self.seen + 1))
+        unsure = mean / (min(self.seen, OWN_WEEKS) + 1)
+        return mean, math.sqrt(mean**2 * (self.spread + UNSURE / (self.seen + 1)) + unsure)
 
     def surprise(self, count: int) -> float:
         """−log₁₀ of the probability of a count at least as far off."""
@@ -153,15 +159,15 @@ class Baseline:
         return (seen * self._holiday[slot % 24] + 2 * sunday) / (seen + 2)
 
     def _weekly(self, slot: int) -> float | None:
-        seen = self._seen[slot]
-        if seen >= 4:
-            return self._shape[slot]
+        """An hour's own weeks, and like hours of other days for what these leave unsure."""
         cell = _cell(slot)
         if not self._day_seen[cell]:
             cell = (cell + 24) % 48
             if not self._day_seen[cell]:
                 return None
-        return (seen * self._shape[slot] + 0.5 * self._day[cell]) / (seen + 0.5)
+        day, seen = self._day[cell], min(self._seen[slot], OWN_WEEKS)
+        pooled = POOLED / max(day * self.level.after(0), LEAST_MEAN)
+        return (seen * self._shape[slot] + pooled * day) / (seen + pooled)
 
     def _spread(self, cell: int) -> float:
         squares = self._scatter[48 + cell]

@@ -133,8 +133,8 @@ def _backtest(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
     return backtest.measure(folder, records=wish.records, steps=steps)
 
 
-def _analysis(_folder: Path, _wish: Wish, steps: Steps) -> Iterator[Figure]:
-    return analysis.measure(steps)
+def _analysis(folder: Path, _wish: Wish, steps: Steps) -> Iterator[Figure]:
+    return analysis.measure(folder, steps)
 
 
 def _rules(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from configs.rules import Condition, Rule
 from configs.site import CountingLine, DoorOf, Place, Site, View
 from configs.values import Text
 from hub.rules.place import Outcome, PlaceAtWork
@@ -20,16 +19,10 @@ HOUR = 3_600_000
 
 
 def _place(**parts: Any) -> PlaceAtWork:
-    """A place with nothing but the surprises at work."""
-    when = tuple(
-        (Condition(signal=f"surprise.{what}", above=99),) for what in ("flow", "door", "occupancy")
-    )
-    rules = [
-        Rule(id=f"r{number}", title=TEXT, places=("*",), when=one)
-        for number, one in enumerate(when)
-    ]
-    place = PlaceAtWork(Place(id="p", name=TEXT, **parts), SITE, rules)
-    place.drop_unwatched()
+    """A place with nothing but the surprises at work: the others tick each second."""
+    place = PlaceAtWork(Place(id="p", name=TEXT, **parts), SITE, ())
+    place.signals = {name: s for name, s in place.signals.items() if name.startswith("surprise.")}
+    place._wire()
     return place
 
 

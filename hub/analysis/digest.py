@@ -1,0 +1,167 @@
+"""The digest for managers: what stood out, what comes next, what to look at; one HTML file."""
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Final, NamedTuple
+
+from configs.servers import HubSettings
+from configs.site import SiteFile
+from configs.values import Text
+from hub.analysis import draw, flows, hazards, measure, risk
+from hub.analysis.flows import Flow
+from hub.analysis.hazards import Hazard, Piles
+from hub.analysis.measure import Effect
+from hub.analysis.risk import RiskRow
+from hub.analysis.words import Words
+from hub.series.points import SeriesStore
+
+_STYLE: Final = (
+    ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;"
+    "margin:2em auto;padding:0 1em}svg{max-width:100%;height:auto}h3{margin-bottom:0}"
+    "small{opacity:.75}"
+)
+
+
+class Digest(NamedTuple):
+    """What was found from ``start`` to ``end`` (ms)."""
+
+    site: SiteFile
+    start: int
+    end: int
+    flows: Sequence[Flow]
+    risks: Sequence[RiskRow]
+    piles: Piles
+    effects: Sequence[Effect]
+
+
+def analyse(
+    settings: HubSettings, site: SiteFile, series: SeriesStore, start: int, end: int,
+    measures: Sequence[tuple[str, int]] = (), progress: Callable[[str], None] = lambda _: None,
+) -> Digest:  # fmt: skip
+    """Look at a stretch (ms); ``measures`` are (place, when it was taken).
+
+    Raises `SeriesError` and `StateError`.
+    """
+    name = site.site.id
+    small = hazards.read_events(settings, name, start, end)
+    every = hazards.read_events(settings, name, start, end, minor=False) if measures else []
+    return Digest(
+        site, start, end,
+        list(flows.follow(site, series, start, end, progress)),
+        risk.by_hour(site, series, start, end),
+        hazards.find(site, small, start, end),
+        [measure.effect(every, place, at, start, end) for place, at in measures],
+    )  # fmt: skip
+
+
+def page(found: Digest, language: str = "") -> str:
+    """The digest as an HTML file that asks for nothing; ``language`` as `Words` takes it."""
+    words = Words(found.site.site, language)
+    title = words("title", site=words.of(found.site.site.name))
+    span = f"{words.local(found.start):%Y-%m-%d %H:%M} – {words.local(found.end):%Y-%m-%d %H:%M}"
+    parts = [
+        f"<h1>{escape(title)}</h1><p>{span}</p>",
+        *_anomalies(found, words),
+        *_hazards(found, words),
+        *_risks(found, words),
+        *_effects(found, words),
+        *_flows(found, words),
+    ]
+    return (
+        f'<!doctype html><html lang="{words.language}"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style>{''.join(parts)}</html>\n"
+    )
+
+
+def anomalies(found: Digest, words: Words) -> list[str]:
+    """Every anomaly in words, the most surprising first."""
+    told = [(seen, flow) for flow in found.flows for seen in flow.anomalies]
+    told.sort(key=lambda pair: -pair[0].surprise)
+    return [
+        f"{words.of(flow.place.name)}, {words.local(seen.hour.start):%m-%d}, "
+        f"{words(flow.what)}: {words.anomaly(seen)}"
+        for seen, flow in told
+    ]
+
+
+def hazard_lines(found: Digest, words: Words) -> list[tuple[str, str]]:
+    """Each hidden hazard, and what to look at."""
+    return [
+        (words.hazard(h, _place(found, h.place)), _look(h, found, words))
+        for h in found.piles.hazards
+    ]
+
+
+def hazard_note(found: Digest, words: Words) -> str:
+    """Why there is no hazard; empty where there is one."""
+    piles = found.piles
+    if not piles.enough:
+        return words("too-little", events=piles.events, places=piles.places, days=piles.days)
+    return "" if piles.hazards else words("no-hazard", events=piles.events)
+
+
+def patrols(found: Digest, words: Words) -> list[str]:
+    """Where and when a patrol would matter most."""
+    return [
+        words("patrol", place=words.of(place.name), hour=hour, value=value)
+        for place, hour, value in risk.worst(list(found.risks))
+    ]
+
+
+def effects(found: Digest, words: Words) -> list[str]:
+    """What each measure did."""
+    return [words.effect(effect, _place(found, effect.place)) for effect in found.effects]
+
+
+def _look(hazard: Hazard, found: Digest, words: Words) -> str:
+    titles = {rule.id: words.of(rule.title) for rule in found.site.rules}
+    named = [f"{titles.get(rule, rule)} ({number}×)" for rule, number in hazard.rules]
+    return words("look", rules=", ".join(named))
+
+
+def _place(found: Digest, name: str) -> Text:
+    return next((p.name for p in found.site.places if p.id == name), Text(name, name))
+
+
+def _anomalies(found: Digest, words: Words) -> list[str]:
+    lines = anomalies(found, words)
+    return [f"<h2>{words('anomalies')}</h2>", _list(lines) if lines else _p(words("none"))]
+
+
+def _hazards(found: Digest, words: Words) -> list[str]:
+    lines = [f"{told} — {look}" for told, look in hazard_lines(found, words)]
+    body = _list(lines) if lines else _p(hazard_note(found, words))
+    return [f"<h2>{words('hazards')}</h2>", body]
+
+
+def _risks(found: Digest, words: Words) -> list[str]:
+    head = f"<h2>{words('risk')}</h2>"
+    if not found.risks:
+        return [head, _p(words("no-risk"))]
+    return [head, draw.heat(found.risks, words), _list(patrols(found, words))]
+
+
+def _effects(found: Digest, words: Words) -> list[str]:
+    lines = effects(found, words)
+    return [f"<h2>{words('measures')}</h2>", _list(lines)] if lines else []
+
+
+def _flows(found: Digest, words: Words) -> list[str]:
+    parts = [f"<h2>{words('flows')}</h2>"]
+    if not found.flows:
+        return [*parts, _p(words("no-flows"))]
+    parts.append(f"<p><small>{escape(words('band'))}</small></p>")
+    for flow in found.flows:
+        name = f"{words.of(flow.place.name)} · {words(flow.what)}"
+        told = "; ".join(text for text in (words.change(flow), words.next(flow)) if text)
+        parts += [f"<h3>{escape(name)}</h3>{_p(told)}", draw.flow(flow, words)]
+    return parts
+
+
+def _p(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
+
+
+def _list(lines: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"

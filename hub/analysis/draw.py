@@ -1,0 +1,149 @@
+"""Drawings of the analysis: SVG with nothing but presentation attributes, so that a page with a
+strict content security policy shows them too."""
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Final
+
+from hub.analysis.flows import Flow, Seen
+from hub.analysis.hours import HOUR_MS
+from hub.analysis.risk import RiskRow
+from hub.analysis.words import Words
+
+WIDTH, HEIGHT = 960, 180
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 8, 22
+_CELL: Final = 30
+_NAMES: Final = 180
+_GREY, _LINE, _RED, _BLUE = "#8a93a3", "#4f6fa8", "#d64545", "#3b82f6"
+_DAY_MS: Final = 24 * HOUR_MS
+
+Points = Sequence[tuple[float, float]]
+
+
+def flow(found: Flow, words: Words) -> str:
+    """The hours seen over the band of what was usual, then the forecast."""
+    known = [seen for seen in found.seen if seen.usual is not None]
+    usual = {seen.hour.start: seen.range for seen in known}
+    starts = [s.hour.start for s in found.seen] + [t.hour.start for t in found.ahead]
+    tops = [s.counted for s in found.seen] + [high for _, high in usual.values()]
+    most = max([1.0, *tops, *(told.high95 for told in found.ahead)])
+    first, last = min(starts, default=0), max(starts, default=0) + HOUR_MS
+
+    def x(ms: float) -> float:
+        return _LEFT + (ms - first) / (last - first) * (WIDTH - _LEFT - _RIGHT)
+
+    def y(value: float) -> float:
+        return HEIGHT - _BOTTOM - value / most * (HEIGHT - _TOP - _BOTTOM)
+
+    parts = _axes(first, last, most, words, x, y)
+    parts += [
+        _band([(x(at), y(usual[at][0]), y(usual[at][1])) for at in _starts(run)], _GREY, 0.35)
+        for run in _runs(known)
+    ]
+    ahead = found.ahead
+    parts.append(_band([(x(t.hour.start), y(t.low95), y(t.high95)) for t in ahead], _BLUE, 0.2))
+    parts.append(_band([(x(t.hour.start), y(t.low80), y(t.high80)) for t in ahead], _BLUE, 0.3))
+    parts.append(_curve([(x(t.hour.start), y(t.mean)) for t in ahead], _BLUE, dashed=True))
+    parts += [
+        _curve([(x(s.hour.start), y(s.counted)) for s in run], _LINE) for run in _runs(found.seen)
+    ]
+    for seen in found.anomalies:
+        parts.append(
+            f'<circle cx="{x(seen.hour.start):.1f}" cy="{y(seen.counted):.1f}" r="5" fill="none" '
+            f'stroke="{_RED}" stroke-width="2.5"><title>{escape(words.anomaly(seen))}</title>'
+            "</circle>"
+        )
+    title = f"{words.of(found.place.name)} · {words(found.what)}"
+    return _svg(parts, WIDTH, HEIGHT, title)
+
+
+def heat(rows: Sequence[RiskRow], words: Words) -> str:
+    """Mean risk: a row for each place, a column for each hour of the day."""
+    height = _CELL * (len(rows) + 1)
+    most = max([1.0, *(value for row in rows for value in row.hours if value)])
+    parts = [_text(_NAMES + _CELL * hour + 8, 18, f"{hour:02d}") for hour in range(0, 24, 3)]
+    for index, row in enumerate(rows):
+        top = _CELL * (index + 1)
+        name = words.of(row.place.name)
+        parts.append(_text(4, top + 20, name if len(name) <= 26 else name[:25] + "…"))
+        for hour, value in enumerate(row.hours):
+            if value is None:
+                continue
+            share = 0.06 + 0.94 * value / most
+            tip = escape(f"{name} {hour:02d}:00 · {value:.1f}")
+            parts.append(
+                f'<rect x="{_NAMES + _CELL * hour}" y="{top}" width="{_CELL - 2}" '
+                f'height="{_CELL - 2}" rx="3" fill="{_RED}" fill-opacity="{share:.2f}">'
+                f"<title>{tip}</title></rect>"
+            )
+    return _svg(parts, _NAMES + 24 * _CELL, height, words("risk"))
+
+
+def _starts(run: Sequence[Seen]) -> list[int]:
+    return [seen.hour.start for seen in run]
+
+
+def _runs(items: Sequence[Seen]) -> list[list[Seen]]:
+    """Hours without a gap between them."""
+    found: list[list[Seen]] = []
+    for item in items:
+        if not found or item.hour.start - found[-1][-1].hour.start > HOUR_MS:
+            found.append([])
+        found[-1].append(item)
+    return found
+
+
+def _axes(
+    first: int, last: int, most: float, words: Words, x: Callable[[float], float],
+    y: Callable[[float], float],
+) -> list[str]:  # fmt: skip
+    """Lines for the values, and days as far as there is room."""
+    parts = []
+    for value in (0.0, most / 2, most):
+        parts.append(
+            f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}" '
+            f'stroke="{_GREY}" stroke-opacity="0.35"/>'
+        )
+        parts.append(_text(_LEFT - 6, y(value) + 4, f"{value:.0f}", anchor="end"))
+    days = max(1, (last - first) // _DAY_MS)
+    step = max(1, -(-days // 12)) * _DAY_MS
+    parts += [
+        _text(x(at), HEIGHT - 6, f"{words.local(at):%m-%d}") for at in range(first, last, step)
+    ]
+    return parts
+
+
+def _band(points: Sequence[tuple[float, float, float]], colour: str, opacity: float) -> str:
+    """The area between the second and the third of (x, y, y)."""
+    if not points:
+        return ""
+    edge = [(x, low) for x, low, _ in points] + [(x, high) for x, _, high in reversed(points)]
+    return f'<polygon points="{_points(edge)}" fill="{colour}" fill-opacity="{opacity}"/>'
+
+
+def _curve(points: Points, colour: str, *, dashed: bool = False) -> str:
+    if not points:
+        return ""
+    dash = ' stroke-dasharray="4 3"' if dashed else ""
+    return (
+        f'<polyline points="{_points(points)}" fill="none" stroke="{colour}" '
+        f'stroke-width="1.6"{dash}/>'
+    )
+
+
+def _points(points: Points) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def _text(x: float, y: float, words: str, anchor: str = "start") -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="12" text-anchor="{anchor}" '
+        f'fill="currentColor">{escape(words)}</text>'
+    )
+
+
+def _svg(parts: Sequence[str], width: int, height: int, title: str) -> str:
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'aria-label="{escape(title)}">{"".join(parts)}</svg>'
+    )

@@ -1,0 +1,181 @@
+"""What the analysis found, as people say it, in the site's language."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from configs.site import Site
+from configs.values import Text
+from hub.analysis.flows import Flow, Seen
+from hub.analysis.hazards import BLOCK_H, Hazard
+from hub.analysis.measure import Effect
+
+_DAYS: Final = {
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    "zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
+}
+_TEXTS: Final[Mapping[str, Text]] = {
+    "title": Text("What stood out: {site}", "值得关注:{site}"),
+    "flows": Text("Coming, going and staying", "人流与停留"),
+    "flow": Text("People crossing", "人流"),
+    "door": Text("Door openings", "开门次数"),
+    "occupancy": Text("Person-minutes", "人·分钟"),
+    "anomalies": Text("Unusual hours", "异常时段"),
+    "none": Text("Nothing unusual.", "没有异常。"),
+    "times": Text("{times} times the usual", "为平时的 {times} 倍"),
+    "few": Text("{percent} % of the usual", "仅为平时的 {percent}%"),
+    "nobody": Text("nothing at all", "完全没有"),
+    "anomaly": Text(
+        "{much} for a {day} {hour:02d}:00; usual {low}–{high}, seen {counted}",
+        "{day} {hour:02d}:00 {much};通常 {low}–{high},实际 {counted}",
+    ),
+    "holiday": Text("public holiday", "公共假日"),
+    "more": Text("{percent} % more than usual", "比平时多 {percent}%"),
+    "less": Text("{percent} % less than usual", "比平时少 {percent}%"),
+    "same": Text("as usual", "与平时相同"),
+    "learning": Text(
+        "still learning: {hours} hours so far, 72 are needed",
+        "仍在学习:已有 {hours} 小时,需要 72 小时",
+    ),
+    "no-flows": Text(
+        "Nothing has been counted yet. Counts begin when a place has a line, a door or a view, "
+        "and its camera or gateway has been heard for a full hour.",
+        "尚无计数。地点设有计数线、门或视野,且其摄像机或网关在线满一小时后开始计数。",
+    ),
+    "next": Text("next 24 hours: {low}–{high} in its busiest hour, {day} {hour:02d}:00",
+                 "未来 24 小时:最忙时段 {day} {hour:02d}:00,预计 {low}–{high}"),
+    "risk": Text("Risk by place and hour", "各地点各时段风险"),
+    "patrol": Text("A patrol matters most at {place} around {hour:02d}:00 (mean risk {value:.0f}).",
+                   "巡逻最应关注:{place} {hour:02d}:00 前后(平均风险 {value:.0f})。"),
+    "no-risk": Text("No risk was known in this time.", "此期间没有风险数据。"),
+    "hazards": Text("Hidden hazards", "隐患"),
+    "hazard": Text(
+        "{place}, {start:02d}:00–{end:02d}:00: {events} small alerts where {expected:.1f} would be "
+        "like the other places ({chance})",
+        "{place} {start:02d}:00–{end:02d}:00:{events} 次轻微警报,其他地点同时段约 "
+        "{expected:.1f} 次({chance})",
+    ),
+    "chance": Text("chance alone: 1 in {odds:,}", "偶然概率:{odds:,} 分之一"),
+    "look": Text("Most of all {rules}. Look at the place at that time, and at what they have in "
+                 "common.", "主要为 {rules}。请在该时段到现场查看,并找出共同原因。"),
+    "no-hazard": Text("No place has more small alerts than chance would make of {events}.",
+                      "{events} 次轻微警报中,没有超出偶然的聚集。"),
+    "too-little": Text(
+        "Not enough data: {events} small alerts at {places} places in {days:.0f} days. 20 alerts, "
+        "4 places and 7 days are needed to tell a pile from chance.",
+        "数据不足:{days:.0f} 天内 {places} 个地点共 {events} 次轻微警报。"
+        "至少需要 20 次、4 个地点和 7 天才能与偶然区分。",
+    ),
+    "measures": Text("Effect of measures", "措施效果"),
+    "effect-less": Text("{place}: alerts fell by {percent} %", "{place}:警报减少 {percent}%"),
+    "effect-more": Text("{place}: alerts rose by {percent} %", "{place}:警报增加 {percent}%"),
+    "effect": Text(
+        "{change} (between {low} and {high} %), from {before} to {after} in {weeks} weeks each",
+        "{change}({low}% 至 {high}%),前后各 {weeks} 周:{before} 次变为 {after} 次",
+    ),
+    "controlled": Text("; the other places went from {before} to {after}",
+                       ";其他地点由 {before} 次变为 {after} 次"),
+    "alone": Text("; no other place has enough alerts to compare with",
+                  ";其他地点警报太少,无法对照"),
+    "clear": Text("Chance alone is an unlikely reason.", "不太可能只是偶然。"),
+    "unclear": Text("This may well be chance.", "这很可能只是偶然。"),
+    "effect-little": Text(
+        "{place}: not enough data. Two whole weeks before and after within the time of the digest "
+        "and 10 alerts are needed; there are {weeks} and {alerts}.",
+        "{place}:数据不足。需要前后各两整周和 10 次警报;现有 {weeks} 周、{alerts} 次。",
+    ),
+    "band": Text("grey: 95 of 100 such hours; line: seen; red: unusual; blue: forecast, 80 and "
+                 "95 %",
+                 "灰:95% 通常范围;线:实际;红:异常;蓝:预测(80% 与 95%)"),
+}  # fmt: skip
+
+
+class Words:
+    """Says things in one site's language and time."""
+
+    def __init__(self, site: Site, language: str = "") -> None:
+        """``language`` is "en" or "zh"; left out: the site's own."""
+        self.language = language or site.language
+        self._zone = ZoneInfo(site.timezone)
+
+    def __call__(self, key: str, **values: object) -> str:
+        return self.of(_TEXTS[key]).format(**values)
+
+    def of(self, text: Text) -> str:
+        """A text of the configuration."""
+        return text.zh if self.language == "zh" else text.en
+
+    def local(self, ms: int) -> datetime:
+        """A time on the site's clock."""
+        return datetime.fromtimestamp(ms / 1000, UTC).astimezone(self._zone)
+
+    def day(self, of_week: int) -> str:
+        """The day that an hour of the week lies in."""
+        return _DAYS[self.language][of_week // 24]
+
+    def anomaly(self, seen: Seen) -> str:
+        """Why an hour is unusual."""
+        mean = seen.usual.mean if seen.usual is not None else 0.0
+        ratio = seen.counted / max(mean, 0.1)
+        if not seen.counted:
+            much = self("nobody")
+        elif seen.too_many:
+            much = self("times", times=f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}")
+        else:
+            much = self("few", percent=round(100 * ratio))
+        slot, (low, high) = seen.hour.of_week, seen.range
+        day = self.day(slot) + (f" ({self('holiday')})" if seen.hour.holiday else "")
+        return self(
+            "anomaly", much=much, day=day, hour=slot % 24, low=low, high=high,
+            counted=seen.counted,
+        )  # fmt: skip
+
+    def change(self, flow: Flow) -> str:
+        """How the stretch compares with what was usual."""
+        if flow.change is None:
+            return self("learning", hours=flow.learned) if flow.learned < 72 else self("same")
+        percent = round(100 * (flow.change - 1))
+        if not percent:
+            return self("same")
+        return self("more" if percent > 0 else "less", percent=abs(percent))
+
+    def next(self, flow: Flow) -> str:
+        """The busiest of the next 24 hours; empty where nothing is foreseen."""
+        if not flow.ahead:
+            return ""
+        top = max(flow.ahead[:24], key=lambda told: told.mean)
+        slot = top.hour.of_week
+        return self(
+            "next", low=round(top.low95), high=round(top.high95), day=self.day(slot),
+            hour=slot % 24,
+        )  # fmt: skip
+
+    def hazard(self, hazard: Hazard, place: Text) -> str:
+        """A pile, how unlikely it is, and what to look at."""
+        odds = round(1 / max(hazard.chance, 1e-9))
+        start = hazard.block * BLOCK_H
+        return self(
+            "hazard", place=self.of(place), start=start, end=start + BLOCK_H,
+            events=hazard.events, expected=hazard.expected, chance=self("chance", odds=odds),
+        )  # fmt: skip
+
+    def effect(self, found: Effect, place: Text) -> str:
+        """What a measure did, with the interval."""
+        name = self.of(place)
+        if not found.enough:
+            alerts = found.before + found.after
+            return self("effect-little", place=name, weeks=found.weeks, alerts=alerts)
+        percent = round(100 * (found.ratio - 1))
+        change = self(
+            "effect-less" if percent <= 0 else "effect-more", place=name, percent=abs(percent)
+        )
+        low, high = (round(100 * (ratio - 1)) for ratio in (found.low, found.high))
+        told = self(
+            "effect", change=change, low=f"{low:+d}", high=f"{high:+d}", before=found.before,
+            after=found.after, weeks=found.weeks,
+        )  # fmt: skip
+        beside = self("alone")
+        if found.controlled:
+            beside = self("controlled", before=found.control_before, after=found.control_after)
+        return f"{told}{beside}. {self('clear' if found.clear else 'unclear')}"

@@ -1,0 +1,132 @@
+"""The digest: what stood out is told, in words, with its numbers."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner
+
+import linli
+from hub.analysis import digest
+from hub.analysis.digest import Digest
+from hub.analysis.hazards import Event, distinct
+from hub.analysis.hours import HOUR_MS
+from hub.analysis.measure import effect
+from hub.analysis.words import Words
+from hub.series.sqlite import SqliteSeries
+from tests.hub.analysis import world
+
+SPAN = ["--from", "2025-05-26", "--to", "2025-06-02"]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Digest]:
+    path, settings, site = world.build(tmp_path_factory.mktemp("site"))
+    series = SqliteSeries(Path(settings.data) / "series.db")
+    lobby = ("lobby", world.END - 4 * world.WEEK_MS)
+    found = digest.analyse(settings, site, series, world.START, world.END, [lobby])
+    series.close()
+    return path, found
+
+
+def test_an_anomaly_is_told_with_the_usual_and_the_seen(built: tuple[Path, Digest]) -> None:
+    _, found = built
+    (flow,) = found.flows
+    party = [seen for seen in flow.anomalies if seen.hour.start == world.PARTY]
+    assert len(party) == 1
+    told = Words(found.site.site, "en").anomaly(party[0])
+    assert "times the usual for a Tuesday 02:00; usual" in told
+    assert told.endswith("seen 26")
+    assert "周二 02:00" in Words(found.site.site, "zh").anomaly(party[0])
+    assert len(flow.anomalies) <= 2
+    assert flow.change == pytest.approx(1, abs=0.1)
+
+
+def test_the_forecast_reaches_a_week_and_widens_with_its_level(built: tuple[Path, Digest]) -> None:
+    (flow,) = built[1].flows
+    assert len(flow.ahead) == 168
+    assert flow.ahead[0].hour.start == world.END
+    for told in flow.ahead:
+        assert told.low95 <= told.low80 <= told.mean <= told.high80 <= told.high95
+    assert flow.ahead[12].mean == pytest.approx(40, rel=0.2)
+
+
+def test_a_pile_is_found_and_only_that(built: tuple[Path, Digest]) -> None:
+    piles = built[1].piles
+    assert [(hazard.place, hazard.block) for hazard in piles.hazards] == [("bike-shed", 0)]
+    (line, look) = digest.hazard_lines(built[1], Words(built[1].site.site, "en"))[0]
+    assert line.startswith("Bike shed, 00:00–04:00: ")
+    assert "A door stands open" in look
+
+
+def test_too_little_data_is_said_plainly(built: tuple[Path, Digest]) -> None:
+    _, found = built
+    few = found._replace(piles=found.piles._replace(hazards=(), events=3))
+    note = digest.hazard_note(few, Words(found.site.site, "en"))
+    assert note.startswith("Not enough data: 3 small alerts at 5 places in 7 days.")
+
+
+def test_a_measure_is_judged_beside_the_other_places(built: tuple[Path, Digest]) -> None:
+    (found,) = built[1].effects
+    assert not found.enough  # its weeks lie outside the stretch
+    events = [
+        Event(place, "door-open", week * world.WEEK_MS + n * HOUR_MS)
+        for week in range(8)
+        for place in ("lobby", "courtyard", "west-gate")
+        for n in range(4 if place == "lobby" and week >= 4 else 20)
+    ]
+    found = effect(events, "lobby", 4 * world.WEEK_MS, 0, 8 * world.WEEK_MS)
+    assert (found.before, found.after, found.weeks) == (80, 16, 4)
+    assert found.clear
+    assert found.low < 0.2 < found.high
+    told = Words(built[1].site.site, "en").effect(found, built[1].site.places[3].name)
+    assert told.startswith("Lobby: alerts fell by 80 % (between")
+    same = effect(events, "courtyard", 4 * world.WEEK_MS, 0, 8 * world.WEEK_MS)
+    assert same.ratio > 1  # the others went down because of the lobby
+
+
+def test_the_same_thing_again_within_half_an_hour_is_one_event() -> None:
+    events = [Event("p", "r", minute * 60_000) for minute in (0, 10, 35, 80)]
+    assert [event.at // 60_000 for event in distinct(events)] == [0, 80]
+
+
+def test_the_page_asks_for_nothing_from_outside_and_its_drawings_are_well_formed(
+    built: tuple[Path, Digest],
+) -> None:
+    text = digest.page(built[1])
+    assert "http" not in text
+    for part in text.split("<svg")[1:]:
+        ElementTree.fromstring("<svg" + part.partition("</svg>")[0] + "</svg>")  # noqa: S314
+
+
+def test_the_risk_says_where_a_patrol_matters(built: tuple[Path, Digest]) -> None:
+    lines = digest.patrols(built[1], Words(built[1].site.site, "en"))
+    assert lines == ["A patrol matters most at Bike shed around 23:00 (mean risk 60)."]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_analyse_writes_the_digest(
+    built: tuple[Path, Digest], tmp_path: Path, language: str
+) -> None:
+    out = tmp_path / "digest.html"
+    result = CliRunner().invoke(
+        linli.main,
+        ["analyse", "-c", str(built[0]), *SPAN, "--out", str(out), "--language", language],
+    )
+    assert result.exit_code == 0, result.output
+    text = out.read_text(encoding="utf-8")
+    assert ("Hidden hazards" if language == "en" else "隐患") in text
+    assert ("Bike shed" if language == "en" else "自行车棚") in result.output
+
+
+def test_a_measure_at_a_place_that_is_not_there_is_refused(built: tuple[Path, Digest]) -> None:
+    command = ["analyse", "-c", str(built[0]), *SPAN, "--measure", "roof@2025-05-01"]
+    result = CliRunner().invoke(linli.main, command)
+    assert result.exit_code == 2
+    assert "garden has no place 'roof'; it has west-gate, courtyard" in result.output
+
+
+def test_a_site_that_never_counted_says_what_it_takes(built: tuple[Path, Digest]) -> None:
+    text = digest.page(built[1]._replace(flows=(), risks=()))
+    assert "Nothing has been counted yet." in text
+    assert "No risk was known in this time." in text
