@@ -279,3 +279,16 @@ def test_figures_are_shown_to_staff_printed_and_told_on_the_board(
     assert "The first day is not before the last." in wrong
     assert staff.client.get("/figures.html").headers["Content-Disposition"].startswith("attach")
     assert "Answered in time: <b>0% (0 of 1)</b>" in reader("").client.get("/board").text
+
+
+def test_staff_delete_what_a_resident_said_on_request(
+    reader: Open, engine: Engine, data: Path
+) -> None:
+    told = seed.case(engine, data, NOW)
+    staff = reader("operator")
+    work(staff, told["case"], "erase")
+    page = staff.client.get(f"/cases/{told['case']}").text
+    assert "A van blocks" not in page
+    assert "words and photos were deleted" in page
+    assert staff.client.get(f"/cases/{told['case']}/{told['photo']}.jpg").status_code == 404
+    assert "words and photos were deleted" in reader("").client.get(f"/r/{told['token']}").text

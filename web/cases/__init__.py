@@ -30,6 +30,7 @@ from configs.site import SiteFile
 from hub import audit
 from hub.cases import contacts, desk, receive
 from hub.cases.desk import WALK, Outcome, Step, Verdict
+from hub.cases.erase import erase
 from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.tables import ENDED, Case, CaseAlert, CaseOutcome, CaseState
 from hub.state.tables import Alert
@@ -258,6 +259,9 @@ VERBS: dict[str, Callable[[str], Outcome]] = {
     "say": _say,
     "grade": _grade,
     "forget": _forget,
+    "erase": lambda case_id: erase(
+        console().engine, console().data, case_id, actor=current_user.name, now=console().now()
+    ),
     "merge": lambda case_id: desk.merge(
         console().engine, case_id, request.form.get("code", ""), actor=current_user.name,
         now=console().now(),

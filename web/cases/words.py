@@ -33,6 +33,7 @@ EVENTS = {
     "assigned": _("Owner"),
     "graded": _("Severity"),
     "released": _("Let in"),
+    "erased": _("The reporter's words and photos were deleted"),
     "warned": _("Time is nearly over"),
 }
 STEPS = {

@@ -11,6 +11,7 @@ from configs.rules import Severity
 from hub import audit
 from hub.cases import contacts, desk, receive
 from hub.cases.desk import Step, Verdict
+from hub.cases.erase import erase
 from hub.cases.photos import purge_photos
 from hub.cases.receive import ReportRefused
 from hub.cases.tables import CaseEvent, CaseOutcome, CasePhoto, CaseState, Reporter
@@ -314,3 +315,26 @@ def test_photos_go_after_their_time(office: Office) -> None:
     assert not list(folder.glob("*.jpg"))
     with office.engine.connect() as connection:
         assert connection.execute(select(CasePhoto)).all() == []
+
+
+def test_what_a_resident_said_is_deleted_on_request_and_the_figures_and_the_proof_stay(
+    office: Office,
+) -> None:
+    told = office.report("I am Wang of house 7", photos=(b"one",), contact="138", spot="house 7")
+    desk.ask_back(office.engine, told.case, text="again, house 7", now=MONDAY_10)
+    walk(office, told.case, Step.VERIFY)
+    done = erase(office.engine, office.data, told.case, actor="li", now=MONDAY_10 + DAY)
+    assert done.verdict is Verdict.DONE
+    case = office.case(told.case)
+    assert (case.text, case.spot, case.state, case.answered_at) == (
+        "", "", "verified", MONDAY_10 + HOUR,
+    )  # fmt: skip
+    with office.engine.connect() as connection:
+        assert "house 7" not in " ".join(connection.scalars(select(CaseEvent.note)))
+        assert connection.scalars(select(Reporter.contact)).all() == [b""]
+        last = connection.execute(select(Audit.action, Audit.actor).order_by(Audit.id.desc()))
+        assert tuple(last.first() or ()) == ("case.erased", "li")
+    assert not list((office.data / "cases").rglob("*.jpg"))
+    assert audit.verify(office.engine).whole
+    nobody = erase(office.engine, office.data, "none", actor="li", now=MONDAY_10)
+    assert nobody.verdict is Verdict.NO_SUCH_CASE

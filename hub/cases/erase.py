@@ -1,0 +1,35 @@
+"""Deletes on request what a resident said of a case. That it was done stays in the log."""
+
+from pathlib import Path
+
+from sqlalchemy import Engine, delete, select, update
+
+from hub import audit
+from hub.cases.desk import RESIDENT, Outcome, Verdict
+from hub.cases.tables import Case, CaseEvent, CasePhoto, Reporter
+from hub.cases.write import say
+from hub.pictures import PictureFolder
+
+
+def erase(engine: Engine, data: Path, case_id: str, *, actor: str, now: int) -> Outcome:
+    """Delete the words, photos and contacts of those who reported a case; its steps, times and
+    rating stay, for the figures. Staff's words stay too. Raises OSError where a photo cannot
+    be deleted; then nothing is.
+    """
+    with engine.begin() as connection:
+        audit.lock(connection)
+        found = select(Case.site, Case.state).where(Case.id == case_id)
+        case = connection.execute(found).first()
+        if case is None:
+            return Outcome(Verdict.NO_SUCH_CASE)
+        photos = connection.scalars(select(CasePhoto.ref).where(CasePhoto.case == case_id)).all()
+        connection.execute(update(Case).where(Case.id == case_id).values(text="", spot=""))
+        theirs = (CaseEvent.case == case_id) & (CaseEvent.actor == RESIDENT)
+        connection.execute(update(CaseEvent).where(theirs).values(note=""))
+        connection.execute(update(Reporter).where(Reporter.case == case_id).values(contact=b""))
+        connection.execute(delete(CasePhoto).where(CasePhoto.case == case_id))
+        folder = PictureFolder(data / "cases")
+        for ref in photos:
+            folder.remove(case.site, case_id, ref)
+        say(connection, case_id, case.site, "erased", actor=actor, note="", public=True, now=now)
+    return Outcome(Verdict.DONE, case.state)
