@@ -53,6 +53,8 @@ WORDS = {
     "of": Text("of", "/"),
     "nowhere": Text("elsewhere", "其他地点"),
 }
+SECOND = Text("s", "秒")
+UNITS = ((Text("d", "天"), 86_400), (Text("h", "小时"), 3600), (Text("min", "分钟"), 60))
 RATES = ("answered", "solved", "satisfied")
 _STYLE = (
     "body{font:15px system-ui,sans-serif;margin:2em auto;max-width:60em;color:#1b2528}"
@@ -141,16 +143,17 @@ def spell(value: int | Share | Times, language: str) -> str:
         if value.median_s is None or value.p90_s is None:
             return "—"
         middle = WORDS["median"].in_(language)
-        return f"{span(value.median_s)} ({middle}; 90 %: {span(value.p90_s)}; n={value.count})"
+        typical, long = span(value.median_s, language), span(value.p90_s, language)
+        return f"{typical} ({middle}; 90 %: {long}; n={value.count})"
     return str(value)
 
 
-def span(seconds: float) -> str:
+def span(seconds: float, language: str) -> str:
     """A length of time in one unit."""
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+    for name, size in UNITS:
         if abs(seconds) >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.1f} s"
+            return f"{seconds / size:.1f} {name.in_(language)}"
+    return f"{seconds:.1f} {SECOND.in_(language)}"
 
 
 def told(change: Change, language: str) -> list[str]:
@@ -159,14 +162,14 @@ def told(change: Change, language: str) -> list[str]:
     def value(number: float | None) -> str:
         if number is None:
             return "—"
-        return f"{number:.0%}" if change.name in RATES else span(number)
+        return f"{number:.0%}" if change.name in RATES else span(number, language)
 
     def difference(number: float | None) -> str:
         if number is None:
             return "—"
         if change.name in RATES:
             return f"{number * 100:+.0f} %"
-        return f"{'+' if number > 0 else ''}{span(number)}"
+        return f"{'+' if number > 0 else ''}{span(number, language)}"
 
     relative = "—" if change.relative is None else f"{change.relative:+.0%}"
     interval = f"{difference(change.low)} … {difference(change.high)}"
@@ -215,19 +218,19 @@ def page(report: Report) -> str:
     for table in report.tables:
         body.append(f"<h2>{escape(table.title)}</h2>{plot(table, report)}")
         head = ["", *(report.word(key) for key in ("reports", *RATES, "to_answer", "to_close"))]
-        body.append(_table(head, [cells(name, one) for name, one in table.groups]))
+        body.append(_table(head, [cells(name, one, report.language) for name, one in table.groups]))
     return (
         f'<!doctype html><html lang="{report.language}"><meta charset="utf-8">'
         f"<title>{escape(report.title)}</title><style>{_STYLE}</style>{''.join(body)}</html>"
     )
 
 
-def cells(name: str, found: Figures) -> list[str]:
+def cells(name: str, found: Figures, language: str) -> list[str]:
     """A group's line: name, reports, three rates, two times."""
     spelt = (found.answered, found.solved, found.satisfied)
     rates = ["—" if one.rate is None else f"{one.rate:.0%}" for one in spelt]
     waits = [
-        "—" if one.median_s is None else span(one.median_s)
+        "—" if one.median_s is None else span(one.median_s, language)
         for one in (found.to_answer, found.to_close)
     ]
     return [name, str(found.reports), *rates, *waits]

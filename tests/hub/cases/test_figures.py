@@ -145,6 +145,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(office: Office) -> None:
     assert "响应率" in text
     assert "75% (6 / 8)" in text
     assert "样本太少" in text
+    assert "30.0 分钟 (中位数" in text
     assert "http" not in text
     assert "style=" not in plot(report.tables[0], report)  # the console's policy allows none
 
