@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from configs.agent import Camera
@@ -20,6 +21,7 @@ from edge.faults import SceneFaults
 from edge.frames import Frame, Image
 from edge.gate import Gate
 from edge.lines import LineWatch
+from edge.memory import SAVE_MS, Memory, recall, save
 from edge.metrics import EdgeMetrics
 from edge.recorder import Recorder
 from edge.sources import Source, SourceBroken
@@ -109,6 +111,18 @@ class _Scene:
         ]
         return [record for watch in ended for record in watch.end(ts)]
 
+    def remembered(self, ts: int) -> Memory:
+        """What a restart shall know."""
+        next_id, tracks = self.tracker.remembered(self._names)
+        zones = {watch.zone.id: watch.remembered() for watch in self._zones}
+        return Memory(ts, self.size_wh, next_id, tracks, zones)
+
+    def recall(self, memory: Memory, ts: int) -> None:
+        """Go on from before a restart."""
+        self.tracker.recall(memory.next_id, memory.tracks, self._names, ts)
+        for watch in self._zones:
+            watch.recall(memory.zones.get(watch.zone.id, {}), ts)
+
     def look(self, detections: Detections | None, ts: int) -> list[AnyRecord]:
         """The records of a picture; ``detections`` is None where nothing has moved in it."""
         tracks = (
@@ -148,9 +162,13 @@ class CameraWorker:
         now: Callable[[], int],
         on_frame: Callable[[Source, Frame], None] | None = None,
         on_finished: Callable[[], None] = lambda: None,
+        memory: Path | None = None,
         backoff_s: tuple[float, float] = BACKOFF_S,
     ) -> None:
-        """``score``: boxes below it start no track. ``on_frame`` hears of every picture."""
+        """``score``: boxes below it start no track. ``on_frame`` hears of every picture.
+
+        ``memory``: a file in which to remember who stood where.
+        """
         self.camera = camera
         self._open_source = open_source
         self._detector = detector
@@ -161,6 +179,8 @@ class CameraWorker:
         self._on_frame = on_frame
         self._on_finished = on_finished
         self._backoff_s = backoff_s
+        self._memory = memory
+        self._saved_ts = 0
         self._faults = SceneFaults(camera.id, [Fault(name) for name in camera.scene_faults])
         self._gate = Gate(camera.motion_gate)
         self._desk = PictureDesk(camera.id, camera.picture_every)
@@ -303,20 +323,25 @@ class CameraWorker:
                 frame = source.read()
                 told = self._tally(source, told)
                 if frame is None:
+                    self._remember(self.last_ts, at_once=True)
                     return
                 self._heard_at = self._now()
                 self.first_ts, self.last_ts = self.first_ts or frame.ts, frame.ts
                 self._recover(frame.ts)
                 self._look(frame)
+                self._remember(frame.ts)
                 self.newest = frame
                 if self._on_frame is not None:
                     self._on_frame(source, frame)
+            self._remember(self.last_ts, at_once=True)
 
     def _look(self, frame: Frame) -> None:
         size_wh = (frame.image.shape[1], frame.image.shape[0])
         self._take_up_drawing(frame.ts)
         if self._scene is None or self._scene.size_wh != size_wh:
             self._scene = _Scene(self.camera, self._detector.labels, size_wh, self._score)
+            if self._memory is not None and (known := recall(self._memory, frame.ts, size_wh)):
+                self._scene.recall(known, frame.ts)
         detections = self._seen(frame)
         found = [
             *self._faults.look(frame.image, frame.ts),
@@ -340,6 +365,13 @@ class CameraWorker:
         self.camera = camera
         if self._scene is not None:
             self._recorder.append(self._scene.redraw(camera, ts))
+
+    def _remember(self, ts: int, *, at_once: bool = False) -> None:
+        if self._memory is None or self._scene is None:
+            return
+        if at_once or ts - self._saved_ts >= SAVE_MS:
+            self._saved_ts = ts
+            save(self._memory, self._scene.remembered(ts))
 
     def _seen(self, frame: Frame) -> Detections | None:
         """What the detector sees; None where the gate says that nothing has moved."""

@@ -7,6 +7,7 @@ Source: Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Det
 ECCV 2022 (boxes that the detector is unsure of extend tracks, but never start one).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import lap
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.detections import Detections
+from edge.memory import TrackRow
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -136,6 +138,33 @@ class Tracker:
         """Whether the last look saw just whom the tracker knew."""
         seen = self._seen_look == self._look
         return bool((seen & (self._hits >= self._set.confirm_looks)).all())
+
+    def remembered(self, names: Sequence[str]) -> tuple[int, list[TrackRow]]:
+        """The next id, and every confirmed track."""
+        return self._next_id, [
+            TrackRow(
+                id=int(self._id[row]),
+                label=names[int(self._label[row])],
+                score=float(self._score[row]),
+                hits=int(self._hits[row]),
+                box=(cx, cy, wide, high),
+            )
+            for row in np.flatnonzero(self._hits >= self._set.confirm_looks)
+            for cx, cy, wide, high in [self._mean[row, 0].tolist()]
+        ]
+
+    def recall(self, next_id: int, rows: Sequence[TrackRow], names: Sequence[str], ts: int) -> None:
+        """Wait at ``ts`` for tracks of before a restart, as if they were out of sight."""
+        rows = [row for row in rows if row.label in names]
+        boxes = np.array([row.box for row in rows]).reshape(-1, 4)
+        labels = [names.index(row.label) for row in rows]
+        found = Detections.of(_to_edges(boxes), [row.score for row in rows], labels)
+        before, next_id = len(self._id), max(self._next_id, next_id)
+        self._start(found, _to_edges(boxes), np.arange(len(rows)), ts)
+        self._id[before:], self._next_id = [row.id for row in rows], next_id
+        self._hits[before:] = [row.hits for row in rows]
+        self._mean[before:, 1] = 0.0
+        self._seen_look[before:] = self._look - _HELD_MISSES - 1  # nobody is held before seen
 
     def _predict(self, ts: int) -> None:
         """Move every track to ``ts`` at constant speed (white-noise acceleration)."""

@@ -16,6 +16,7 @@ import numpy as np
 from configs.agent import Zone
 from edge.detections import Detections
 from edge.geometry import Feet, as_box, jitter_px
+from edge.memory import Visit
 from wire.records import (
     AnyRecord,
     ZoneCount,
@@ -90,6 +91,36 @@ class ZoneWatch:
         exits = [record for track in visits for record in self._exit(track, visits[track], ts)]
         occupied = [label for label, count in self._counts.items() if count.told]
         return [*exits, *(self._count(label, 0, 0.0, ts) for label in occupied)]
+
+    def remembered(self) -> dict[int, Visit]:
+        """Who is in the zone, by track."""
+        return {
+            track: Visit(
+                label=self._names[visit.label],
+                since=visit.since,
+                anchor=(float(visit.anchor[0]), float(visit.anchor[1])),
+                still_since=visit.still_since,
+                entered=visit.entered,
+                dwell_told=visit.dwell_told,
+                still_told=visit.still_told,
+            )
+            for track, visit in self._visits.items()
+        }
+
+    def recall(self, visits: dict[int, Visit], ts: int) -> None:
+        """Go on with the visits of before a restart; who is not seen soon has left."""
+        for track, visit in visits.items():
+            if visit.label in self._names:
+                self._visits[track] = _Visit(
+                    self._names.index(visit.label),
+                    since=visit.since,
+                    inside_ts=ts,
+                    anchor=visit.anchor,
+                    still_since=visit.still_since,
+                    entered=visit.entered,
+                    dwell_told=visit.dwell_told,
+                    still_told=visit.still_told,
+                )
 
     def _holds(self, x: float, y: float, visit: "_Visit | None") -> bool:
         """Inside, with a band along the border in which the last answer stands."""

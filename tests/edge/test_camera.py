@@ -40,12 +40,17 @@ class Rig:
         self.clock = Clock()
         self.registry = CollectorRegistry()
         self.metrics = EdgeMetrics(self.registry)
+        self.outbox_folder = folder
         self.outbox = Outbox(folder / "outbox.sqlite", max_records=10_000)
         self.recorder = Recorder(self.outbox, self.metrics)
         self.workers: list[CameraWorker] = []
 
     def run(
-        self, detector: AnyDetector, opener: Callable[[Camera], Source], camera: Camera = CAMERA
+        self,
+        detector: AnyDetector,
+        opener: Callable[[Camera], Source],
+        camera: Camera = CAMERA,
+        memory: Path | None = None,
     ) -> CameraWorker:
         worker = CameraWorker(
             camera,
@@ -55,6 +60,7 @@ class Rig:
             recorder=self.recorder,
             metrics=self.metrics,
             now=self.clock,
+            memory=memory,
             backoff_s=(0.01, 0.05),
         )
         self.workers.append(worker)
