@@ -98,6 +98,7 @@ def test_a_broken_file_is_explained(server: DrawServer, path: Path) -> None:
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
+    expect.set_options(timeout=20_000)  # a loaded machine takes its time
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
         yield found
