@@ -20,6 +20,7 @@ from hub.series.points import SeriesRefused
 from hub.state import store
 from web import (
     alerts,
+    analysis,
     api,
     audit,
     cases,
@@ -50,8 +51,8 @@ from web.secret import session_secret
 from web.tail import ChangeTail
 
 PARTS = (
-    vitals, login, me, now, alerts, places, devices, rules, handover, audit, people, trends, api,
-    live, pictures,
+    vitals, login, me, now, alerts, places, devices, rules, handover, audit, people, trends,
+    analysis, api, live, pictures,
 )  # fmt: skip
 SHIFT = timedelta(hours=12)
 """A session that is not used this long ends."""

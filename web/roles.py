@@ -47,6 +47,7 @@ LEAST: dict[str, Role | None] = {
     "api.nodes": Role.VIEWER,
     "api.document": Role.VIEWER,
     "trends.page": Role.VIEWER,
+    "analysis.page": Role.VIEWER,
     "trends.table": Role.VIEWER,
     "handover.page": Role.VIEWER,
     "handover.note": ACT,

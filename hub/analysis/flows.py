@@ -81,10 +81,17 @@ def follow(
     place that is read. Raises `SeriesError`."""
     for place in site.places:
         progress(place.id)
-        for what in COUNTED:
-            flow = _follow(site, series, place, what, start, end)
-            if flow.learned:
-                yield flow
+        yield from of_place(site, series, place, start, end)
+
+
+def of_place(
+    site: SiteFile, series: SeriesStore, place: Place, start: int, end: int
+) -> Iterator[Flow]:  # fmt: skip
+    """Those of one place. Raises `SeriesError`."""
+    for what in COUNTED:
+        flow = _follow(site, series, place, what, start, end)
+        if flow.learned:
+            yield flow
 
 
 def _follow(

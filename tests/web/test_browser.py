@@ -286,8 +286,8 @@ def test_a_new_alert_is_seen_on_the_plan_and_heard_once_the_page_was_touched(
 
 
 PAGES = (
-    "/", "/alerts", "/alerts/{alert}", "/places/garden/bike-shed?hours=1", "/trends", "/devices",
-    "/rules", "/handover", "/audit", "/users", "/me",
+    "/", "/alerts", "/alerts/{alert}", "/places/garden/bike-shed?hours=1", "/trends", "/expected",
+    "/devices", "/rules", "/handover", "/audit", "/users", "/me",
 )  # fmt: skip
 
 
@@ -297,6 +297,7 @@ def test_axe_finds_no_fault_on_any_page_and_none_is_wider_than_a_phone(
 ) -> None:
     seed.stored(data, now_ms())
     seed.weeks(engine, data, now_ms())
+    seed.counted(data, now_ms())
     alert = raise_alert(engine, place="bike-shed")
     page = log_in(browser, address, "admin", width)
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

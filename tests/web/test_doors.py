@@ -44,6 +44,7 @@ PATHS = {
     "api.nodes": "/api/v1/nodes",
     "api.document": "/api/v1/openapi.json",
     "trends.page": "/trends",
+    "analysis.page": "/expected",
     "trends.table": "/trends/alerts.csv",
     "handover.page": "/handover",
     "handover.note": "/handover/notes",
