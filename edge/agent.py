@@ -353,7 +353,7 @@ class Agent:
             now=self._time,
             on_frame=on_frame,
             on_finished=self._note_finished,
-            memory=None if camera.file else Path(self._settings.data) / f"scene-{camera.id}.json",
+            memory=None if camera.file else Path(self._settings.data),
         )
 
     def _make_doors(self) -> Doors:

@@ -21,7 +21,7 @@ from edge.faults import SceneFaults
 from edge.frames import Frame, Image
 from edge.gate import Gate
 from edge.lines import LineWatch
-from edge.memory import SAVE_MS, Memory, recall, save
+from edge.memory import SAVE_MS, Memory, recall, recall_faults, save, save_faults
 from edge.metrics import EdgeMetrics
 from edge.recorder import Recorder
 from edge.sources import Source, SourceBroken
@@ -167,7 +167,7 @@ class CameraWorker:
     ) -> None:
         """``score``: boxes below it start no track. ``on_frame`` hears of every picture.
 
-        ``memory``: a file in which to remember who stood where.
+        ``memory``: a folder in which to remember who stood where and what was told.
         """
         self.camera = camera
         self._open_source = open_source
@@ -179,9 +179,13 @@ class CameraWorker:
         self._on_frame = on_frame
         self._on_finished = on_finished
         self._backoff_s = backoff_s
-        self._memory = memory
+        self._memory = memory / f"scene-{camera.id}.json" if memory is not None else None
+        self._told_file = memory / f"faults-{camera.id}.json" if memory is not None else None
         self._saved_ts = 0
-        self._faults = SceneFaults(camera.id, [Fault(name) for name in camera.scene_faults])
+        told = recall_faults(self._told_file) if self._told_file is not None else set()
+        self._lost_told = Fault.LOST in told
+        kinds = [Fault(name) for name in camera.scene_faults]
+        self._faults = SceneFaults(camera.id, kinds, told - {Fault.LOST})
         self._gate = Gate(camera.motion_gate)
         self._desk = PictureDesk(camera.id, camera.picture_every)
         self._scene: _Scene | None = None
@@ -343,14 +347,14 @@ class CameraWorker:
             if self._memory is not None and (known := recall(self._memory, frame.ts, size_wh)):
                 self._scene.recall(known, frame.ts)
         detections = self._seen(frame)
-        found = [
-            *self._faults.look(frame.image, frame.ts),
-            *self._scene.look(detections, frame.ts),
-        ]
+        faults = self._faults.look(frame.image, frame.ts)
+        found = [*faults, *self._scene.look(detections, frame.ts)]
         if detections is not None:
             self._gate.looked(frame.ts, settled=self._scene.tracker.settled)
         records, ref = self._desk.choose(found, frame.ts, asked=self._asked.is_set())
         seqs = self._recorder.append(records)
+        if faults:
+            self._note_faults()
         if ref is not None and seqs:
             self._asked.clear()
             shown = max(
@@ -423,17 +427,26 @@ class CameraWorker:
         self.detail = detail
         if self.condition is not Condition.LOST:
             self.condition = Condition.LOST
-            self._tell_fault(self._now(), active=True)
+            if not self._lost_told:
+                self._tell_lost(self._now(), active=True)
             self._recorder.append([self.health()])
 
     def _recover(self, ts: int) -> None:
         lost = self.condition is Condition.LOST
         self.condition, self.detail = Condition.WATCHING, ""
+        if self._lost_told:
+            self._tell_lost(ts, active=False)
         if lost:
             log.info("camera %s gives pictures again", self.camera.id)
-            self._tell_fault(ts, active=False)
             self._recorder.append([self.health()])
 
-    def _tell_fault(self, ts: int, *, active: bool) -> None:
+    def _tell_lost(self, ts: int, *, active: bool) -> None:
         fault = SceneFault(seq=0, ts=ts, source=self.camera.id, fault=Fault.LOST, active=active)
         self._recorder.append([fault])
+        self._lost_told = active
+        self._note_faults()
+
+    def _note_faults(self) -> None:
+        if self._told_file is not None:
+            lost = {Fault.LOST} if self._lost_told else set()
+            save_faults(self._told_file, self._faults.active | lost)

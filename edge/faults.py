@@ -87,7 +87,8 @@ class _View:
 class SceneFaults:
     """Watches the pictures of one camera. Not thread-safe."""
 
-    def __init__(self, source: str, kinds: Collection[Fault]) -> None:
+    def __init__(self, source: str, kinds: Collection[Fault], told: Collection[Fault] = ()) -> None:
+        """``told``: what was told before a restart and is not known to be over."""
         self._source = source
         self._kinds = kinds
         self._mean: Grey = np.zeros((0, 0), np.float32)
@@ -99,7 +100,7 @@ class SceneFaults:
         self._usual: _Usual | None = None
         self._suspects: dict[Fault, int] = {}
         """Faults that are there but not told, or told but not there, and since when."""
-        self.active: set[Fault] = set()
+        self.active: set[Fault] = set(told)
 
     def look(self, image: Image, ts: int) -> list[SceneFault]:
         """The faults that the picture taken at ``ts`` (ms) begins or ends."""
@@ -112,7 +113,10 @@ class SceneFaults:
             self._usual = _Usual(view, ts)
         elif not there and not self.active:
             self._usual.learn(view, ts)
-        records = [self._judge(fault, fault in there, ts) for fault in self._kinds]
+        # What was told and is no longer watched for is over, too.
+        kinds = [*self._kinds, *(fault for fault in self.active if fault not in self._kinds)]
+        there &= set(self._kinds)
+        records = [self._judge(fault, fault in there, ts) for fault in kinds]
         return [record for record in records if record is not None]
 
     def _average(self, image: Image, ts: int) -> None:

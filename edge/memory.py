@@ -1,15 +1,19 @@
-"""What a camera's agent remembers over a restart: who stood where, and since when.
+"""What a camera's agent remembers over a restart: who stood where, and which faults were told.
 
 A small file for each live camera, written every few seconds and when the agent stops, so that
-who stands in the picture keeps their identity and a parked car its spell.
+who stands in the picture keeps their identity and a parked car its spell. Another is written
+whenever a fault begins or ends: one that is gone after a restart must be told to be over.
 """
 
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec import Struct
+
+from wire.records import Fault
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +60,7 @@ class Memory(Struct):
 
 def save(path: Path, memory: Memory) -> None:
     """Replace the file at once or not at all; a disk that is full costs the memory only."""
-    fresh = path.with_suffix(".new")
-    try:
-        fresh.write_bytes(msgspec.json.encode(memory))
-        fresh.replace(path)
-    except OSError as error:
-        log.warning("%s cannot be written: %s; a restart will know nobody", path, error)
+    _replace(path, msgspec.json.encode(memory), "a restart will know nobody")
 
 
 def recall(path: Path, ts: int, size_wh: tuple[int, int]) -> Memory | None:
@@ -75,3 +74,28 @@ def recall(path: Path, ts: int, size_wh: tuple[int, int]) -> Memory | None:
         return None
     fits = memory.size_wh == size_wh and 0 <= ts - memory.ts <= OLD_MS
     return memory if fits else None
+
+
+def save_faults(path: Path, faults: Collection[Fault]) -> None:
+    """Replace the file of told faults; a disk that is full costs the memory only."""
+    _replace(path, msgspec.json.encode(sorted(faults)), "a fault may stay told after a restart")
+
+
+def recall_faults(path: Path) -> set[Fault]:
+    """The faults that were told and not yet over, however long ago."""
+    try:
+        return set(msgspec.json.decode(path.read_bytes(), type=list[Fault]))
+    except FileNotFoundError:
+        return set()
+    except (OSError, msgspec.DecodeError) as error:
+        log.warning("%s cannot be read: %s; a fault may stay told", path, error)
+        return set()
+
+
+def _replace(path: Path, content: bytes, cost: str) -> None:
+    fresh = path.with_suffix(".new")
+    try:
+        fresh.write_bytes(content)
+        fresh.replace(path)
+    except OSError as error:
+        log.warning("%s cannot be written: %s; %s", path, error, cost)

@@ -4,13 +4,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from edge.camera import Condition
 from edge.detections import Detections
-from edge.memory import OLD_MS, Memory, TrackRow, recall, save
+from edge.memory import OLD_MS, Memory, TrackRow, recall, recall_faults, save, save_faults
 from tests.edge.fakes import ScriptedDetector, ScriptedSource, boxes, until
-from tests.edge.test_camera import Rig
-from wire.records import AnyRecord, ZoneCount, ZoneEnter, ZoneExit, ZoneStationary
+from tests.edge.test_camera import CAMERA, Rig
+from wire.records import (
+    AnyRecord,
+    Fault,
+    SceneFault,
+    ZoneCount,
+    ZoneEnter,
+    ZoneExit,
+    ZoneStationary,
+)
 
 SIZE = (640, 480)
 DOWN_MS = 30_000
@@ -31,8 +40,7 @@ def life(
     """What one life of the agent records."""
     before = len(rig.records())
     source = ScriptedSource(pictures, start=start)
-    memory = rig.outbox_folder / "scene-cam.json"
-    worker = rig.run(ScriptedDetector(script), lambda _: source, memory=memory)
+    worker = rig.run(ScriptedDetector(script), lambda _: source, memory=rig.outbox_folder)
     until(lambda: worker.condition is Condition.FINISHED)
     return rig.records()[before:]
 
@@ -77,3 +85,44 @@ def test_a_disk_that_cannot_be_written_costs_the_memory_only(
 ) -> None:
     save(tmp_path / "gone" / "scene-cam.json", Memory(1, SIZE, 1))
     assert "a restart will know nobody" in caplog.text
+
+
+def faults(records: list[AnyRecord]) -> list[tuple[str, bool]]:
+    return [(str(r.fault), r.active) for r in records if isinstance(r, SceneFault)]
+
+
+def test_a_fault_that_was_told_before_a_restart_is_told_to_be_over_after_it(rig: Rig) -> None:
+    file = rig.outbox_folder / "faults-cam.json"
+    save_faults(file, {Fault.LOST, Fault.DARK})
+    told = faults(life(rig, [Detections.none()], rig.clock.ms, 60))
+    # The scripted picture shows nothing, which a restarted agent takes for a covered lens.
+    assert told == [("lost", False), ("dark", False), ("covered", True)]
+    assert recall_faults(file) == {Fault.COVERED}
+
+
+def test_a_fault_that_lasts_over_a_restart_is_not_told_again(rig: Rig) -> None:
+    first = faults(life(rig, [Detections.none()], rig.clock.ms, 60))
+    assert first == [("covered", True)]
+    second = faults(life(rig, [Detections.none()], rig.clock.ms + DOWN_MS, 60))
+    assert second == []
+
+
+def test_a_fault_that_is_no_longer_watched_for_is_over(rig: Rig) -> None:
+    save_faults(rig.outbox_folder / "faults-cam.json", {Fault.COVERED})
+    source = ScriptedSource(60, start=rig.clock.ms)
+    worker = rig.run(
+        ScriptedDetector([Detections.none()]), lambda _: source,
+        replace(CAMERA, scene_faults=("dark",)), rig.outbox_folder,
+    )  # fmt: skip
+    until(lambda: worker.condition is Condition.FINISHED)
+    assert faults(rig.records()) == [("covered", False)]
+
+
+def test_faults_that_cannot_be_read_are_said_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "faults-cam.json"
+    assert recall_faults(file) == set()
+    file.write_text('["sleepy"]')
+    assert recall_faults(file) == set()
+    assert "a fault may stay told" in caplog.text
