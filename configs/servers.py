@@ -81,6 +81,9 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Signs sessions; left out: made once in ``data`` with mode 600."""
     secure_cookies: bool = False
     """Set behind HTTPS, so that the session never travels in the clear."""
+    trusted_proxy: str = ""
+    """Address of the reverse proxy before it, such as 127.0.0.1, whose X-Forwarded-For and
+    X-Forwarded-Proto are believed; limits by address need it. Left out: nobody's are."""
     threads: Annotated[int, Meta(ge=2, le=512)] = 64
     """Each open page holds one for its live events."""
 

@@ -16,6 +16,8 @@ from hub.reload import ConfigWatcher
 from web.app import close, create_app
 from web.console import Console, WebError
 
+FORWARDED = {"x-forwarded-for", "x-forwarded-proto"}
+"""What a trusted proxy tells: who asks, and whether over HTTPS."""
 LOOP_S = 0.25
 """How soon it notices that it should stop."""
 STOP_S = 1.0
@@ -43,10 +45,13 @@ def serve(
             teardown.callback(watcher.stop)
         listener = teardown.enter_context(_listen(settings.host, settings.port))
         on_listening(_address(listener))
-        _serve(app, listener, settings.threads, stop)
+        _serve(app, listener, settings, stop)
 
 
-def _serve(app: Flask, listener: socket.socket, threads: int, stop: threading.Event) -> None:
+def _serve(
+    app: Flask, listener: socket.socket, settings: WebSettings, stop: threading.Event
+) -> None:
+    threads = settings.threads
     sockets: dict[int, object] = {}
     server: BaseWSGIServer = create_server(
         app,
@@ -58,7 +63,11 @@ def _serve(app: Flask, listener: socket.socket, threads: int, stop: threading.Ev
         channel_request_lookahead=1,  # so that a closed page is noticed while it is served
         outbuf_high_watermark=256 * 1024,  # a page that does not read stops its own thread
         ident=None,
-        clear_untrusted_proxy_headers=True,
+        trusted_proxy=settings.trusted_proxy or None,
+        trusted_proxy_headers=FORWARDED if settings.trusted_proxy else set(),
+        # Left in where no proxy is trusted: nobody believes them, and /metrics refuses what
+        # came through a proxy.
+        clear_untrusted_proxy_headers=bool(settings.trusted_proxy),
     )
     while not stop.is_set():
         loop(timeout=LOOP_S, use_poll=True, map=sockets, count=1)

@@ -1,13 +1,15 @@
 """The console as a process: listening, stopping, the command line."""
 
 import http.client
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
+import urllib3
 import yaml
 from click.testing import CliRunner
 from sqlalchemy import Engine, select
@@ -40,7 +42,7 @@ def start(engine: Engine, data: Path, stop: threading.Event) -> Iterator[Start]:
     del engine
     threads: list[threading.Thread] = []
 
-    def run(count: int = 12) -> str:
+    def run(count: int = 12, **more: str) -> str:
         listening: list[str] = []
         ready = threading.Event()
 
@@ -48,7 +50,7 @@ def start(engine: Engine, data: Path, stop: threading.Event) -> Iterator[Start]:
             listening.append(address)
             ready.set()
 
-        settings = WebSettings(data=str(data), port=0, threads=count)
+        settings = WebSettings(data=str(data), port=0, threads=count, **more)  # type: ignore[arg-type]
         thread = threading.Thread(
             target=serve,
             args=(settings, [seed.site_file()]),
@@ -154,6 +156,27 @@ def test_a_port_that_is_taken_says_what_to_do(start: Start, data: Path) -> None:
     settings = WebSettings(data=str(data), port=port)
     with pytest.raises(WebError, match=rf"cannot listen on 127\.0\.0\.1:{port}: .*web\.port"):
         serve(settings, [], stop=threading.Event(), on_listening=lambda _address: None)
+
+
+@pytest.mark.parametrize(("trusted", "believed"), [("127.0.0.1", "203.0.113.9"), ("", "127.0.0.1")])
+def test_only_a_trusted_proxy_says_who_asks(
+    start: Start, caplog: pytest.LogCaptureFixture, trusted: str, believed: str
+) -> None:
+    address = start(trusted_proxy=trusted)
+    through = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+    assert urllib3.request("GET", f"{address}/metrics").status == 200
+    assert urllib3.request("GET", f"{address}/metrics", headers=through).status == 404
+    page = urllib3.request("GET", f"{address}/login", headers=through)
+    token = re.search(r'name="csrf-token" content="([^"]+)"', page.data.decode())
+    assert token is not None
+    fields = {"name": "viewer", "password": "a guess", "csrf_token": token[1]}
+    more = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Cookie": page.headers["Set-Cookie"].partition(";")[0],
+        "Referer": f"{address.replace('http:', 'https:')}/login",
+    }
+    urllib3.request("POST", f"{address}/login", headers={**through, **more}, body=urlencode(fields))
+    assert f"login refused for 'viewer' from {believed}" in caplog.text
 
 
 @pytest.fixture
