@@ -14,17 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.servers import HOST, free_port
 from tests.system.world import wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.browser, pytest.mark.timeout(180)]
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-)
 PROMISED_S = 30
 """People move, a door opens and an alert fires within this long."""
 
@@ -64,16 +59,6 @@ def demo(data: Path, port: int) -> Iterator[Running]:
     finally:
         process.terminate()
         process.communicate(timeout=60)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
-        yield found
-        found.close()
 
 
 def _log_in(browser: Browser, running: Running) -> Page:

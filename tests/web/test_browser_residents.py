@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine, func, select
 
 from configs.servers import WebSettings
@@ -14,7 +14,7 @@ from hub.cases.desk import Step
 from hub.cases.tables import Case, Reporter
 from tests.web import seed
 from tests.web.conftest import PASSWORD
-from tests.web.test_browser import ARGUMENTS, CHROMIUM, now_ms
+from tests.web.test_browser import now_ms
 from web.serve import serve
 
 pytestmark = pytest.mark.browser
@@ -40,16 +40,6 @@ def address(engine: Engine, data: Path) -> Iterator[str]:
     yield found[0]
     stop.set()
     thread.join(20)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
-        yield found
-        found.close()
 
 
 @pytest.fixture

@@ -9,15 +9,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 import configs
 from edge.draw.pictures import Pictures
 from edge.draw.server import DrawServer
 from tests.edge.fakes import ScriptedDetector, boxes
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
 TEXT = """\
 site: garden  # a comment
 node: gate-1
@@ -92,17 +90,6 @@ def test_a_broken_file_is_explained(server: DrawServer, path: Path) -> None:
     path.write_text("site: garden\nnoode: x\n")
     status, said, _ = ask(server, "GET", "/cameras.json", Cookie=cookie)
     assert (status, "did you mean 'node'" in said) == (422, True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
-    expect.set_options(timeout=20_000)  # a loaded machine takes its time
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
-        yield found
-        found.close()
 
 
 def visit(browser: Browser, server: DrawServer, locale: str = "en-GB") -> tuple[Page, list[str]]:
