@@ -126,7 +126,8 @@ class SceneFaults:
             self._suspects.clear()
         else:
             part = 1 - math.exp(-(ts - self._looked_ts) / MEAN_MS)
-            apart = float(np.median(np.abs(grey - self._before))) / 0.6745 / math.sqrt(2)
+            few = (slice(None, None, 4), slice(None, None, 4))  # a sample is as good, and cheaper
+            apart = float(np.median(np.abs(grey[few] - self._before[few]))) / 0.6745 / math.sqrt(2)
             # How much of one picture's noise is left in the mean of many. Where all the light
             # changes between two pictures, that is not noise.
             left = apart * math.sqrt(part / (2 - part))
@@ -232,7 +233,7 @@ def _view(mean: Grey, noise: float) -> _View:
     parts = cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_AREA)
     small = _sized(mean, EDGES_PX)
     return _View(
-        bright=float(np.percentile(small, 90)),
+        bright=float(np.percentile(small[::2, ::2], 90)),
         level=float(small.mean()),
         detail=np.asarray(parts, np.float32),
         sharpness=fine / max(float(coarse.mean()), 1e-3),

@@ -15,8 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from configs.rules import Severity
 from configs.site import SiteFile
 from hub import audit
-from hub.cases.contacts import Vault
 from hub.cases.tables import ENDED, Case, CaseAlert, CasePhoto, CaseState, Reporter
+from hub.cases.vault import Vault
 from hub.cases.worktime import deadlines
 from hub.cases.write import say
 from hub.pictures import PictureFolder

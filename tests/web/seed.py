@@ -12,9 +12,9 @@ from configs.rules import Alternative, Clear, Condition, Rule, Severity
 from configs.site import CountingLine, DoorOf, NodeOf, Override, Place, Site, SiteFile, View
 from configs.values import Duration, Text
 from hub.analysis.hours import HOUR_MS
-from hub.cases.contacts import Vault
 from hub.cases.receive import NewReport, receive
 from hub.cases.tables import CasePhoto
+from hub.cases.vault import Vault
 from hub.series.points import Entry, SignalPoint, Stored
 from hub.series.sqlite import SqliteSeries
 from hub.state.tables import (

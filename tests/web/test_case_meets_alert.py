@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from configs.rules import Condition
 from hub.cases import desk, receive
-from hub.cases.contacts import Vault
 from hub.cases.receive import NewReport
 from hub.cases.tables import Case
+from hub.cases.vault import Vault
 from hub.state.store import reading
 from hub.state.tables import Alert
 from tests.hub import chain

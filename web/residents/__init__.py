@@ -30,9 +30,9 @@ from sqlalchemy import func, select
 from configs.rules import Severity
 from configs.site import Place, SiteFile
 from hub.cases import contacts, desk, receive
-from hub.cases.contacts import Vault
 from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.tables import ENDED, Case, CaseOutcome, CaseState
+from hub.cases.vault import Vault
 from hub.state.tables import Alert, AlertState
 from web.cases.queries import cases, story
 from web.cases.words import EVENTS, OUTCOMES, STATES, kind_name, place_name

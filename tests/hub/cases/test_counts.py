@@ -9,9 +9,9 @@ from configs.rules import Condition, Severity
 from hub.backtest.reader import Report
 from hub.backtest.replayer import Replayer
 from hub.cases import desk, receive
-from hub.cases.contacts import Vault
 from hub.cases.receive import NewReport, Received
 from hub.cases.tables import CaseOutcome
+from hub.cases.vault import Vault
 from tests.hub import chain
 from tests.hub.chain import SITE, T0, Hub, batch, count_record, rule
 

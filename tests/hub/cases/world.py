@@ -9,9 +9,9 @@ from configs.residents import Residents
 from configs.site import Place, Site, SiteFile
 from configs.values import Text
 from hub.cases import receive
-from hub.cases.contacts import Vault
 from hub.cases.receive import NewReport, Received
 from hub.cases.tables import Case
+from hub.cases.vault import Vault
 from hub.state import store
 
 MONDAY_10 = 1_763_949_600_000
