@@ -31,11 +31,11 @@ TRIM_PIECES: Final = 20  # then writing goes on
 class WriterSettings(Struct, frozen=True, kw_only=True):
     """How the writer works."""
 
-    max_points: int = 10_000
+    max_points: int = 5_000
     """In one write. Higher: fewer commits; lower: less memory."""
     max_bytes: int = 8 * 1024 * 1024
     """Of journal rows read for one write."""
-    max_waiting_points: int = 20_000
+    max_waiting_points: int = 10_000
     """Kept in memory on their way here; beyond, they are read from the journal instead."""
     linger_s: float = 0.2
     """How long a write waits for more. Higher: fewer commits; lower: fresher charts."""
