@@ -19,7 +19,7 @@ from wire.records import Fault, SceneFault
 
 Grey = npt.NDArray[np.float32]
 
-STEP_MS: Final = 500
+STEP_MS: Final = 1_000
 """A picture is looked at this often."""
 MEAN_MS: Final = 2_500
 """Over how long pictures are averaged. Higher: passers-by matter less, faults are told later."""
