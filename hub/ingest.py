@@ -179,7 +179,8 @@ class Ingest:
         while self._configured:
             self._retrying(lambda: self._configure(self._configured[0], now))
             self._configured.popleft()
-        work = self._pipeline.prepare([message for message, _, _ in batch], now)
+        messages = [message for message, _, _ in batch]
+        work = self._retrying(lambda: self._pipeline.prepare(messages, now))
         row = self._commit(work)
         for _, mid, qos in batch:
             if qos:

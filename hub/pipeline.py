@@ -150,7 +150,12 @@ class Pipeline:
             self._journal_n = n
 
     def prepare(self, messages: Sequence[Arrived], now: int) -> Work:
-        """What follows from what has arrived, and from what has fallen due by ``now`` (ms)."""
+        """What follows from what has arrived, and from what has fallen due by ``now`` (ms).
+
+        Raises SQLAlchemyError where the store cannot be read, before anything has changed: the
+        same messages may be prepared again.
+        """
+        overruled = self._read_news(now)
         work = Work()
         for stored in self._intake.take(messages, work):
             work.stored.append(self._apply(stored, work.outcome))
@@ -158,15 +163,12 @@ class Pipeline:
         def limit(key: tuple[str, str]) -> int:
             return self.watermark.limit(key[0], self.engine.nodes[key], now)
 
-        look = now - self._overrules_read_at >= OVERRULE_MS
-        if look:
-            self._overrules_read_at = now
-            with reading(self._database).begin() as connection:
-                self._reports.learn(connection, self.sites, self.engine, now)
         self._reports.tell(self.engine, limit, work.outcome)
         self.engine.advance(limit, now, work.outcome)
-        if look:
-            self._learn_overrules(work)
+        for event, site, place, alert in overruled:
+            self._overruled_id = event
+            self.engine.overrule(site, place, alert)
+            work.resolved.append((site, place, alert))
         for point in work.outcome.signals:
             self._values[point.site, point.place][point.name] = [point.value, point.ts]
             self._changed_places.add((point.site, point.place))
@@ -182,13 +184,16 @@ class Pipeline:
             return stored
         return stored if at == stored.at else replace(stored, at=at)
 
-    def _learn_overrules(self, work: Work) -> None:
+    def _read_news(self, now: int) -> Sequence[tuple[int, str, str, str]]:
+        """Now and then: what residents reported, and (event, site, place, alert) of what
+        operators resolved since."""
+        if now - self._overrules_read_at < OVERRULE_MS:
+            return ()
         with reading(self._database).begin() as connection:
-            rows = alerts.overruled(connection, self._overruled_id)
-        for event, site, place, alert in rows:
-            self._overruled_id = event
-            self.engine.overrule(site, place, alert)
-            work.resolved.append((site, place, alert))
+            overruled = alerts.overruled(connection, self._overruled_id)
+            self._reports.learn(connection, self.sites, self.engine, now)
+        self._overrules_read_at = now
+        return overruled
 
     def commit(self, work: Work, now: int) -> tuple[int, Entry] | None:
         """Put all that a batch led to on disk, in one transaction.

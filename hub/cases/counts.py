@@ -37,8 +37,8 @@ class ReportCounts:
         if newest == self._seen:
             return
         times = self._times(connection, now) if self._seen is not None else {}
-        self._seen = newest
         counts = _open(connection, sites)
+        self._seen = newest  # only now: a read that fails is made again
         for key, place in engine.places.items():
             known = {
                 name.removeprefix(PREFIX): round(value)

@@ -2,15 +2,18 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
-from sqlalchemy import select
+from sqlalchemy import event, select
+from sqlalchemy.exc import OperationalError
 
 from configs.servers import HubSettings
 from configs.site import SiteFile
+from hub.intake import Arrived
 from hub.metrics import HubMetrics
 from hub.pipeline import Pipeline, replay
 from hub.rules.engine import Engine as RuleEngine
@@ -226,3 +229,23 @@ def test_a_replay_of_the_journal_takes_the_same_steps_to_the_millisecond(
         outcome = replay(engine, entry)
         steps = [(step.alert, str(step.step), step.ts) for step in outcome.transitions]
         assert steps == [(point.id, point.state, point.ts) for point in entry.alerts]
+
+
+def test_a_store_that_cannot_be_read_changes_nothing_and_the_batch_is_prepared_again(
+    tmp_path: Path,
+) -> None:
+    hub = Hub(tmp_path)
+    now = T0 + 10_000
+    message = batch("a", now, count_record(1, now, 3))
+    arrived = [Arrived(*message, now * 1000)]
+
+    def away(_connection: Any) -> None:
+        raise OperationalError("BEGIN", {}, Exception("the database system is shutting down"))
+
+    event.listen(hub.database, "begin", away)
+    with pytest.raises(OperationalError):
+        hub.pipeline.prepare(arrived, now)
+    event.remove(hub.database, "begin", away)
+    hub.take(now, message)
+    node = hub.node("a")
+    assert (node.admitted, node.duplicate) == (1, 0)
