@@ -10,7 +10,7 @@ demo: $(VENV)/demo.done
 	$(BIN)/linli demo $(DEMO)
 
 test: $(VENV)/dev.done servers check
-	$(BIN)/pytest $(PYTEST)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 check: $(VENV)/dev.done
 	$(BIN)/ruff check .
