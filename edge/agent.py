@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from configs.agent import AccessReader, Camera, DoorSensor, EdgeFile, Webhooks
-from edge.camera import AnyDetector, CameraWorker, Condition, SharedDetector
+from edge.camera import CameraWorker, Condition
 from edge.commands import Commands
 from edge.doors import Doors, SimulatedDoor
 from edge.frames import Frame
@@ -31,6 +31,7 @@ from edge.metrics import EdgeMetrics
 from edge.outbox import Outbox, OutboxFailed
 from edge.recorder import Recorder
 from edge.reload import MakeDetector, Reloader
+from edge.shared_detector import AnyDetector, SharedDetector
 from edge.sources import Source, open_source
 from edge.watch import ADDRESS_FILE
 from health import HealthServer

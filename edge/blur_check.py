@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from configs.agent import Camera
-from edge.camera import SharedDetector
 from edge.evidence import head, people, render
 from edge.frames import Image
+from edge.shared_detector import SharedDetector
 
 KEPT: Final = 0.5
 """The share of a head's detail that blurring may leave. Lower: stricter."""

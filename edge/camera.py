@@ -8,27 +8,24 @@ import enum
 import logging
 import random
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from configs.agent import Camera
 from edge.detections import Detections
-from edge.evidence import PictureDesk, people, render
 from edge.faults import SceneFaults
-from edge.frames import Frame, Image
+from edge.frames import Frame
 from edge.gate import Gate
-from edge.lines import LineWatch
-from edge.memory import SAVE_MS, Memory, recall, recall_faults, save, save_faults
+from edge.memory import SAVE_MS, recall, recall_faults, save, save_faults
 from edge.metrics import EdgeMetrics
 from edge.recorder import Recorder
+from edge.scene import Scene
+from edge.shared_detector import SharedDetector
+from edge.showcase import WAIT_MS, Showcase
 from edge.sources import Source, SourceBroken
-from edge.track import Tracker, TrackSettings
-from edge.turns import Turns
-from edge.zones import ZoneWatch
-from wire.records import AnyRecord, Fault, NodeHealth, SceneFault
+from wire.records import Fault, NodeHealth, SceneFault
 
 log = logging.getLogger(__name__)
 
@@ -44,37 +41,6 @@ BUSY: Final = 0.9
 """A camera that looks, or waits to, for more than this share of the time does not keep up."""
 
 
-class AnyDetector(Protocol):
-    """What the camera needs of a detector."""
-
-    @property
-    def labels(self) -> Sequence[str]: ...
-
-    def detect(self, image: Image) -> Detections: ...
-
-
-class SharedDetector:
-    """A detector that several cameras take turns at, each as often as the others."""
-
-    def __init__(self, detector: AnyDetector) -> None:
-        self._detector = detector
-        self._turns = Turns()
-        self.labels = tuple(detector.labels)
-
-    def replace(self, detector: AnyDetector) -> None:
-        """From the next picture on, use another; cameras must be opened anew for its labels."""
-        with self._turns:
-            self._detector = detector
-            self.labels = tuple(detector.labels)
-
-    def detect(self, image: Image) -> tuple[Detections, float]:
-        """What is in the picture, and how long that took in seconds, queueing left out."""
-        with self._turns:
-            begun = time.perf_counter()
-            found = self._detector.detect(image)
-            return found, time.perf_counter() - begun
-
-
 class Condition(enum.StrEnum):
     """How a camera does."""
 
@@ -82,58 +48,6 @@ class Condition(enum.StrEnum):
     WATCHING = "watching"
     LOST = "lost"
     FINISHED = "finished"
-
-
-class _Scene:
-    """What is known of the scene since the camera was opened: tracks, zones, lines."""
-
-    def __init__(
-        self, camera: Camera, names: Sequence[str], size_wh: tuple[int, int], score: float
-    ) -> None:
-        self.size_wh = size_wh
-        self._names = names
-        self.tracker = Tracker(TrackSettings(high=score))
-        self._zones = [ZoneWatch(zone, camera.id, names, size_wh) for zone in camera.zones]
-        self._lines = [LineWatch(line, camera.id, names, size_wh) for line in camera.lines]
-
-    def redraw(self, camera: Camera, ts: int) -> list[AnyRecord]:
-        """Take up other zones and lines; tracks, and shapes that stay as they are, go on."""
-        zones = {watch.zone: watch for watch in self._zones}
-        lines = {watch.line: watch for watch in self._lines}
-        ended = [watch for zone, watch in zones.items() if zone not in camera.zones]
-        self._zones = [
-            zones.get(zone) or ZoneWatch(zone, camera.id, self._names, self.size_wh)
-            for zone in camera.zones
-        ]
-        self._lines = [
-            lines.get(line) or LineWatch(line, camera.id, self._names, self.size_wh)
-            for line in camera.lines
-        ]
-        return [record for watch in ended for record in watch.end(ts)]
-
-    def remembered(self, ts: int) -> Memory:
-        """What a restart shall know."""
-        next_id, tracks = self.tracker.remembered(self._names)
-        zones = {watch.zone.id: watch.remembered() for watch in self._zones}
-        return Memory(ts, self.size_wh, next_id, tracks, zones)
-
-    def recall(self, memory: Memory, ts: int) -> None:
-        """Go on from before a restart."""
-        self.tracker.recall(memory.next_id, memory.tracks, self._names, ts)
-        for watch in self._zones:
-            watch.recall(memory.zones.get(watch.zone.id, {}), ts)
-
-    def look(self, detections: Detections | None, ts: int) -> list[AnyRecord]:
-        """The records of a picture; ``detections`` is None where nothing has moved in it."""
-        tracks = (
-            self.tracker.hold(ts) if detections is None else self.tracker.update(detections, ts)
-        )
-        records: list[AnyRecord] = []
-        for zone in self._zones:
-            records += zone.look(tracks, ts)
-        for line in self._lines:
-            records += line.look(tracks, ts)
-        return records
 
 
 class _Counts(NamedTuple):
@@ -187,11 +101,10 @@ class CameraWorker:
         kinds = [Fault(name) for name in camera.scene_faults]
         self._faults = SceneFaults(camera.id, kinds, told - {Fault.LOST})
         self._gate = Gate(camera.motion_gate)
-        self._desk = PictureDesk(camera.id, camera.picture_every)
-        self._scene: _Scene | None = None
+        self._showcase = Showcase(camera, detector=detector, recorder=recorder, metrics=metrics)
+        self._scene: Scene | None = None
         self._source: Source | None = None
         self._stopping = threading.Event()
-        self._asked = threading.Event()
         self._redrawn: Camera | None = None
         self.newest: Frame | None = None
         """The picture that was last looked at."""
@@ -228,7 +141,7 @@ class CameraWorker:
 
     def snapshot(self) -> None:
         """Send a picture of the next look."""
-        self._asked.set()
+        self._showcase.ask()
 
     def redraw(self, camera: Camera) -> None:
         """From the next picture on, use this camera's zones, lines, masks and blurring.
@@ -239,6 +152,7 @@ class CameraWorker:
 
     def check(self) -> None:
         """Report the camera lost where no picture has come for long. Call it now and then."""
+        self._showcase.finish(self._now() - WAIT_MS)  # where nothing better comes any more
         if self.condition in (Condition.STARTING, Condition.WATCHING):
             silent_ms = self._now() - self._heard_at
             if silent_ms > LOST_MS + 3000 / self.camera.fps:
@@ -321,52 +235,56 @@ class CameraWorker:
         """From opening the source to its end; raises whatever goes wrong."""
         with closing(self._open_source(self.camera)) as source:
             self._source = source
-            told = (0, 0, 0)
             self._scene = None
-            while not self._stopping.is_set():
-                frame = source.read()
-                told = self._tally(source, told)
-                if frame is None:
-                    self._remember(self.last_ts, at_once=True)
-                    return
-                self._heard_at = self._now()
-                self.first_ts, self.last_ts = self.first_ts or frame.ts, frame.ts
-                self._recover(frame.ts)
-                self._look(frame)
-                self._remember(frame.ts)
-                self.newest = frame
-                if self._on_frame is not None:
-                    self._on_frame(source, frame)
+            try:
+                self._follow(source)
+            finally:
+                self._showcase.finish()
             self._remember(self.last_ts, at_once=True)
+
+    def _follow(self, source: Source) -> None:
+        told = (0, 0, 0)
+        while not self._stopping.is_set():
+            frame = source.read()
+            told = self._tally(source, told)
+            if frame is None:
+                return
+            self._heard_at = self._now()
+            self.first_ts, self.last_ts = self.first_ts or frame.ts, frame.ts
+            self._recover(frame.ts)
+            self._look(frame)
+            self._remember(frame.ts)
+            self.newest = frame
+            if self._on_frame is not None:
+                self._on_frame(source, frame)
 
     def _look(self, frame: Frame) -> None:
         size_wh = (frame.image.shape[1], frame.image.shape[0])
         self._take_up_drawing(frame.ts)
         if self._scene is None or self._scene.size_wh != size_wh:
-            self._scene = _Scene(self.camera, self._detector.labels, size_wh, self._score)
-            if self._memory is not None and (known := recall(self._memory, frame.ts, size_wh)):
-                self._scene.recall(known, frame.ts)
+            self._scene = self._new_scene(size_wh, frame.ts)
+        scene = self._scene
         detections = self._seen(frame)
         faults = self._faults.look(frame.image, frame.ts)
-        found = [*faults, *self._scene.look(detections, frame.ts)]
+        found = [*faults, *scene.look(detections, frame.ts)]
         if detections is not None:
-            self._gate.looked(frame.ts, settled=self._scene.tracker.settled)
-        records, ref = self._desk.choose(found, frame.ts, asked=self._asked.is_set())
-        seqs = self._recorder.append(records)
+            self._gate.looked(frame.ts, settled=scene.tracker.settled)
+        self._showcase.look(frame, detections, scene.tracker, scene.tracks, found)
         if faults:
             self._note_faults()
-        if ref is not None and seqs:
-            self._asked.clear()
-            shown = max(
-                seq for seq, record in zip(seqs, records, strict=True) if record.evidence == ref
-            )
-            self._show(frame, detections, shown, ref)
+
+    def _new_scene(self, size_wh: tuple[int, int], ts: int) -> Scene:
+        self._showcase.scene_changed()
+        scene = Scene(self.camera, self._detector.labels, size_wh, self._score)
+        if self._memory is not None and (known := recall(self._memory, ts, size_wh)):
+            scene.recall(known, ts)
+        return scene
 
     def _take_up_drawing(self, ts: int) -> None:
         camera, self._redrawn = self._redrawn, None
         if camera is None:
             return
-        self.camera = camera
+        self.camera = self._showcase.camera = camera
         if self._scene is not None:
             self._recorder.append(self._scene.redraw(camera, ts))
 
@@ -394,23 +312,6 @@ class CameraWorker:
         self._metrics.frames_inferred.labels(self.camera.id).inc()
         self._metrics.inference.labels(self.camera.id).observe(infer_s)
         return detections
-
-    def _show(self, frame: Frame, detections: Detections | None, seq: int, ref: str) -> None:
-        if self._scene is None:
-            return
-        if detections is None:
-            # Whose head is to be blurred is never left to a picture from before.
-            detections, _ = self._detector.detect(frame.image)
-        boxes = people(detections, self._scene.tracker.alive(), self._detector.labels)
-        try:
-            jpeg = render(frame.image, boxes, self.camera)
-        except ValueError as error:
-            log.warning(
-                "camera %s: record %d stays without its picture: %s", self.camera.id, seq, error
-            )
-            return
-        self._recorder.picture(seq, ref, jpeg)
-        self._metrics.pictures_made.labels(self.camera.id).inc()
 
     def _tally(self, source: Source, told: tuple[int, int, int]) -> tuple[int, int, int]:
         """Add to the counts what the source counted since it was last asked."""

@@ -15,7 +15,6 @@ from configs import ConfigError, load_edge
 from configs.agent import EdgeFile
 from configs.values import Duration
 from edge.agent import Agent
-from edge.camera import AnyDetector
 from edge.commission.cli import cli as init
 from edge.commission.service_cli import cli as install_service
 from edge.detect import Detector
@@ -23,6 +22,7 @@ from edge.doctor.cli import cli as doctor
 from edge.draw.cli import cli as draw
 from edge.evidence import BLUR_SCORE
 from edge.outbox import OutboxError
+from edge.shared_detector import AnyDetector
 from edge.track import TrackSettings
 from edge.watch_cli import cli as watch
 from models.catalog import ModelError, folders, resolve

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from edge.blur_check import BlurCheck, check_blur
-from edge.camera import CameraWorker, SharedDetector
+from edge.camera import CameraWorker
 from edge.metrics import EdgeMetrics
+from edge.shared_detector import SharedDetector
 from wire.records import Do, Done
 
 MAX_DETAIL: Final = 2000

@@ -56,7 +56,7 @@ class PictureDesk:
         is added for it: a picture always follows a record.
         """
         age_ms = None if self._last_ts is None else ts - self._last_ts
-        event = any(_is_event(record) for record in records)
+        event = any(is_event(record) for record in records)
         due = asked or age_ms is None or age_ms >= self._every_ms
         if not due and not (event and age_ms is not None and age_ms >= EVENT_GAP_MS):
             return list(records), None
@@ -75,7 +75,7 @@ _SHOWN: Final = (
 )  # fmt: skip
 
 
-def _is_event(record: AnyRecord) -> bool:
+def is_event(record: AnyRecord) -> bool:
     """Whether it says what a hub may alert on at once: not that something goes on or is over."""
     if isinstance(record, SceneFault):
         return record.active

@@ -8,8 +8,8 @@ from typing import Final
 
 from configs import ConfigError, load_edge
 from configs.agent import EdgeFile
-from edge.camera import AnyDetector
 from edge.metrics import EdgeMetrics
+from edge.shared_detector import AnyDetector
 from models.catalog import ModelError
 from wire.records import ModelAbout
 

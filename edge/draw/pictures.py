@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from configs.agent import Camera
-from edge.camera import AnyDetector
 from edge.evidence import people, render
 from edge.frames import Frame
+from edge.shared_detector import AnyDetector
 from edge.sources import Source, SourceError, open_source
 
 FIRST_S = 12.0

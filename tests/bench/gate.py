@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from configs.agent import EdgeFile, Model, MotionGate
-from edge.camera import AnyDetector
 from edge.cli import make_detector
 from edge.frames import Frame, Image
 from edge.gate import Gate
+from edge.shared_detector import AnyDetector
 from edge.sources.file import FileSource
 from tests.bench.progress import Steps
 from tests.bench.table import Figure

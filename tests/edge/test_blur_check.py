@@ -6,9 +6,9 @@ import pytest
 from configs.agent import Camera
 from edge import blur_check
 from edge.blur_check import check_blur
-from edge.camera import SharedDetector
 from edge.evidence import render
 from edge.frames import Image
+from edge.shared_detector import SharedDetector
 from tests.edge.fakes import ScriptedDetector, boxes
 
 SOMEBODY = SharedDetector(ScriptedDetector([boxes((320, 400), size=300)]))

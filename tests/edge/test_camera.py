@@ -11,12 +11,13 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from configs.agent import Camera, Line, MotionGate, Zone
-from edge.camera import AnyDetector, CameraWorker, Condition, SharedDetector
+from edge.camera import CameraWorker, Condition
 from edge.detections import Detections
 from edge.frames import Image
 from edge.metrics import EdgeMetrics
 from edge.outbox import Outbox
 from edge.recorder import Recorder
+from edge.shared_detector import AnyDetector, SharedDetector
 from edge.sources import Source, SourceBroken, SourceDown
 from tests.edge.fakes import Clock, ScriptedDetector, ScriptedSource, boxes, until
 from wire.codec import decode_record
@@ -191,6 +192,21 @@ def test_a_camera_that_falls_silent_is_lost_with_the_sources_reason(rig: Rig) ->
     assert not worker.health().ok
     assert worker.health().detail == "camera cam (rtsp://x) gives no picture"
     assert sum(isinstance(record, SceneFault) for record in rig.records()) == 1
+
+
+def test_the_picture_of_an_event_goes_out_though_no_better_look_ever_comes(rig: Rig) -> None:
+    # Somebody crosses after 2.2 s, and then the cable is cut.
+    source = ScriptedSource(24, start=rig.clock.ms)
+    source.ends = False
+    script: list[Detections | Exception] = [boxes((100 + 10 * look, 300)) for look in range(24)]
+    worker = rig.run(ScriptedDetector(script), lambda _: source)
+    until(lambda: worker.newest is not None and worker.newest.index == 23)
+    (cross,) = [record for record in rig.records() if isinstance(record, LineCross)]
+    assert cross.evidence
+    assert rig.outbox.pictures_waiting == 1, "the first look's; a better one of this may come yet"
+    rig.clock.ms += 10_000
+    worker.check()
+    assert rig.outbox.pictures_waiting == 2
 
 
 def test_a_new_picture_size_starts_the_scene_anew(rig: Rig) -> None:

@@ -5,9 +5,9 @@ from collections import Counter
 
 import numpy as np
 
-from edge.camera import SharedDetector
 from edge.detections import Detections
 from edge.frames import Image
+from edge.shared_detector import SharedDetector
 from edge.turns import Turns
 from tests.edge.fakes import DEADLINE_S, LABELS, until
 
