@@ -27,6 +27,14 @@ class Seen:
     """(M, 4), the strongest first."""
     score: Floats
     """(M,)."""
+    wanted: Flags | None = None
+    """(N,): whether a miss counts; a true box that is not wanted may be found or not.
+    None: all are wanted."""
+
+    @property
+    def must(self) -> Flags:
+        """(N,): which true boxes have to be found."""
+        return np.ones(len(self.truth), bool) if self.wanted is None else self.wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +64,15 @@ class Curve:
 
 def curve(pictures: Sequence[Seen], iou: float = 0.5) -> Curve:
     """Precision and recall over many pictures; a detection is right at an IoU from ``iou`` on."""
-    score = np.concatenate([np.empty(0, np.float32), *(each.score for each in pictures)])
-    right = np.concatenate([np.empty(0, bool), *(match(each, iou) for each in pictures)])
-    wanted = sum(len(each.truth) for each in pictures)
+    scores, hits = [np.empty(0, np.float32)], [np.empty(0, bool)]
+    for each in pictures:
+        right, counted = match(each, iou)
+        scores.append(each.score[counted])
+        hits.append(right[counted])
+    wanted = sum(int(each.must.sum()) for each in pictures)
+    score = np.concatenate(scores)
     order = np.argsort(-score, kind="stable")
-    true = np.cumsum(right[order])
+    true = np.cumsum(np.concatenate(hits)[order])
     return Curve(score[order], true / np.arange(1, len(true) + 1), true / max(1, wanted), wanted)
 
 
@@ -69,22 +81,28 @@ def average_precision(pictures: Sequence[Seen]) -> float:
     return float(np.mean([curve(pictures, iou).average_precision for iou in IOUS]))
 
 
-def match(picture: Seen, iou: float) -> Flags:
-    """For each detection (M,), whether it is right: it takes the free true box that it
-    overlaps most.
+def match(picture: Seen, iou: float) -> tuple[Flags, Flags]:
+    """For each detection (M,): whether it is right, and whether it counts at all.
+
+    Each takes the free true box that it overlaps most, wanted ones before others; one that takes
+    a box that is not wanted does not count.
     """
     right = np.zeros(len(picture.found), bool)
+    counted = np.ones(len(picture.found), bool)
     if not len(picture.found) or not len(picture.truth):
-        return right
+        return right, counted
     overlap = ious(picture.found, picture.truth)
+    wanted = picture.must
     free = np.ones(len(picture.truth), bool)
     for index, row in enumerate(overlap):
         # 1e-6: an overlap of exactly the threshold counts, whatever float32 makes of it.
-        reached = np.where(free & (row >= iou - 1e-6), row, -1.0)
-        if reached.max() >= 0:
-            free[reached.argmax()] = False
-            right[index] = True
-    return right
+        reached = free & (row >= iou - 1e-6)
+        pool = reached & wanted if (reached & wanted).any() else reached
+        if pool.any():
+            taken = np.where(pool, row, -1.0).argmax()
+            free[taken] = False
+            right[index] = counted[index] = wanted[taken]
+    return right, counted
 
 
 def ious(a: Floats, b: Floats) -> Floats:

@@ -6,7 +6,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -20,9 +20,9 @@ from edge.detections import FloatArray
 from edge.frames import Image
 from edge.street import Street
 from models.catalog import resolve
+from models.scoring import Curve, Seen, curve
 from models.train.network import LABELS
 from models.train.prepare import coco_images, coco_sample, footage_frames
-from models.train.scoring import Curve, Picture, curve
 from models.train.teacher import Teacher
 
 PERSON = LABELS.index("person")
@@ -49,21 +49,21 @@ def detector_of(path: Path, iou: float) -> Detector:
     return Detector(resolve(str(path)), Model(name=str(path), score=FLOOR, iou=iou, labels=LABELS))
 
 
-def seen(detector: Detector, image: Image, truth: FloatArray, wanted: Sequence[bool]) -> Picture:
+def seen(detector: Detector, image: Image, truth: FloatArray, wanted: Sequence[bool]) -> Seen:
     """A picture's people, and what the detector says."""
     found = detector.detect(image)
     people = found[found.label == detector.labels.index("person")]
-    return Picture(
+    return Seen(
         np.asarray(truth, np.float32).reshape(-1, 4),
-        np.asarray(wanted, bool),
         people.xyxy,
         people.score,
+        np.asarray(wanted, bool),
     )
 
 
 def street_pictures(
     detector: Detector, *, people: int, size_wh: tuple[int, int], dim: float = 1.0
-) -> Iterator[Picture]:
+) -> Iterator[Seen]:
     """Moments of streets of a crowd and a size; ``dim`` is the share of light that is left."""
     for seed in STREET_SEEDS:
         street = Street(StreetSettings(seed=seed, people=people, size_wh=size_wh))
@@ -80,7 +80,7 @@ def street_pictures(
 
 def footage_pictures(
     detector: Detector, film: Path, teacher: Teacher, *, held_out: bool
-) -> Iterator[Picture]:
+) -> Iterator[Seen]:
     """Frames of a film, with the boxes of which the teacher is sure as the truth.
 
     Boxes of which it is less sure may be found or not.
@@ -92,7 +92,7 @@ def footage_pictures(
         yield seen(detector, frame, told.xyxy, wanted)
 
 
-def coco_pictures(detector: Detector, folder: Path) -> Iterator[Picture]:
+def coco_pictures(detector: Detector, folder: Path) -> Iterator[Seen]:
     """The pictures of COCO128 that are kept apart."""
     for path in coco_images(folder, held_out=True):
         sample = coco_sample(path)
@@ -112,13 +112,13 @@ def street_figures(detector: Detector) -> Iterator[Figures]:
         yield Figures(name, len(pictures), curve(pictures))
 
 
-def taller(pictures: Sequence[Picture], low: float, high: float) -> list[Picture]:
+def taller(pictures: Sequence[Seen], low: float, high: float) -> list[Seen]:
     """The same pictures where only people of some heights, pixels, must be found."""
     chosen = []
     for picture in pictures:
         tall = picture.truth[:, 3] - picture.truth[:, 1]
-        wanted = picture.wanted & (tall >= low) & (tall < high)
-        chosen.append(Picture(picture.truth, wanted, picture.found, picture.score))
+        wanted = picture.must & (tall >= low) & (tall < high)
+        chosen.append(replace(picture, wanted=wanted))
     return chosen
 
 
