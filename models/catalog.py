@@ -88,6 +88,8 @@ class Catalog:
             )
         if bool(entry.sha256) == entry.unverified:
             raise ModelError(f"{where}: give either sha256 or unverified: true")
+        if entry.published and not (entry.sha256 and entry.urls):
+            raise ModelError(f"{where}: published goes with sha256 and urls")
 
     def labels(self, entry: Entry) -> tuple[str, ...]:
         """The entry's class names, in the order of its outputs."""
@@ -103,7 +105,7 @@ class Catalog:
 
     def of_file(self, path: Path, sha256: str) -> Entry | None:
         """The entry that a file belongs to: by its sha256, or else by its stem."""
-        by_hash = (entry for entry in self.entries if entry.sha256 == sha256)
+        by_hash = (entry for entry in self.entries if sha256 in entry.files)
         by_stem = (
             entry
             for entry in self.entries
@@ -173,13 +175,13 @@ def resolve(
     entry = catalog.of_file(path, sha256)
     if entry is None:
         raise catalog.unknown(name_or_path)
-    if entry.sha256 != sha256:
+    if sha256 not in entry.files:
         log.warning(
             "%s is run as %s, but its sha256 is %s, not the catalog's %s: other weights",
             path,
             entry.name,
             sha256,
-            entry.sha256 or "(unknown)",
+            " or ".join(entry.files) or "(unknown)",
         )
     return ModelFile(entry, path, sha256, catalog.labels(entry))
 
@@ -191,10 +193,11 @@ def _of_name(entry: Entry, folders: Iterable[Path], catalog: Catalog) -> ModelFi
     sha256 = sha256_of(path)
     if entry.unverified:
         log.warning("%s: the catalog has no checksum for it; its sha256 is %s", path, sha256)
-    elif sha256 != entry.sha256:
+    elif sha256 not in entry.files:
         raise ModelMismatch(
             f"{path} is not {entry.name}: its sha256 is {sha256}, the catalog says "
-            f"{entry.sha256}; fetch the file again, or name it by its path to use it as it is"
+            f"{' or '.join(entry.files)}; fetch the file again, or name it by its path to use it "
+            "as it is"
         )
     return ModelFile(entry, path, sha256, catalog.labels(entry))
 

@@ -23,7 +23,7 @@ from models.catalog import ModelError, find, missing_text, sha256_of
 from models.cli_run import add_model, bench, eval_model, quantize_model
 from models.entries import Entry, Measured
 from models.options import FOLDER, catalog_of, entry_of, searched_folders, two_columns
-from models.pull import MIRROR, Puller, advice, sources
+from models.pull import MIRROR, Puller, Source, advice, sources
 
 cli = click.Group("models", help="The model catalog, and the weights that are here.")
 for command in (eval_model, bench, add_model, quantize_model):
@@ -42,7 +42,7 @@ def _state(entry: Entry, searched: Sequence[Path]) -> str:
         return "missing"
     if entry.unverified:
         return "unverified"
-    return "ok" if sha256_of(path) == entry.sha256 else "mismatch"
+    return "ok" if sha256_of(path) in entry.files else "mismatch"
 
 
 @cli.command("list")
@@ -83,6 +83,9 @@ def info(name: str, folder: tuple[Path, ...]) -> None:
     table.add_row("licence", entry.licence)
     table.add_row("sha256", entry.sha256 or "nobody has computed it for this catalog")
     table.add_row("size", f"{entry.size_bytes} bytes" if entry.size_bytes else "not known")
+    if entry.published:
+        told = f"{entry.published.sha256}, {entry.published.size_bytes} bytes: another export of it"
+        table.add_row("published", told)
     for measured in entry.measured:
         table.add_row("measured", _told(measured))
     table.add_row("from", "\n".join(entry.urls))
@@ -137,36 +140,45 @@ def pull(name: str, sha256: str, timeout_s: float, folder: tuple[Path, ...]) -> 
     searched = searched_folders(folder)
     catalog = catalog_of(searched)
     entry = entry_of(catalog, name)
-    wanted = _wanted_sha256(entry, sha256.lower())
+    wanted = _wanted(entry, sha256.lower())
     path = find(entry, searched)
-    if path is not None and sha256_of(path) == wanted:
+    if path is not None and sha256_of(path) in wanted:
         click.echo(f"{entry.name} is here already: {path}")
         return
     target = searched[0] / Path(entry.file).name
-    try:
-        _download(entry, wanted, timeout_s, target)
-    except ModelError as error:
-        raise click.ClickException(
-            f"{entry.name} could not be fetched: {error}\n{advice(entry, wanted, target)}"
-        ) from error
-    click.echo(f"{entry.name}: {target}, sha256 {wanted}")
+    failures = []
+    for source in sources(entry, wanted, os.environ.get(MIRROR, "")):
+        try:
+            _download(entry, source, timeout_s, target)
+        except ModelError as error:
+            failures.append(str(error))
+        else:
+            click.echo(f"{entry.name}: {target}, sha256 {source.sha256}")
+            return
+    raise click.ClickException(
+        f"{entry.name} could not be fetched: {'; '.join(failures)}\n{advice(entry, wanted, target)}"
+    )
 
 
-def _wanted_sha256(entry: Entry, given: str) -> str:
+def _wanted(entry: Entry, given: str) -> dict[str, int]:
+    """The sha256 of each file that would do, and its size in bytes (0: not known)."""
     if given and len(given.strip("0123456789abcdef")) + abs(len(given) - 64):
         raise click.ClickException("--sha256 takes 64 hexadecimal digits")
-    if given and entry.sha256 and given != entry.sha256:
-        raise click.ClickException(f"--sha256 is {given}, but the catalog says {entry.sha256}")
-    if not given and not entry.sha256:
+    known = entry.files
+    if given and known and given not in known:
+        raise click.ClickException(
+            f"--sha256 is {given}, but the catalog says {' or '.join(known)}"
+        )
+    if not given and not known:
         raise click.ClickException(
             f"{entry.name} has no checksum in the catalog: nobody could compute it where the "
             f"catalog was written. Get the file's sha256 from someone you trust (it comes from "
             f"{', '.join(entry.urls)}) and give it with --sha256"
         )
-    return given or entry.sha256
+    return {given: known.get(given, entry.size_bytes)} if given else known
 
 
-def _download(entry: Entry, sha256: str, timeout_s: float, target: Path) -> None:
+def _download(entry: Entry, source: Source, timeout_s: float, target: Path) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -175,11 +187,11 @@ def _download(entry: Entry, sha256: str, timeout_s: float, target: Path) -> None
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(entry.name, total=entry.size_bytes or None)
+        task = bar.add_task(entry.name, total=source.size_bytes or None)
         Puller(
-            sources(entry, sha256, os.environ.get(MIRROR, "")),
-            sha256=sha256,
-            size_bytes=entry.size_bytes,
+            source.urls,
+            sha256=source.sha256,
+            size_bytes=source.size_bytes,
             timeout_s=timeout_s,
             progress=lambda here, whole: bar.update(task, completed=here, total=whole or None),
         ).pull(target)

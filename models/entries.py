@@ -24,6 +24,13 @@ class Measured(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who says so, or on which machine."""
 
 
+class Published(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What lies at an entry's ``urls``, where that is another export of the model."""
+
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    size_bytes: Annotated[int, Meta(gt=0)]
+
+
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One model of the catalog."""
 
@@ -61,7 +68,20 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     """0: not known."""
     unverified: bool = False
     """Nobody has computed the checksum of the file at ``urls`` for this catalog."""
+    published: Published | None = None
+    """Where the file at ``urls`` is not the one of ``sha256``; both are this model."""
     measured: tuple[Measured, ...] = ()
+
+    @property
+    def files(self) -> dict[str, int]:
+        """The sha256 of each file that is this model, and its size in bytes (0: not known).
+
+        Empty where nobody has computed it.
+        """
+        files = {self.sha256: self.size_bytes} if self.sha256 else {}
+        if self.published:
+            files[self.published.sha256] = self.published.size_bytes
+        return files
 
 
 class ClassList(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

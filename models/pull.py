@@ -18,7 +18,7 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -181,23 +181,39 @@ class Puller:
             raise WrongFile(f"its sha256 is {found}, expected {self.sha256}")
 
 
-def sources(entry: Entry, sha256: str, mirror: str) -> tuple[str, ...]:
-    """Where an entry's file is looked for: the mirror alone where there is one."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file that would do, and where it may be."""
+
+    urls: tuple[str, ...]
+    sha256: str
+    size_bytes: int
+
+
+def sources(entry: Entry, wanted: Mapping[str, int], mirror: str) -> list[Source]:
+    """Where the files of an entry are looked for: at the mirror alone where there is one.
+
+    ``wanted`` holds the sha256 and the size of each file that would do.
+    """
     if mirror:
-        return (f"{mirror.rstrip('/')}/{sha256}",)
-    return entry.urls
+        root = mirror.rstrip("/")
+        return [Source((f"{root}/{sha256}",), sha256, size) for sha256, size in wanted.items()]
+    # Last is what the addresses hold, if that is another file than the catalog's own.
+    sha256, size = list(wanted.items())[-1]
+    return [Source(entry.urls, sha256, size)]
 
 
-def advice(entry: Entry, sha256: str, target: Path) -> str:
+def advice(entry: Entry, wanted: Iterable[str], target: Path) -> str:
     """What someone can do whose device cannot download."""
+    sums = tuple(wanted)
     source = f" (it comes from {entry.urls[0]})" if entry.urls else ""
     return (
         "What to do:\n"
         "  run it again: it goes on where it stopped;\n"
         f"  or fetch the file elsewhere{source}, put it here as {target},\n"
-        f"  and run `linli models verify`: its sha256 must be {sha256};\n"
+        f"  and run `linli models verify`: its sha256 must be {' or '.join(sums)};\n"
         f"  or set {MIRROR} to an https:, http: or file: URL under which each file lies\n"
-        f"  by its sha256, here <mirror>/{sha256}."
+        f"  by its sha256, here {' or '.join(f'<mirror>/{each}' for each in sums)}."
     )
 
 

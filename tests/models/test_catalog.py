@@ -20,6 +20,7 @@ from models.catalog import (
     UnknownModel,
     folders,
     resolve,
+    shipped,
 )
 from models.cli import cli
 
@@ -245,15 +246,34 @@ def test_an_entry_without_a_checksum_must_say_so(tmp_path: Path) -> None:
     assert entry.unverified
 
 
+def test_a_published_export_of_the_same_weights_is_right_too(tmp_path: Path) -> None:
+    other = f"    published: {{sha256: {'b' * 64}, size_bytes: 5}}\n"
+    with pytest.raises(ModelError, match="published goes with sha256 and urls"):
+        catalog_of(tmp_path, LISTS + "models:" + ENTRY + other)
+    entry = shipped().named("yolox-nano")
+    assert entry is not None
+    assert len(entry.files) == 2
+    assert entry.files[entry.sha256] == entry.size_bytes
+    assert shipped().of_file(Path("any.onnx"), list(entry.files)[1]) is entry
+
+
+def test_every_model_that_can_be_fetched_has_a_checksum_and_a_size() -> None:
+    assert all(each.files for each in shipped().entries)
+    assert all(size for each in shipped().entries for size in each.files.values())
+
+
 def test_an_unverified_model_runs_with_a_warning_that_names_its_sha256(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "yolox_s.onnx").write_bytes(WEIGHTS)
-    assert resolve("yolox-s", [tmp_path]).sha256 == SHA256
+    text = "models:" + ENTRY.replace(f"    sha256: {SHA256}\n", "    unverified: true\n")
+    text = text.replace("class_list: two", "class_list: coco80")
+    (tmp_path / "catalog.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "tiny_one.onnx").write_bytes(WEIGHTS)
+    assert resolve("tiny-one", [tmp_path]).sha256 == SHA256
     assert f"no checksum for it; its sha256 is {SHA256}" in caplog.text
     result = CliRunner().invoke(cli, ["verify", "--folder", str(tmp_path)])
     assert result.exit_code == 0
-    assert f"yolox-s: unverified, no checksum to compare with; its sha256 is {SHA256}" in (
+    assert f"tiny-one: unverified, no checksum to compare with; its sha256 is {SHA256}" in (
         result.output
     )
 

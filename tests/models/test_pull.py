@@ -10,11 +10,27 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from models.catalog import resolve
 from models.cli import cli
 from models.pull import Puller, PullFailed, WrongFile
 
 CONTENT = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+UNVERIFIED = """\
+models:
+  - name: unsure
+    title: nobody has computed its checksum
+    task: detect
+    decoder: yolox
+    file: unsure.onnx
+    size_wh: [64, 64]
+    channels: bgr
+    scale: 1.0
+    fit: letterbox
+    classes: [person]
+    licence: MIT
+    unverified: true
+"""
 
 
 class Host:
@@ -305,15 +321,43 @@ def test_pull_that_fails_says_how_to_get_the_file_here(tmp_path: Path, host: Hos
 def test_pull_refuses_a_model_without_a_checksum_until_it_is_given_one(
     tmp_path: Path, host: Host
 ) -> None:
+    (tmp_path / "catalog.yaml").write_text(UNVERIFIED, encoding="utf-8")
     env = {"LINLI_MODELS_MIRROR": host.url}
-    result = pull("yolox-s", "--folder", str(tmp_path), env=env)
+    result = pull("unsure", "--folder", str(tmp_path), env=env)
     assert result.exit_code == 1
     assert "has no checksum in the catalog" in result.output
     assert "--sha256" in result.output
     assert host.asked == []
-    result = pull("yolox-s", "--sha256", SHA256, "--folder", str(tmp_path), env=env)
+    result = pull("unsure", "--sha256", SHA256, "--folder", str(tmp_path), env=env)
     assert result.exit_code == 0, result.output
-    assert (tmp_path / "yolox_s.onnx").read_bytes() == CONTENT
+    assert (tmp_path / "unsure.onnx").read_bytes() == CONTENT
+
+
+def twice_exported(url: str) -> str:
+    """A catalog whose model lies at its address as another file than the one it names first."""
+    published = f"    published: {{sha256: {SHA256}, size_bytes: {len(CONTENT)}}}\n"
+    sums = f"    sha256: {'a' * 64}\n    size_bytes: 77\n{published}    urls: ['{url}/file']\n"
+    return UNVERIFIED.replace("    unverified: true\n", sums)
+
+
+def test_pull_takes_the_published_export_of_the_same_weights(tmp_path: Path, host: Host) -> None:
+    (tmp_path / "catalog.yaml").write_text(twice_exported(host.url), encoding="utf-8")
+    result = pull("unsure", "--folder", str(tmp_path), env={"LINLI_MODELS_MIRROR": ""})
+    assert result.exit_code == 0, result.output
+    assert host.paths == ["/file"]
+    assert f"sha256 {SHA256}" in result.output.replace("\n", " ")
+    assert "is here already" in pull("unsure", "--folder", str(tmp_path)).output
+    assert resolve("unsure", [tmp_path]).sha256 == SHA256
+
+
+def test_a_mirror_may_hold_either_export(tmp_path: Path) -> None:
+    (tmp_path / "catalog.yaml").write_text(twice_exported("http://x"), encoding="utf-8")
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / SHA256).write_bytes(CONTENT)
+    env = {"LINLI_MODELS_MIRROR": (tmp_path / "mirror").as_uri()}
+    result = pull("unsure", "--folder", str(tmp_path), env=env)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "unsure.onnx").read_bytes() == CONTENT
 
 
 def test_pull_refuses_a_checksum_that_contradicts_the_catalog(tmp_path: Path) -> None:
