@@ -53,12 +53,17 @@ class Document:
         return Problem(self.file, self.line(path), spell(path), message, suggestion)
 
 
-def read(file: Path) -> Document:
-    """Parse a file; raises `ConfigError` where it cannot be read or is not YAML."""
+def read(file: Path, draft: str | None = None) -> Document:
+    """Parse a file, or the ``draft`` that is to stand in it; raises `ConfigError` where it cannot
+    be read or is not YAML."""
+    return parse(file, _text(file) if draft is None else draft)
+
+
+def _text(file: Path) -> str:
     try:
         if file.stat().st_size > MAX_BYTES:
             raise ConfigError([Problem(file, 0, "", f"larger than {MAX_BYTES} bytes")])
-        text = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except OSError as error:
         hint = "check the name and the folder" if isinstance(error, FileNotFoundError) else ""
         raise ConfigError(
@@ -66,6 +71,10 @@ def read(file: Path) -> Document:
         ) from None
     except UnicodeDecodeError:
         raise ConfigError([Problem(file, 0, "", "is not UTF-8 text", "save it as UTF-8")]) from None
+
+
+def parse(file: Path, text: str) -> Document:
+    """The text of a file; raises `ConfigError` where it is not YAML."""
     document = Document(file)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)

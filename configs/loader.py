@@ -6,8 +6,10 @@ Every loader raises `ConfigError` with all problems found, each with file, line,
 and, where one is known, a suggestion.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -23,6 +25,9 @@ from configs.site import SiteFile
 from wire.mqtt import Broker
 
 T = TypeVar("T")
+Drafts = Mapping[Path, str]
+"""What is to stand in files that are on disk as they were; by resolved path."""
+NONE: Final[Drafts] = MappingProxyType({})
 
 
 def load(path: Path, kind: type[T]) -> T:
@@ -59,9 +64,9 @@ def _home_beside(path: Path, home: HomeAssistant | None) -> HomeAssistant | None
     return replace(home, mqtt=_broker_beside(path, home.mqtt))
 
 
-def load_site(path: Path) -> SiteFile:
+def load_site(path: Path, drafts: Drafts = NONE) -> SiteFile:
     """A site.yaml with the rules of its rule files, checked."""
-    document = read(path)
+    document = _read(path, drafts)
     site = _typed(document, SiteFile)
     if site is None:
         raise ConfigError(document.problems)
@@ -77,7 +82,7 @@ def load_site(path: Path) -> SiteFile:
             continue
         try:
             taken = {rule.id for rule, _ in sources}
-            extra, of = _rule_file(path.parent / name, taken, places, country)
+            extra, of = _rule_file(path.parent / name, taken, places, country, drafts)
         except ConfigError as error:
             unread += error.problems
             continue
@@ -103,6 +108,10 @@ def load_site(path: Path) -> SiteFile:
     )
 
 
+def _read(path: Path, drafts: Drafts) -> Document:
+    return read(path, drafts.get(path.resolve()))
+
+
 def _hub_of(path: Path, site: SiteFile) -> HubSettings:
     """The site's hub; where the site brings a broker of its own, on that one."""
     hub = _hub_beside(path, site.hub)
@@ -112,9 +121,10 @@ def _hub_of(path: Path, site: SiteFile) -> HubSettings:
 
 
 def _rule_file(
-    path: Path, taken: set[str], places: set[str] | None, country: str | None
-) -> tuple[tuple[Rule, ...], Document]:
-    document = read(path)
+    path: Path, taken: set[str], places: set[str] | None, country: str | None,
+    drafts: Drafts = NONE,
+) -> tuple[tuple[Rule, ...], Document]:  # fmt: skip
+    document = _read(path, drafts)
     found = _typed(document, RulesFile)
     rules = found.rules if found is not None else ()
     check.rules(rules, places, country, document)
@@ -199,6 +209,20 @@ def folders(path: Path) -> list[Path]:
         found |= {(site.parent / str(rules)).parent for rules in _rule_names(inner)}
     found |= {(path.parent / str(rules)).parent for rules in _rule_names(value)}
     return sorted(found)
+
+
+def site_files(path: Path) -> list[Path]:
+    """The site.yaml of each site that a hub.yaml, web.yaml or site.yaml speaks of, in order."""
+    if _is_site(path):
+        return [path]
+    value = read(path).value
+    names = value.get("sites") if isinstance(value, dict) else None
+    return [path.parent / str(name) for name in names or ()]
+
+
+def rule_files(path: Path) -> list[Path]:
+    """The files beside a site.yaml in which more of its rules stand, in order."""
+    return [path.parent / str(name) for name in _rule_names(read(path).value)]
 
 
 def _rule_names(value: Any) -> list[Any]:

@@ -37,7 +37,7 @@ def apply(rule: Rule, override: Override, document: Document, at: Path_) -> Rule
     """
     for key, raw in override.set_.items():
         setter = _Setter(document, (*at, key), raw)
-        parts = _split(key)
+        parts = split(key)
         if parts is None:
             setter.complain(f"{key!r} is no path", "write it like when[0].above or cooldown")
         elif parts[0] in FIXED:
@@ -47,7 +47,8 @@ def apply(rule: Rule, override: Override, document: Document, at: Path_) -> Rule
     return rule
 
 
-def _split(key: str) -> list[str | int] | None:
+def split(key: str) -> list[str | int] | None:
+    """``when[0].above`` as its parts; None for what is no path."""
     parts: list[str | int] = []
     for word in key.split("."):
         match = _PART.fullmatch(word)

@@ -42,6 +42,7 @@ from web import (
     rules,
     tokens,
     trends,
+    tuning,
     users,
     vitals,
 )
@@ -49,10 +50,11 @@ from web.console import Console, WebError, console
 from web.news import Draughtsman
 from web.secret import session_secret
 from web.tail import ChangeTail
+from web.tuning.trials import Trials
 
 PARTS = (
     vitals, login, me, now, alerts, places, devices, rules, handover, audit, people, trends,
-    analysis, api, live, pictures,
+    analysis, api, live, pictures, tuning,
 )  # fmt: skip
 SHIFT = timedelta(hours=12)
 """A session that is not used this long ends."""
@@ -71,8 +73,11 @@ def create_app(
     sites: Sequence[SiteFile],
     *,
     now_ms: Callable[[], int] = wall_clock_ms,
+    config: Path | None = None,
 ) -> Flask:
     """The console over one state store. Raises `WebError` or `StateError` with what to do.
+
+    ``config`` is the file that names the sites' files, so that rules can be edited there.
 
     The state store's schema is brought to this version if it is older.
     """
@@ -84,7 +89,7 @@ def create_app(
         series = open_series(settings.series, Path(settings.data))
     except SeriesRefused as error:
         raise WebError(str(error)) from error
-    here = Console(settings, sites, engine, series, now_ms)
+    here = Console(settings, sites, engine, series, now_ms, config)
     app.extensions["linli"] = here
     _configure(app, settings)
     _install_accounts(app, here)
@@ -108,6 +113,8 @@ def close(app: Flask) -> None:
     """End live connections and let go of the store."""
     tail: ChangeTail = app.extensions["linli.tail"]
     tail.close()
+    trials: Trials = app.extensions["linli.trials"]
+    trials.close()
     found: Console = app.extensions["linli"]
     found.engine.dispose()
     found.series.close()
@@ -144,6 +151,7 @@ def _install_parts(app: Flask) -> None:
         app.register_blueprint(part.blueprint)
     login.limit(app)
     app.extensions["linli.viewings"] = pictures.Viewings()
+    app.extensions["linli.trials"] = Trials()
     _install_residents(app)
 
 

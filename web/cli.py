@@ -48,6 +48,7 @@ def run(path: Path) -> None:
             stop=stop,
             on_listening=lambda at: click.echo(f"console: {at}"),
             watch=lambda console: watching(path, console),
+            config=path,
         )
     except (configs.ConfigError, WebError, store.StateError) as error:
         _fail(error)

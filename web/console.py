@@ -35,6 +35,9 @@ class Console:
     """Records and signals; read it with `told`."""
     now: Callable[[], int]
     """Milliseconds since the epoch."""
+    config: Path | None = None
+    """The file that it was started with, which names the sites' files; None: there is none, and
+    nothing of it can be edited."""
     meters: Meters = field(default_factory=Meters)
     _places: dict[tuple[str, str], Place] = field(init=False)
     _sites: dict[str, SiteFile] = field(init=False)

@@ -143,6 +143,19 @@ TAKES = {
     "count": _("number of changes"),
 }
 SIDES = {"above": _("above"), "below": _("below"), "equals": _("equal to")}
+NUMBERS = {
+    "above": _("above"),
+    "below": _("below"),
+    "equals": _("equal to"),
+    "over": _("looking at the last"),
+    "for": _("for at least"),
+    "clear.below": _("ends when below"),
+    "clear.above": _("ends when above"),
+    "clear.for": _("and so for"),
+    "cooldown": _("quiet after its end for"),
+    "after": _("escalates after"),
+}
+"""What a rule's numbers are called where they are edited (`configs.edit.Number.word`)."""
 _THRESHOLD = re.compile(
     r"(?:(?P<take>\w+) of )?(?P<signal>.+?)(?: over (?P<over>[\d.e+]+) s)?"
     r" (?P<side>above|below|equals) (?P<limit>-?[\d.e+-]+)(?: for (?P<held>[\d.e+]+) s)?"
@@ -185,6 +198,7 @@ def install(app: Flask) -> None:
         "STEPS": STEPS,
         "QUIETS": QUIETS,
         "ROLES": ROLES,
+        "NUMBERS": NUMBERS,
         "SCOPES": SCOPES,
         "TROUBLES": TROUBLES,
         "DELIVERIES": DELIVERIES,

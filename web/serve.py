@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 from flask import Flask
 from waitress import create_server
@@ -32,12 +33,13 @@ def serve(
     stop: threading.Event,
     on_listening: Callable[[str], None],
     watch: Callable[[Console], ConfigWatcher] | None = None,
+    config: Path | None = None,
 ) -> None:
     """Run until ``stop`` is set; ``on_listening`` is given the address, such as
-    ``http://127.0.0.1:8080``; ``watch`` makes what takes up a changed configuration. Raises
-    `WebError` or `StateError` where it cannot start."""
+    ``http://127.0.0.1:8080``; ``watch`` makes what takes up a changed configuration, which
+    ``config`` names. Raises `WebError` or `StateError` where it cannot start."""
     with ExitStack() as teardown:
-        app = create_app(settings, sites)
+        app = create_app(settings, sites, config=config)
         teardown.callback(close, app)
         if watch is not None:
             watcher = watch(app.extensions["linli"])

@@ -111,7 +111,7 @@ def _replay_part(
 ) -> Found:  # fmt: skip
     store = open_series(settings.series, Path(settings.data))
     try:
-        nodes = sorted({node for place in site.places for node in _nodes(place)})
+        nodes = sorted({node for place in site.places for node in nodes_of(place)})
         records = applied(
             store, site.site.id, stretch.begin, stretch.end,
             nodes=nodes, others=reported(store, site, stretch.end), advance=advance,
@@ -134,7 +134,8 @@ def _collecting_rarely() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _nodes(place: Place) -> set[str]:
+def nodes_of(place: Place) -> set[str]:
+    """Whose records a place needs."""
     nodes = {view.node for group in place.views for view in group}
     nodes |= {line.node for line in place.lines}
     return nodes | {door.node for door in place.doors}
@@ -158,9 +159,9 @@ def share(site: SiteFile, jobs: int, loads: Mapping[str, int]) -> list[SiteFile]
     """The site cut into ``jobs`` at most, which have about as much to do: ``loads`` are the
     records of each node. Places of the same nodes stay side by side."""
     parts: list[list[Place]] = [[] for _ in range(jobs)]
-    places = sorted(site.places, key=lambda place: sorted(_nodes(place)))
+    places = sorted(site.places, key=lambda place: sorted(nodes_of(place)))
     # The one is for what a place costs that hears nothing.
-    weights = [1 + sum(loads.get(node, 0) for node in _nodes(place)) for place in places]
+    weights = [1 + sum(loads.get(node, 0) for node in nodes_of(place)) for place in places]
     whole, done = sum(weights), 0.0
     for place, weight in zip(places, weights, strict=True):
         parts[int((done + weight / 2) / whole * jobs)].append(place)

@@ -15,8 +15,9 @@ from hub import silences
 from hub.state.tables import Alert, Audit
 from web.console import console
 from web.now.snapshot import sources_of
-from web.roles import ACT
+from web.roles import ACT, Role
 from web.rules.force import in_force
+from web.tuning.edits import EDITED
 from web.when import as_ms, moment
 
 blueprint = Blueprint("rules", __name__, template_folder="templates")
@@ -43,8 +44,8 @@ def page() -> ResponseReturnValue:
         quiet = silences.listed(connection, now, over=True)
         fired = _fired(connection, now - WEEK_MS)
         history = connection.execute(
-            select(Audit.at, Audit.actor, Audit.detail)
-            .where(Audit.action == "configuration.reload")
+            select(Audit.at, Audit.actor, Audit.action, Audit.target, Audit.detail)
+            .where(Audit.action.in_(("configuration.reload", EDITED)))
             .order_by(Audit.id.desc())
             .limit(CHANGES)
         ).all()
@@ -58,6 +59,7 @@ def page() -> ResponseReturnValue:
         history=history,
         scopes=[scope for file in here.sites for scope in _scopes(file)],
         may_act=current_user.role.includes(ACT),
+        may_edit=here.config is not None and current_user.role.includes(Role.MAINTAINER),
         asked=request.args,
     )
 

@@ -1,0 +1,356 @@
+"""Edits numbers of a rule in the YAML that says them, and nothing else of the file.
+
+The file is changed as text: only the scalars themselves are exchanged, so that comments,
+order, quotes and line ends stay. What comes out is loaded with everything that names it, and
+must be what was there before but for what was asked; else nothing is written.
+"""
+
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+from msgspec import Struct
+from msgspec.structs import replace
+
+from configs.document import Document, parse
+from configs.loader import load_site, rule_files, site_files
+from configs.overrides import apply, resolve_rule, split
+from configs.problems import ConfigError, Path_, Problem
+from configs.rules import Alternative, Rule
+from configs.site import Override, SiteFile
+from configs.values import Duration
+
+THRESHOLDS = ("above", "below", "equals")
+DECIMALS = 12
+Value = float | Duration
+SHARED = (
+    "this would change more than was asked: the file shares values by anchors (& and *); "
+    "edit it by hand"
+)
+
+
+class EditRefused(Exception):
+    """The file cannot be edited this way; the text says why and what to do."""
+
+
+class EditConflict(Exception):
+    """The file is no longer what the edit began with."""
+
+
+class Number(Struct, frozen=True):
+    """A number of a rule that may be edited."""
+
+    path: str
+    """Where in the rule, as an override would say it: ``when[0].above``."""
+    signal: str
+    """Of its condition; "" where it is of the whole rule."""
+    word: str
+    """above, below, equals, for, over, clear.below, clear.above, clear.for, cooldown, after."""
+    value: Value
+
+
+class Edit(Struct, frozen=True):
+    """A change that has passed every check and is not written yet."""
+
+    file: Path
+    before: str
+    after: str
+    sites: tuple[tuple[SiteFile, SiteFile], ...]
+    """(as it is, as it would be), of the sites that it changes."""
+
+
+def numbers(rule: Rule) -> list[Number]:
+    """Everything in a rule that can be tuned, in its order."""
+    found = list(_of_conditions("when", rule.when))
+    if rule.clear is not None:
+        clear, signal = rule.clear, rule.when[0].signal
+        limits = {"below": clear.below, "above": clear.above, "for": clear.for_}
+        found += [
+            Number(f"clear.{name}", "" if name == "for" else signal, f"clear.{name}", value)
+            for name, value in limits.items()
+            if value is not None
+        ]
+    for index, rise in enumerate(rule.rises):
+        found += _of_conditions(f"rises[{index}].when", rise.when)
+    found.append(Number("cooldown", "", "cooldown", rule.cooldown))
+    found += [
+        Number(f"escalate[{index}].after", "", "after", step.after)
+        for index, step in enumerate(rule.escalate)
+    ]
+    return found
+
+
+def _of_conditions(path: str, conditions: Sequence[Alternative]) -> Iterator[Number]:
+    for index, condition in enumerate(conditions):
+        at = f"{path}[{index}]"
+        if inner := getattr(condition, "any", ()):
+            yield from _of_conditions(f"{at}.any", inner)
+            continue
+        for name in (*THRESHOLDS, "over"):
+            value = getattr(condition, name)
+            if value is not None:
+                yield Number(f"{at}.{name}", condition.signal, name, value)
+        yield Number(f"{at}.for", condition.signal, "for", condition.for_)
+
+
+def parse_value(number: Number, text: str) -> Value:
+    """What somebody typed instead of a number; raises ValueError."""
+    if isinstance(number.value, Duration):
+        return Duration.parse(text.strip())
+    value = round(float(text.strip()), DECIMALS)
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} is no number")
+    return value
+
+
+def spell(value: Value) -> str:
+    """A value as YAML says it."""
+    if isinstance(value, Duration):
+        return _spell_duration(value)
+    return str(int(value)) if value.is_integer() else f"{Decimal(repr(value)):f}"
+
+
+def _spell_duration(ms: int) -> str:
+    parts = []
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, ms = divmod(ms, size)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts) or "0s"
+
+
+def plan(config: Path, site: str, rule: str, values: Mapping[str, Value], place: str = "") -> Edit:
+    """The edit that gives numbers of a rule other values, everywhere or at one place.
+
+    ``values`` are by path (`Number.path`). At a place they become an override of the site.
+    Raises `ConfigError` where the files, before or after it, would not pass ``linli check``,
+    and `EditRefused`.
+    """
+    files = _sites(config)
+    file = target(config, site, rule, place)
+    before = _read(file)
+    edit = _override if place else _put_all
+    after = edit(file, before, rule, values, place)
+    changed = []
+    for path in files.values():
+        old, new = load_site(path), load_site(path, {file: after})
+        if old != new:
+            _prove(old, new, rule, values, place)
+            changed.append((old, new))
+    return Edit(file, before, after, tuple(changed))
+
+
+def target(config: Path, site: str, rule: str, place: str = "") -> Path:
+    """The file that an edit would change. Raises `ConfigError` and `EditRefused`."""
+    files = _sites(config)
+    if site not in files:
+        raise EditRefused(f"{config} has no site {site!r}")
+    return (files[site] if place else _file_of(files[site], rule)).resolve()
+
+
+def _sites(config: Path) -> dict[str, Path]:
+    return {load_site(path).site.id: path for path in site_files(config)}
+
+
+def save(edit: Edit) -> None:
+    """Put the edit into its file, in one step. Raises `EditConflict`, OSError."""
+    if _read(edit.file) != edit.before:
+        raise EditConflict(f"{edit.file.name} was changed meanwhile")
+    # Not named like a YAML: a reader of the folder must not take it for one.
+    handle, name = tempfile.mkstemp(prefix=f".{edit.file.name}-", suffix=".new",
+                                    dir=edit.file.parent)  # fmt: skip
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+            out.write(edit.after)
+            out.flush()
+            os.fsync(out.fileno())
+        draft.chmod(edit.file.stat().st_mode & 0o777)
+        draft.replace(edit.file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _read(file: Path) -> str:
+    """The text with its line ends as they are. Raises `ConfigError`."""
+    try:
+        return file.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "is not UTF-8 text"
+        raise ConfigError([Problem(file, 0, "", f"cannot be read: {why}")]) from None
+
+
+def _file_of(site: Path, rule: str) -> Path:
+    for file in (site, *rule_files(site)):
+        if rule in parse(file, _read(file)).ids("rules"):
+            return file
+    raise EditRefused(f"{site.name} has no rule {rule!r}")
+
+
+def _prove(
+    old: SiteFile, new: SiteFile, rule: str, values: Mapping[str, Value], place: str
+) -> None:
+    """Nothing changed but what was asked; raises `EditRefused`."""
+    asked = Override(rule=rule, places=("*",), set_={k: _raw(v) for k, v in values.items()})
+    rules = old.rules if place else tuple(_with(one, asked) for one in old.rules)
+    same = replace(new, overrides=()) == replace(old, overrides=(), rules=rules)
+    same = same and _others(new, rule) == _others(old, rule)
+    before = next(one for one in old.rules if one.id == rule)
+    after = next(one for one in new.rules if one.id == rule)
+    for one in old.places if place else ():
+        there = resolve_rule(before, one, old.overrides)
+        want = _with(there, asked) if one.id == place else there
+        same = same and resolve_rule(after, one, new.overrides) == want
+    if not (same and (place or new.overrides == old.overrides)):
+        raise EditRefused(SHARED)
+
+
+def _others(site: SiteFile, rule: str) -> list[Override]:
+    return [one for one in site.overrides if one.rule != rule]
+
+
+def _raw(value: Value) -> Any:
+    return spell(value) if isinstance(value, Duration) else value
+
+
+def _with(rule: Rule, asked: Override) -> Rule:
+    if rule.id != asked.rule:
+        return rule
+    document = Document(Path("rule"))
+    found = apply(rule, asked, document, ())
+    if document.problems:
+        raise ConfigError(document.problems)
+    return found
+
+
+def _put_all(file: Path, text: str, rule: str, values: Mapping[str, Value], _place: str) -> str:
+    for path, value in values.items():
+        node = _rule_node(_compose(file, text), rule)
+        text = _put(text, node, _parts(path), spell(value))
+    return text
+
+
+def _override(file: Path, text: str, rule: str, values: Mapping[str, Value], place: str) -> str:
+    """At a place, the site's overrides say it; the last of them that is for this place alone is
+    taken where nothing after it could undo it, else a new one follows all others."""
+    top = _compose(file, text)
+    there = _value(top, "overrides")
+    items = there.value if isinstance(there, yaml.SequenceNode) else []
+    if items and _says(items[-1], rule, place):
+        for path, value in values.items():
+            items = _value(_compose(file, text), "overrides").value  # type: ignore[union-attr]
+            text = _put(text, _value(items[-1], "set"), [path], spell(value))
+        return text
+    made = ", ".join(f'"{path}": {spell(value)}' for path, value in values.items())
+    item = f"{{rule: {rule}, places: [{place}], set: {{{made}}}}}"
+    return _append(text, top, there, item)
+
+
+def _says(item: yaml.Node, rule: str, place: str) -> bool:
+    found, places = _value(item, "rule"), _value(item, "places")
+    alone = isinstance(places, yaml.SequenceNode) and [one.value for one in places.value] == [place]
+    block = isinstance(_value(item, "set"), yaml.MappingNode)
+    return isinstance(found, yaml.ScalarNode) and found.value == rule and alone and block
+
+
+def _append(text: str, top: yaml.Node, there: yaml.Node | None, item: str) -> str:
+    line = "\r\n" if "\r\n" in text else "\n"
+    if isinstance(there, yaml.SequenceNode) and there.flow_style:
+        comma = ", " if there.value else ""
+        return _insert(text, there.end_mark.index - 1, comma + item)
+    if isinstance(there, yaml.SequenceNode):
+        end = text.find("\n", _last(there).end_mark.index)
+        indent = " " * there.start_mark.column
+        end = len(text) if end < 0 else end
+        at = end - 1 if text[end - 1 : end] == "\r" else end
+        return _insert(text, at, f"{line}{indent}- {item}")
+    if there is not None or not isinstance(top, yaml.MappingNode) or top.flow_style:
+        raise EditRefused("overrides: is no list; write the override by hand")
+    gap = "" if text.endswith("\n") else line
+    return f"{text}{gap}{line}overrides:{line}  - {item}{line}"
+
+
+def _compose(file: Path, text: str) -> yaml.Node:
+    """Raises `ConfigError` as the loader does."""
+    parse(file, text)
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    if node is None:
+        raise EditRefused(f"{file.name} is empty")
+    return node
+
+
+def _rule_node(top: yaml.Node, rule: str) -> yaml.Node:
+    rules = _value(top, "rules")
+    for item in rules.value if isinstance(rules, yaml.SequenceNode) else ():
+        name = _value(item, "id")
+        if isinstance(name, yaml.ScalarNode) and name.value == rule:
+            found: yaml.Node = item
+            return found
+    raise EditRefused(f"the file has no rule {rule!r} any more")
+
+
+def _parts(path: str) -> Path_:
+    parts = split(path)
+    if parts is None:
+        raise EditRefused(f"{path!r} is no path in a rule")
+    return tuple(parts)
+
+
+def _put(text: str, node: yaml.Node | None, parts: Path_ | list[str], value: str) -> str:
+    """Exchange or add one scalar under a node."""
+    *way, name = parts
+    for part in way:
+        node = _step(node, part)
+    if not isinstance(node, yaml.MappingNode):
+        raise EditRefused(f"there is no {'.'.join(map(str, parts))} in the file")
+    there = _value(node, str(name))
+    if isinstance(there, yaml.ScalarNode) and there.start_mark.index < there.end_mark.index:
+        start, end = there.start_mark.index, there.end_mark.index
+        if text[start] in "&!" or not node.start_mark.index < start < node.end_mark.index:
+            raise EditRefused(SHARED)
+        return text[:start] + value + text[end:]
+    if there is not None:
+        raise EditRefused(f"{name} is no plain value in the file; edit it by hand")
+    key = name if str(name).isidentifier() else f'"{name}"'
+    if node.flow_style:
+        comma = ", " if node.value else ""
+        return _insert(text, node.end_mark.index - 1, f"{comma}{key}: {value}")
+    # Before the last key: what follows that one may be a comment on what comes next.
+    last = node.value[-1][0].start_mark
+    line = "\r\n" if "\r\n" in text else "\n"
+    return _insert(text, last.index, f"{key}: {value}{line}{' ' * last.column}")
+
+
+def _insert(text: str, at: int, more: str) -> str:
+    return text[:at] + more + text[at:]
+
+
+def _step(node: yaml.Node | None, part: str | int) -> yaml.Node | None:
+    if isinstance(part, str):
+        return _value(node, part)
+    if isinstance(node, yaml.SequenceNode) and part < len(node.value):
+        found: yaml.Node = node.value[part]
+        return found
+    return None
+
+
+def _value(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    for name, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if name.value == key:
+            found: yaml.Node = value
+            return found
+    return None
+
+
+def _last(node: yaml.Node) -> yaml.Node:
+    """The node that ends last: a block's own end lies behind the comments that follow it."""
+    while isinstance(node, yaml.MappingNode | yaml.SequenceNode) and not node.flow_style:
+        inner = node.value[-1] if node.value else None
+        if inner is None:
+            break
+        node = inner[1] if isinstance(node, yaml.MappingNode) else inner
+    return node

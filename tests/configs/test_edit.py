@@ -1,0 +1,182 @@
+"""Numbers of a rule are edited in its YAML: nothing else of the file changes."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+import configs
+from configs import edit
+from configs.overrides import resolve_rule
+from configs.rules import Rule
+from configs.site import SiteFile
+from configs.values import Duration
+
+SITE = """\
+# The site.
+site: {id: garden, name: Garden, timezone: Asia/Shanghai}
+nodes: [{id: n}]
+places:   # two of them
+  - {id: yard, name: Yard, tags: [outdoor], views: [[{node: n, source: cam, zone: z}]]}
+  - {id: hall, name: Hall, doors: [{node: n, source: door}]}
+rule_files: [rules.yaml]
+"""
+RULES = """\
+# Every number here is meant to be tuned.
+rules:
+  - id: crowd      # since spring
+    title: "Crowd"
+    places: ["*"]
+    when:
+      - {signal: occupancy.person, above: 5, for: '10s'}   # was 4
+    clear:
+        below: 3
+
+  # The door.
+  - id: door
+    title: Door
+    places: [hall]
+    when:
+      - any:
+          - signal: door.open_s
+            above: 30.5
+    severity: high
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
+    path = tmp_path / "site.yaml"
+    path.write_text(SITE, encoding="utf-8")
+    return path
+
+
+def rule(file: SiteFile, name: str) -> Rule:
+    return next(one for one in file.rules if one.id == name)
+
+
+def test_numbers_of_a_rule_are_named_as_an_override_names_them(site: Path) -> None:
+    found = configs.load_site(site)
+    crowd = [(one.path, edit.spell(one.value)) for one in edit.numbers(rule(found, "crowd"))]
+    assert crowd == [
+        ("when[0].above", "5"), ("when[0].for", "10s"), ("clear.below", "3"),
+        ("clear.for", "0s"), ("cooldown", "0s"),
+    ]  # fmt: skip
+    door = [(one.path, edit.spell(one.value)) for one in edit.numbers(rule(found, "door"))]
+    assert door[:2] == [("when[0].any[0].above", "30.5"), ("when[0].any[0].for", "0s")]
+
+
+def test_only_the_number_changes_in_the_file(site: Path) -> None:
+    made = edit.plan(
+        site, "garden", "crowd", {"when[0].above": 6.25, "when[0].for": Duration(90_000)}
+    )
+    edit.save(made)
+    text = (site.parent / "rules.yaml").read_text(encoding="utf-8")
+    assert text == RULES.replace("above: 5, for: '10s'", "above: 6.25, for: 1m30s")
+    assert rule(configs.load_site(site), "crowd").when[0].above == 6.25
+    assert [path.name for path in sorted(site.parent.iterdir())] == ["rules.yaml", "site.yaml"]
+
+
+def test_a_number_that_was_not_written_is_added_where_it_belongs(site: Path) -> None:
+    values: dict[str, edit.Value] = {"cooldown": Duration(300_000), "clear.for": Duration(5000)}
+    edit.save(edit.plan(site, "garden", "crowd", values))
+    edit.save(edit.plan(site, "garden", "door", {"when[0].any[0].for": Duration(1000)}))
+    text = (site.parent / "rules.yaml").read_text(encoding="utf-8")
+    assert "    cooldown: 5m\n    clear:\n        for: 5s\n        below: 3\n" in text
+    assert "          - signal: door.open_s\n            for: 1s\n            above: 30.5\n" in text
+    assert "\n\n  # The door.\n  - id: door\n" in text
+
+
+def test_windows_line_ends_and_the_files_mode_stay(site: Path) -> None:
+    path = site.parent / "rules.yaml"
+    path.write_bytes(RULES.replace("\n", "\r\n").encode())
+    path.chmod(0o640)
+    edit.save(edit.plan(site, "garden", "crowd", {"cooldown": Duration(1000)}))
+    assert b"\n" not in path.read_bytes().replace(b"\r\n", b"")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+ITEM = '{rule: crowd, places: [yard], set: {"when[0].above": 8}}'
+DOOR = "overrides:\n- rule: door\n  places: [hall]\n  set:\n    cooldown: 1m   # for now\n# end\n"
+
+
+@pytest.mark.parametrize(
+    ("tail", "says"),
+    [
+        ("", f"\noverrides:\n  - {ITEM}\n"),
+        ("overrides: []\n", f"overrides: [{ITEM}]"),
+        (DOOR, f"# for now\n- {ITEM}\n# end\n"),
+        (
+            "overrides:\n  - {rule: crowd, places: [yard], set: {cooldown: 1m}}\n",
+            'set: {cooldown: 1m, "when[0].above": 8}}\n',
+        ),
+        (
+            "overrides:\n  - rule: crowd\n    places: [yard]\n    set:\n      when[0].above: 7\n",
+            "      when[0].above: 8\n",
+        ),
+    ],
+)
+def test_a_number_at_one_place_becomes_an_override_of_the_site(
+    site: Path, tail: str, says: str
+) -> None:
+    site.write_text(SITE + tail, encoding="utf-8")
+    made = edit.plan(site, "garden", "crowd", {"when[0].above": 8.0}, "yard")
+    edit.save(made)
+    assert says in site.read_text(encoding="utf-8")
+    found = configs.load_site(site)
+    there = [resolve_rule(rule(found, "crowd"), p, found.overrides).when[0].above
+             for p in found.places]  # fmt: skip
+    assert there == [8, 5]
+    assert (site.parent / "rules.yaml").read_text(encoding="utf-8") == RULES
+
+
+def test_what_the_check_would_refuse_is_not_planned(site: Path) -> None:
+    with pytest.raises(configs.ConfigError, match=r"rules.yaml:9: .*clear.below: 3 is over the 2"):
+        edit.plan(site, "garden", "crowd", {"when[0].above": 2.0})
+    with pytest.raises(edit.EditRefused, match="has no rule 'cloud'"):
+        edit.plan(site, "garden", "cloud", {"cooldown": Duration(1)})
+    with pytest.raises(edit.EditRefused, match="has no site 'meadow'"):
+        edit.plan(site, "meadow", "crowd", {"cooldown": Duration(1)})
+
+
+def test_a_value_that_others_share_by_an_anchor_is_left_to_hands(site: Path) -> None:
+    shared = RULES.replace("above: 5", "above: &much 5").replace("below: 3", "below: *much")
+    (site.parent / "rules.yaml").write_text(shared, encoding="utf-8")
+    for path in ("clear.below", "when[0].above"):
+        with pytest.raises(edit.EditRefused, match=r"shares values by anchors"):
+            edit.plan(site, "garden", "crowd", {path: 4.0})
+
+
+def test_a_file_that_changed_meanwhile_is_not_overwritten(site: Path) -> None:
+    made = edit.plan(site, "garden", "crowd", {"when[0].above": 6.0})
+    newer = RULES.replace("high", "low")
+    (site.parent / "rules.yaml").write_text(newer, encoding="utf-8")
+    with pytest.raises(edit.EditConflict, match=r"rules.yaml was changed meanwhile"):
+        edit.save(made)
+    assert (site.parent / "rules.yaml").read_text(encoding="utf-8") == newer
+
+
+def test_a_rules_file_of_two_sites_changes_both(site: Path) -> None:
+    other = site.parent / "other.yaml"
+    other.write_text(SITE.replace("id: garden", "id: meadow"), encoding="utf-8")
+    web = site.parent / "web.yaml"
+    web.write_text("sites: [site.yaml, other.yaml]\n", encoding="utf-8")
+    made = edit.plan(web, "meadow", "crowd", {"when[0].above": 6.0})
+    assert [old.site.id for old, _new in made.sites] == ["garden", "meadow"]
+    assert all(rule(new, "crowd").when[0].above == 6 for _old, new in made.sites)
+
+
+@pytest.mark.parametrize("typed", ["", "soon", "nan", "inf", "5s"])
+def test_what_is_no_number_is_refused(typed: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        edit.parse_value(edit.Number("when[0].above", "flow.in", "above", 5.0), typed)
+
+
+def test_a_length_of_time_is_read_and_small_numbers_are_spelled_without_an_exponent() -> None:
+    length = edit.Number("cooldown", "", "cooldown", Duration(0))
+    assert edit.parse_value(length, " 1m30s ") == 90_000
+    with pytest.raises(ValueError, match="expected a duration such as"):
+        edit.parse_value(length, "90")
+    assert edit.spell(1e-7) == "0.0000001"
+    assert edit.spell(Duration(90_061_005)) == "1d1h1m1s5ms"

@@ -1,0 +1,189 @@
+"""A rule's numbers: edited, tried on what was recorded, and only then written into the YAML."""
+
+from typing import Any
+
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_login import current_user
+from werkzeug.datastructures import MultiDict
+
+from configs import edit
+from configs.rules import Rule
+from configs.servers import HubSettings, WebSettings
+from configs.site import SiteFile
+from hub.backtest.compare import Change
+from hub.backtest.workers import Stretch
+from web.console import console
+from web.roles import wants_json
+from web.tuning import edits
+from web.tuning.drawn import SHOWN, changed, lanes, summary
+from web.tuning.edits import Form
+from web.tuning.trials import State, Trial, Trials
+
+blueprint = Blueprint("tuning", __name__, template_folder="templates")
+DAYS = (1, 7, 28)
+DAY_MS = 86_400_000
+FIELD = "n."
+"""Begins the names of the form's numbers."""
+
+
+@blueprint.get("/rules/<id:site>/<id:rule>")
+def page(site: str, rule: str) -> ResponseReturnValue:
+    """Its numbers; ``?at=`` those that it has at a place."""
+    file, found = edits.asked(site, rule)
+    return _form(file, found, request.args.get("at", ""), _filled(request.args), 200)
+
+
+@blueprint.post("/rules/<id:site>/<id:rule>/trials")
+def start(site: str, rule: str) -> ResponseReturnValue:
+    """Check the numbers, and begin to try them."""
+    file, found = edits.asked(site, rule)
+    place, filled = request.form.get("at", ""), _filled(request.form)
+    values = edits.typed(edit.numbers(edits.there(file, found, place)[0]), filled)
+    if not values and not filled.wrong:
+        flash(gettext("No number is different: there is nothing to try."), "warn")
+    if not values or filled.wrong:
+        return _form(file, found, place, filled, 422)
+    planned = edits.plan(site, rule, values, place, filled)
+    if planned is None:
+        return _form(file, found, place, filled, 422)
+    today, then = edits.of_site(planned, site)
+    begun = edits.version(today, rule)
+    if request.form.get("version") != begun:
+        flash(edits.overtaken(site, rule), "warn")
+        edits.adopt([old for old, _new in planned.sites])
+        return _form(today, _rule(today, rule), place, filled, 409)
+    now = console().now()
+    one = Trial(
+        site, rule, place, values, begun, current_user.name,
+        Stretch(now - filled.days * DAY_MS, now),
+    )  # fmt: skip
+    if not _trials().start(one, _hub(console().settings), today, then):
+        flash(gettext("Others are trying rules just now. Wait until one of them is through."),
+              "warn")  # fmt: skip
+        return _form(file, found, place, filled, 503)
+    return redirect(url_for("tuning.trial", site=site, rule=rule, trial=one.id), 303)
+
+
+@blueprint.get("/rules/<id:site>/<id:rule>/trials/<id:trial>")
+def trial(site: str, rule: str, trial: str) -> ResponseReturnValue:
+    """How far it is, or what came of it."""
+    file, found = edits.asked(site, rule)
+    one = _trials().find(trial, site, rule)
+    if one is None:
+        flash(gettext("That trial is gone: the console was started anew. Try it again."), "warn")
+        return redirect(url_for("tuning.page", site=site, rule=rule))
+    if wants_json():
+        return jsonify(running=one.running, read=one.read, records=one.records)
+    target, told = edits.target(site, rule, one.place), one.found
+    return render_template(
+        "tuning/trial.html", site=file.site, rule=found, one=one, numbers=_tried(file, found, one),
+        places={place.id: place.name for place in file.places}, Change=Change, State=State,
+        lanes=lanes(told, file) if told is not None else (),
+        summary=summary(told, rule) if told is not None else None,
+        changed=changed(told) if told is not None else (), shown=SHOWN,
+        target=target, writable=edits.writable(target), back=_back(one),
+    )  # fmt: skip
+
+
+@blueprint.post("/rules/<id:site>/<id:rule>/trials/<id:trial>/end")
+def end(site: str, rule: str, trial: str) -> ResponseReturnValue:
+    """Stop it."""
+    one = _found(site, rule, trial)
+    _trials().end(one)
+    flash(gettext("The trial was ended; nothing was changed."), "ok")
+    return redirect(_back(one))
+
+
+@blueprint.post("/rules/<id:site>/<id:rule>/trials/<id:trial>/save")
+def save(site: str, rule: str, trial: str) -> ResponseReturnValue:
+    """Write the tried numbers into the file, unless somebody was faster."""
+    one, filled = _found(site, rule, trial), Form()
+    if one.state in (State.RUNNING, State.ENDED):
+        flash(gettext("Try it first: what it would do is not known yet."), "warn")
+        return redirect(_back(one))
+    planned = edits.plan(site, rule, one.values, one.place, filled)
+    if planned is None:
+        flash("\n".join(filled.problems), "error")
+        return redirect(_back(one))
+    days = f"{one.stretch.days:g} days"
+    tried = f"tried over {days}" if one.state is State.DONE else f"not tried: {one.state}"
+    if refusal := edits.write(planned, site, rule, one.version, tried):
+        flash(refusal, "warn")
+        edits.adopt([old for old, _new in planned.sites])
+        return redirect(_back(one))
+    edits.adopt([new for _old, new in planned.sites])
+    flash(gettext("Saved. The hub takes it up within seconds and says so in the history below."),
+          "ok")  # fmt: skip
+    return redirect(f"{url_for('rules.page')}#{site}.{rule}")
+
+
+def _form(file: SiteFile, rule: Rule, place: str, filled: Form, status: int) -> ResponseReturnValue:
+    there, at = edits.there(file, rule, place)
+    target = edits.target(file.site.id, rule.id, place)
+    watched = [one for one in file.places if one.answers_to(rule.places)]
+    page = render_template(
+        "tuning/page.html", site=file.site, rule=rule, at=at, filled=filled,
+        numbers=[(one, edit.spell(one.value)) for one in edit.numbers(there)], watched=watched,
+        other={one.id for one in watched if edits.there(file, rule, one.id)[0] != rule},
+        version=edits.version(file, rule.id), days=DAYS,
+        target=target, writable=edits.writable(target),
+    )  # fmt: skip
+    return page, status
+
+
+def _filled(form: MultiDict[str, str]) -> Form:
+    days = form.get("days", DAYS[1], type=int)
+    given = {key.removeprefix(FIELD): text[:40] for key, text in form.items()
+             if key.startswith(FIELD)}  # fmt: skip
+    return Form(typed=given, days=days if days in DAYS else DAYS[1])
+
+
+def _tried(file: SiteFile, rule: Rule, one: Trial) -> list[tuple[edit.Number, str, str]]:
+    """(number, as it was when the trial began or is now, as tried)."""
+    known = {number.path: number for number in edit.numbers(edits.there(file, rule, one.place)[0])}
+    return [
+        (known[path], edit.spell(known[path].value), edit.spell(value))
+        for path, value in one.values.items()
+        if path in known
+    ]
+
+
+def _back(one: Trial) -> str:
+    """The form with what was tried typed in it."""
+    kept: dict[str, Any] = {f"{FIELD}{path}": edit.spell(v) for path, v in one.values.items()}
+    kept["days"] = round(one.stretch.days)
+    return url_for("tuning.page", site=one.site, rule=one.rule, at=one.place or None, **kept)
+
+
+def _found(site: str, rule: str, trial: str) -> Trial:
+    edits.asked(site, rule)
+    one = _trials().find(trial, site, rule)
+    if one is None:
+        abort(404)
+    return one
+
+
+def _trials() -> Trials:
+    found: Trials = current_app.extensions["linli.trials"]
+    return found
+
+
+def _rule(file: SiteFile, rule: str) -> Rule:
+    return next(one for one in file.rules if one.id == rule)
+
+
+def _hub(web: WebSettings) -> HubSettings:
+    """Where the hub keeps what a trial reads."""
+    return HubSettings(data=web.data, state_url=web.state_url, series=web.series)

@@ -1,0 +1,188 @@
+"""Edits as the page asks for them: checked, written into the YAML, and entered in the audit."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from flask import abort, current_app
+from flask_babel import gettext
+from flask_login import current_user
+from msgspec import Struct, field
+from sqlalchemy import select
+
+import configs
+from configs import edit
+from configs.edit import Edit, Number, Value
+from configs.overrides import resolve_rule
+from configs.rules import Rule
+from configs.site import Place, SiteFile
+from hub import audit
+from hub.reload import difference
+from hub.state.tables import Audit
+from web.console import Console, console
+from web.language import clock
+
+EDITED = "rule.edit"
+"""The audit's word for it."""
+DETAIL_CHARS = 4000
+_writing = threading.Lock()
+
+
+class Form(Struct):
+    """What was typed instead of numbers, and what is wrong with it."""
+
+    typed: dict[str, str] = field(default_factory=dict)
+    """By `Number.path`."""
+    wrong: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    """Of the whole, as ``linli check`` says them."""
+    days: int = 7
+
+
+def asked(site: str, rule: str) -> tuple[SiteFile, Rule]:
+    """A rule that may be edited here; 404 where there is none."""
+    here = console()
+    file = here.site(site)
+    if file is None or here.config is None:
+        abort(404)
+    found = next((one for one in file.rules if one.id == rule), None)
+    if found is None:
+        abort(404)
+    return file, found
+
+
+def there(file: SiteFile, rule: Rule, place: str) -> tuple[Rule, Place | None]:
+    """The rule as it is at a place, "" for everywhere; 404 for a place that it does not watch."""
+    if not place:
+        return rule, None
+    found = next((one for one in file.places if one.id == place), None)
+    if found is None or not found.answers_to(rule.places):
+        abort(404)
+    return resolve_rule(rule, found, file.overrides), found
+
+
+def version(file: SiteFile, rule: str) -> str:
+    """Changes when the rule does, or what overrides it."""
+    says = (
+        [one for one in file.rules if one.id == rule],
+        [one for one in file.overrides if one.rule == rule],
+    )
+    return hashlib.sha256(repr(says).encode()).hexdigest()[:32]
+
+
+def typed(numbers: Sequence[Number], form: Form) -> dict[str, Value]:
+    """Numbers that are not what they were; what cannot be read is told in the form."""
+    values = {}
+    for number in numbers:
+        text = form.typed.get(number.path, "")
+        if not text.strip() or text.strip() == edit.spell(number.value):
+            continue
+        try:
+            value = edit.parse_value(number, text)
+        except ValueError:
+            form.wrong[number.path] = (
+                gettext("Write a length of time, such as 30s, 5m or 1h30m.")
+                if isinstance(number.value, int)
+                else gettext("Write a number, such as 5 or 0.75.")
+            )
+            continue
+        if value != number.value:
+            values[number.path] = value
+    return values
+
+
+def plan(site: str, rule: str, values: Mapping[str, Value], place: str, form: Form) -> Edit | None:
+    """The edit, ready to be written; None where the form tells what is wrong with it."""
+    here = console()
+    assert here.config is not None  # noqa: S101 - `asked` has looked
+    try:
+        found = edit.plan(here.config, site, rule, values, place)
+    except configs.ConfigError as error:
+        form.problems = [str(problem) for problem in error.problems]
+        return None
+    except edit.EditRefused as error:
+        form.problems = [str(error)]
+        return None
+    foreign = [old.site.id for old, _new in found.sites if here.site(old.site.id) is None]
+    if foreign:
+        names = ", ".join(foreign)
+        form.problems = [
+            gettext("%(file)s also says the rules of %(sites)s, where you may not change them.",
+                    file=found.file.name, sites=names)
+        ]  # fmt: skip
+        return None
+    return found
+
+
+def of_site(planned: Edit, site: str) -> tuple[SiteFile, SiteFile]:
+    """The site as it is on disk, and as it would be."""
+    return next(pair for pair in planned.sites if pair[0].site.id == site)
+
+
+def write(planned: Edit, site: str, rule: str, begun: str, tried: str) -> str:
+    """Put it into the file and the audit; "" or why not, in words.
+
+    ``begun`` is the version that the edit began with, ``tried`` what its trial covered.
+    """
+    here = console()
+    before, after = zip(*planned.sites, strict=True)
+    with _writing:
+        if version(of_site(planned, site)[0], rule) != begun:
+            return overtaken(site, rule)
+        lines = [f"{planned.file.name}, {tried}", *difference(before, after)]
+        detail = "\n".join(lines)[:DETAIL_CHARS]
+        try:
+            with here.engine.begin() as connection:
+                # Not kept where the file cannot be written.
+                audit.enter(
+                    connection, current_user.name, EDITED, f"{site}/{rule}", detail, here.now()
+                )
+                edit.save(planned)
+        except (OSError, edit.EditConflict) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            return str(
+                gettext("%(file)s cannot be written (%(why)s); nothing was changed.",
+                        file=planned.file.name, why=why)
+            )  # fmt: skip
+    return ""
+
+
+def adopt(sites: Sequence[SiteFile]) -> None:
+    """Show these from the next page on; the console's own look at the files comes later."""
+    here: Console = current_app.extensions["linli"]
+    newer = {file.site.id: file for file in sites}
+    here.adopt([newer.get(file.site.id, file) for file in here.sites])
+
+
+def overtaken(site: str, rule: str) -> str:
+    """Somebody else has changed the rule: who, where the console knows."""
+    here = console()
+    last = (
+        select(Audit.actor, Audit.at)
+        .where(Audit.target == f"{site}/{rule}", Audit.action == EDITED)
+        .order_by(Audit.id.desc())
+    )
+    with here.reader.connect() as connection:
+        found = connection.execute(last.limit(1)).first()
+    if found is None:
+        return str(gettext("This rule was changed meanwhile in its file; nothing was saved."))
+    return str(
+        gettext("This rule was changed meanwhile, last by %(name)s at %(at)s; nothing was saved.",
+                name=found.actor, at=clock(found.at, site))
+    )  # fmt: skip
+
+
+def target(site: str, rule: str, place: str) -> Path | None:
+    """The file that would be written; None where it cannot be told now."""
+    here = console()
+    try:
+        return edit.target(here.config, site, rule, place) if here.config is not None else None
+    except (configs.ConfigError, edit.EditRefused):
+        return None
+
+
+def writable(file: Path | None) -> bool:
+    """Whether the console may write it: it is put in its place, so its folder counts too."""
+    return file is not None and os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
