@@ -9,12 +9,15 @@ import zoneinfo
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from configs import notify
 from configs.agent import AccessReader, Camera, DoorSensor, EdgeFile
 from configs.days import calendar, countries, ever_watches
 from configs.document import Document
+from configs.notify import Route
 from configs.problems import did_you_mean
-from configs.residents import Residents
+from configs.residents import OWNER, Residents
 from configs.rules import Active, Alternative, Clear, Condition, Rule, Take
 from configs.signals import is_signal, known_signals
 from configs.site import CountingLine, DoorOf, Place, SiteFile, View
@@ -101,6 +104,7 @@ def site(file: SiteFile, document: Document) -> None:
     _differ(file.routes, document)
     notify.check(file.routes, document)
     _residents(file.residents, document)
+    _case_routes(file, document)
     nodes = document.ids("nodes")
     for place in file.places:
         for part in _node_references(place):
@@ -121,6 +125,40 @@ def _residents(residents: Residents, document: Document) -> None:
         document.complain(residents, "work", "runs past midnight", hint)
     if not residents.days:
         document.complain(residents, "days", "names no day", "deadlines count working days")
+
+
+def _case_routes(file: SiteFile, document: Document) -> None:
+    """Whom `residents` tells must be routes that can carry it."""
+    residents, routes = file.residents, {route.id: route for route in file.routes}
+    named: list[tuple[Struct, str, str]] = [
+        (step, "to", name) for step in residents.escalate for name in step.to if name != OWNER
+    ]
+    named += [(residents, f"owners.{who}", name) for who, name in residents.owners.items()]
+    named += [(residents, "mail", residents.mail)] if residents.mail else []
+    for part, path, name in named:
+        route = routes.get(name)
+        if route is None:
+            message = f"{name!r} is no route of the site"
+            document.complain(part, path, message, did_you_mean(name, routes))
+        elif route.kind not in ("apprise", "webhook"):
+            message = f"{name!r} is a {route.kind} route, which tells of alerts alone"
+            document.complain(part, path, message, "name one of kind apprise or webhook")
+    if any(OWNER in step.to for step in residents.escalate) and not residents.owners:
+        document.complain(
+            residents, "owners", "names nobody, and escalate tells the owner",
+            "write name: route for each who deals with cases",
+        )  # fmt: skip
+    if residents.mail in routes:
+        _mail_route(residents, routes[residents.mail], document)
+
+
+def _mail_route(residents: Residents, route: Route, document: Document) -> None:
+    if route.kind != "apprise" or not route.base_url:
+        hint = "give it kind: apprise, and base_url: the address that residents reach"
+        document.complain(residents, "mail", f"{route.id!r} cannot write to reporters", hint)
+    elif route.at_most:
+        hint = "each letter is for one reader alone; leave at_most out"
+        document.complain(residents, "mail", f"{route.id!r} folds messages together", hint)
 
 
 def _node_references(place: Place) -> Iterable[View | CountingLine | DoorOf]:

@@ -34,6 +34,18 @@ class Template(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     text: Text
 
 
+class CaseEscalation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whom to tell when so much of the time of a case is over, for its answer and its solution
+    alike."""
+
+    percent: Annotated[int, Meta(ge=1, le=1000)]
+    """Of the working time that there was; 100 is the deadline itself, more is after it."""
+    to: tuple[str, ...] = ()
+    """Routes; ``owner`` stands for the route of who deals with it (``owners``). Left out: it is
+    only written into the case's story."""
+
+
+OWNER = "owner"
 KINDS = (
     Kind(id="fire-lane", name=Text("Fire lane or exit blocked", "消防通道堵塞"),
          answer=Duration(HOUR), solve=Duration(8 * HOUR)),
@@ -72,6 +84,15 @@ class Residents(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When somebody works on reports: deadlines count this time alone, without the public
     holidays of the site's country."""
     days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
+    escalate: tuple[CaseEscalation, ...] = (CaseEscalation(percent=75),)
+    """Before a deadline is missed, and after."""
+    owners: dict[str, Id] = {}
+    """A person's name, as the console says it → the route that reaches them. They are told of
+    cases that are given to them, too."""
+    mail: str = ""
+    """The route, an e-mail address for apprise (``mailto://`` or ``mailtos://``), by which
+    reporters who asked for it hear of their report; its ``base_url`` leads to this console.
+    Left out: nobody is written to."""
     spam: tuple[str, ...] = ()
     """A report with any of these words waits until somebody has looked at it."""
     keep_contacts: Duration = Duration(90 * DAY)

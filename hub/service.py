@@ -68,8 +68,9 @@ def serve(
         teardown.callback(writer.stop, FLUSH_S)
 
         notifier = Notifier(
-            database, settings.id, sites, settings.mqtt, lambda: now_us() // 1000, registry=registry
-        )
+            database, settings.id, sites, settings.mqtt, lambda: now_us() // 1000,
+            registry=registry, data=data,
+        )  # fmt: skip
         notifier.start()
         teardown.callback(notifier.stop)
 

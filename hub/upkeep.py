@@ -8,7 +8,8 @@ from sqlalchemy import Engine, delete, func, select
 
 from configs.servers import HubSettings
 from configs.site import SiteFile
-from hub.cases import contacts, desk
+from hub.cases import contacts
+from hub.cases.escalate import Escalator
 from hub.cases.photos import purge_photos
 from hub.ledger import Ledger
 from hub.metrics import HubMetrics
@@ -45,6 +46,7 @@ class Upkeep:
         self._metrics = metrics
         self._data = Path(settings.data)
         self._folder = PictureFolder(self._data)
+        self._escalator = Escalator(database, sites)
         self._ran_at = 0
         self._purged_at = 0
 
@@ -57,7 +59,7 @@ class Upkeep:
         self._metrics.missing.set(sum(c.missing for c in self._ledger.cursors.values()))
         checkpoint()
         self._trim()
-        desk.warn(self._database, now)
+        self._escalator.run(now)
         if now - self._purged_at >= PURGE_EVERY_MS:
             self._purged_at = now
             self._purge(now)

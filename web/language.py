@@ -54,8 +54,12 @@ STEPS = {
     "reminder": _("reminder"),
     "resolved": _("ended"),
     "test": _("test"),
+    "case-given": _("given to them"),
+    "case-due": _("deadline comes near"),
+    "case-late": _("deadline missed"),
+    "letter": _("news of their report"),
 }
-"""Which step of an alert a message tells of."""
+"""Which step of an alert or a report a message tells of."""
 DELIVERIES = {
     "queued": _("waits to be sent"),
     "sent": _("sent"),

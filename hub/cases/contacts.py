@@ -5,6 +5,7 @@ deleted some time after the case was closed, or at once when the resident asks.
 """
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, select, update
@@ -15,7 +16,19 @@ from hub.cases.tables import ENDED, Case, Reporter
 if TYPE_CHECKING:
     from hub.cases.vault import Vault
 
+MAIL = re.compile(
+    r"(?<![\w@.%+-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}(?![\w@.-])"
+)
+"""What is written to: plain addresses, nothing that could say more to a mail server."""
 PURGE_CHUNK = 500
+GONE = {"contact": b"", "mail_link": None}
+"""What a reporter's row says once it is not known any more how to reach them."""
+
+
+def mail_address(contact: str) -> str:
+    """The e-mail address in what somebody wrote; "" where there is none."""
+    found = MAIL.search(contact)
+    return found[0] if found else ""
 
 
 def show(engine: Engine, vault: "Vault", case_id: str, *, actor: str, now: int) -> list[str]:
@@ -60,7 +73,7 @@ def _forget(connection: Connection, cases: list[str], actor: str, now: int) -> i
     gone = 0
     for case_id in cases:
         kept = (Reporter.case == case_id) & (Reporter.contact != b"")
-        count: int = connection.execute(update(Reporter).where(kept).values(contact=b"")).rowcount
+        count: int = connection.execute(update(Reporter).where(kept).values(GONE)).rowcount
         if count:
             audit.enter(connection, actor, "case.contact.delete", case_id, f"{count} deleted", now)
         gone += count
@@ -77,6 +90,6 @@ def forget_one(engine: Engine, token: str, *, now: int) -> bool:
         case_id = connection.scalar(select(Reporter.case).where(mine))
         if case_id is None:
             return False
-        connection.execute(update(Reporter).where(mine).values(contact=b""))
+        connection.execute(update(Reporter).where(mine).values(GONE))
         audit.enter(connection, "resident", "case.contact.delete", case_id, "1 deleted", now)
         return True

@@ -12,7 +12,7 @@ import enum
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, insert, select, update
 
 from configs.rules import Severity
 from configs.site import SiteFile
@@ -21,7 +21,6 @@ from hub.cases.receive import token_hash
 from hub.cases.tables import ENDED, Case, CaseAlert, CaseOutcome, CaseState, Reporter
 from hub.cases.worktime import deadlines
 from hub.cases.write import say
-from hub.state.store import reading
 from hub.state.tables import Alert
 
 NAME_CHARS = 80
@@ -180,7 +179,7 @@ def grade(
     if case is None:
         return Outcome(Verdict.NO_SUCH_CASE)
     answer_due, due = deadlines(site, case.kind, severity, case.created_at)
-    values = {"severity": severity, "answer_due_at": answer_due, "due_at": due, "warned_at": None}
+    values = {"severity": severity, "answer_due_at": answer_due, "due_at": due, "called": []}
     change = (Case.id == case_id) & (Case.severity != severity)
     return _set(engine, case_id, change, values, "graded", actor, str(severity), now)
 
@@ -230,28 +229,13 @@ def rate(
         else:
             _, due = deadlines(site, case.kind, Severity(case.severity), now)
             values |= {"state": S.VERIFIED, "outcome": "", "closed_at": None, "due_at": due,
-                       "warned_at": None, "reopened": case.reopened + 1}  # fmt: skip
+                       "called": [], "reopened": case.reopened + 1}  # fmt: skip
         said = (Case.outcome != CaseOutcome.DUPLICATE) & (Case.merged_into == "")
         if not _move(connection, case.id, (S.CLOSED,), values, said):
             return Outcome(Verdict.NOT_NOW, case.state)
         say(connection, case.id, case.site, "rated" if solved else "reopened", actor=RESIDENT,
             note=text, public=True, now=now)  # fmt: skip
         return Outcome(Verdict.DONE, values["state"])
-
-
-def warn(engine: Engine, now: int) -> int:
-    """Mark the cases of which three quarters of the time are over, each once; how many."""
-    close = Case.created_at + (Case.due_at - Case.created_at) * 3 / 4
-    soon = Case.state.not_in(ENDED) & Case.warned_at.is_(None) & (Case.held == "") & (close <= now)
-    with reading(engine).connect() as connection:
-        if not connection.scalar(select(func.count()).select_from(Case).where(soon)):
-            return 0
-    with engine.begin() as connection:
-        rows = connection.execute(select(Case.id, Case.site).where(soon)).all()
-        for case_id, site in rows:
-            connection.execute(update(Case).where(Case.id == case_id).values(warned_at=now))
-            say(connection, case_id, site, "warned", actor="hub", note="", public=False, now=now)
-    return len(rows)
 
 
 def _add(

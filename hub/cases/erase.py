@@ -5,6 +5,7 @@ from pathlib import Path
 from sqlalchemy import Engine, delete, select, update
 
 from hub import audit
+from hub.cases.contacts import GONE
 from hub.cases.desk import RESIDENT, Outcome, Verdict
 from hub.cases.tables import Case, CaseEvent, CasePhoto, Reporter
 from hub.cases.write import say
@@ -26,7 +27,7 @@ def erase(engine: Engine, data: Path, case_id: str, *, actor: str, now: int) -> 
         connection.execute(update(Case).where(Case.id == case_id).values(text="", spot=""))
         theirs = (CaseEvent.case == case_id) & (CaseEvent.actor == RESIDENT)
         connection.execute(update(CaseEvent).where(theirs).values(note=""))
-        connection.execute(update(Reporter).where(Reporter.case == case_id).values(contact=b""))
+        connection.execute(update(Reporter).where(Reporter.case == case_id).values(GONE))
         connection.execute(delete(CasePhoto).where(CasePhoto.case == case_id))
         folder = PictureFolder(data / "cases")
         for ref in photos:

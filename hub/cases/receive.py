@@ -15,6 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from configs.rules import Severity
 from configs.site import SiteFile
 from hub import audit
+from hub.cases.contacts import mail_address
+from hub.cases.family import followed_from
 from hub.cases.tables import ENDED, Case, CaseAlert, CasePhoto, CaseState, Reporter
 from hub.cases.vault import Vault
 from hub.cases.worktime import deadlines
@@ -59,6 +61,10 @@ class NewReport(Struct, frozen=True, kw_only=True):
     place: str = ""
     spot: str = ""
     contact: str = ""
+    mail: bool = False
+    """Write to the e-mail address in ``contact`` when something happens."""
+    language: str = "en"
+    """In which to write."""
     severity: Severity = Severity.MEDIUM
     channel: str = "page"
     actor: str = "resident"
@@ -110,9 +116,11 @@ def receive(
 
 
 def me_too(
-    engine: Engine, case_id: str, *, contact: str, vault: Vault, request_key: str, now: int
-) -> Received | None:
-    """One more who sees the same; None where the case is not open. The same key counts once."""
+    engine: Engine, case_id: str, *, contact: str, vault: Vault, request_key: str, now: int,
+    mail: bool = False, language: str = "en",
+) -> Received | None:  # fmt: skip
+    """One more who sees the same; None where the case is not open. The same key counts once.
+    With ``mail`` the address in ``contact`` is written to when something happens."""
     own = f"me-too:{case_id}:{request_key}"
     token = vault.derive(own) if request_key else secrets.token_hex(20)
     digest = token_hash(token)
@@ -126,7 +134,8 @@ def me_too(
         if connection.scalar(again) is not None:
             return Received(case_id, case.code, token, new=False)
         sealed = vault.seal(contact.strip()[:CONTACT_CHARS])
-        _follow(connection, case_id, token, sealed, now, first=False)
+        link = vault.seal(token) if mail and mail_address(contact) else None
+        _follow(connection, case_id, token, sealed, now, first=False, link=link, language=language)
         say(connection, case_id, case.site, "me-too", actor="resident", note="", public=True,
             now=now)  # fmt: skip
     return Received(case_id, case.code, token, new=True)
@@ -134,16 +143,10 @@ def me_too(
 
 def followed(engine: Engine, token: str) -> str | None:
     """The case that a link leads to; one that was merged leads to where it went."""
-    query = (
-        select(Case.id, Case.merged_into)
-        .join(Reporter, Reporter.case == Case.id)
-        .where(Reporter.token_hash == token_hash(token))
-    )
+    query = select(Reporter.case).where(Reporter.token_hash == token_hash(token))
     with reading(engine).connect() as connection:
-        row = connection.execute(query).first()
-    if row is None:
-        return None
-    return str(row.merged_into or row.id)
+        found = connection.scalar(query)
+        return None if found is None else followed_from(connection, found)
 
 
 def similar(
@@ -193,6 +196,8 @@ def _checked(site: SiteFile, report: NewReport) -> NewReport:
     spam = next((word for word in site.residents.spam if word.casefold() in words), "")
     held = report.held or (f"spam: {spam}"[:80] if spam else "")
     contact = report.contact.strip()[:CONTACT_CHARS]
+    if report.mail and not mail_address(contact):
+        raise ReportRefused("contact", "has no e-mail address to write to")
     return replace(report, text=text, spot=spot, held=held, contact=contact)
 
 
@@ -231,7 +236,9 @@ def _write(
         rows = [{"case": case_id, "ref": ref, "size": len(jpeg)} for ref, jpeg in photos]
         if rows:
             connection.execute(insert(CasePhoto), rows)
-        _follow(connection, case_id, token, vault.seal(report.contact), now, first=True)
+        mail_link = vault.seal(token) if report.mail else None
+        _follow(connection, case_id, token, vault.seal(report.contact), now, first=True,
+                link=mail_link, language=report.language)  # fmt: skip
         if report.alert:
             link = {"case": case_id, "alert": report.alert, "opened": True, "at": now}
             connection.execute(insert(CaseAlert).values(link))
@@ -241,10 +248,11 @@ def _write(
 
 
 def _follow(
-    connection: Connection, case_id: str, token: str, contact: bytes, now: int, *, first: bool
-) -> None:
-    row = {"case": case_id, "token_hash": token_hash(token), "first": first,
-           "contact": contact, "at": now}  # fmt: skip
+    connection: Connection, case_id: str, token: str, contact: bytes, now: int, *, first: bool,
+    link: bytes | None, language: str,
+) -> None:  # fmt: skip
+    row = {"case": case_id, "token_hash": token_hash(token), "first": first, "contact": contact,
+           "at": now, "mail_link": link, "language": language}  # fmt: skip
     connection.execute(insert(Reporter).values(row))
 
 

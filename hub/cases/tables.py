@@ -3,7 +3,7 @@ can be deleted."""
 
 import enum
 
-from sqlalchemy import Index, LargeBinary, String, Text
+from sqlalchemy import JSON, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.state.tables import Base, BigId
@@ -64,8 +64,8 @@ class Case(Base):
     answer_due_at: Mapped[int]
     due_at: Mapped[int]
     """Until when it should be solved."""
-    warned_at: Mapped[int | None]
-    """When the hub said that the time is nearly over."""
+    called: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Which escalations were told, as <deadline>:<percent>; see `hub.cases.escalate`."""
     closed_at: Mapped[int | None]
     reopened: Mapped[int] = mapped_column(default=0)
     merged_into: Mapped[str] = mapped_column(String(32), default="")
@@ -96,8 +96,10 @@ class CaseEvent(Base):
     note: Mapped[str] = mapped_column(Text, default="")
     public: Mapped[bool]
     """Whether the reporter sees it."""
+    waits: Mapped[bool] = mapped_column(default=False)
+    """The hub has still to see whether somebody is to be told of it."""
 
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy reads it
+    __table_args__ = (Index("case_event_waits", "waits"), {"sqlite_autoincrement": True})
 
 
 class CasePhoto(Base):
@@ -123,6 +125,11 @@ class Reporter(Base):
     """Told of it first; the others said "me too"."""
     contact: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
     """Encrypted, see `hub.cases.contacts`; empty where none was given or it was deleted."""
+    mail_link: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The token of the link, sealed as the contact is and deleted with it, of who asked to be
+    written to; nobody else is."""
+    language: Mapped[str] = mapped_column(String(5), default="")
+    """In which they are written to."""
     at: Mapped[int]
 
 

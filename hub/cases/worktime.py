@@ -41,6 +41,16 @@ def after(site: SiteFile, start: int, working_ms: int) -> int:
     raise ValueError(f"no {working_ms} ms of working time within ten years")
 
 
+def between(site: SiteFile, start: int, end: int) -> int:
+    """How much working time (ms) lies between two moments (ms)."""
+    total = 0
+    for opens, closes in _hours(site, start):
+        if opens >= end:
+            break
+        total += max(0, min(closes, end) - max(opens, start))
+    return total
+
+
 def _hours(site: SiteFile, start: int) -> Iterator[tuple[int, int]]:
     """Working hours from the day of ``start`` on: (opens, closes), ms."""
     zone, rules = ZoneInfo(site.site.timezone), site.residents

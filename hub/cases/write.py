@@ -9,6 +9,10 @@ from hub.cases.tables import CaseEvent
 from hub.state.tables import Change
 
 NOTE_CHARS = 2000
+LETTERS = ("verified", "dispatched", "handled", "closed", "answered", "confirmed")
+"""What a reporter who asked for it is written of."""
+TOLD = (*LETTERS, "assigned")
+"""What somebody may have to be told of."""
 
 
 def say(
@@ -16,10 +20,11 @@ def say(
     actor: str, note: str, public: bool, now: int,
 ) -> None:  # fmt: skip
     """In the caller's transaction. The log gets the note's SHA-256 and not its words: it
-    vouches for them while they are there, and they can still be deleted."""
+    vouches for them while they are there, and they can still be deleted. The hub looks at
+    what staff did and tells who should hear of it (`hub.cases.tell`)."""
     note = note.strip()[:NOTE_CHARS]
     row = {"case": case_id, "kind": kind, "at": now, "actor": actor, "note": note,
-           "public": public}  # fmt: skip
+           "public": public, "waits": kind in TOLD}  # fmt: skip
     made = connection.execute(insert(CaseEvent).values(row)).inserted_primary_key
     assert made is not None  # noqa: S101 - an insert of one row has a key
     digest = f" sha256:{hashlib.sha256(note.encode()).hexdigest()}" if note else ""

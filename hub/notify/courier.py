@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, upd
 
 from configs.notify import Route
 from configs.rules import Severity
+from hub.cases import tell
 from hub.notify.hush import muted_by
 from hub.notify.item import Item, Message, Sent
 from hub.notify.metrics import NotifyMetrics
@@ -35,6 +36,10 @@ FIRST_RETRY_MS: Final = 2_000
 MOST_RETRY_MS: Final = 15 * 60_000
 MAX_AGE_MS: Final = 24 * 3_600_000
 """A message that nobody took for this long after its first try has failed for good."""
+WAITING: Final = (
+    DeliveryKind.FIRING, DeliveryKind.RISEN, DeliveryKind.RESOLVED, DeliveryKind.LETTER,
+)  # fmt: skip
+"""What waits a little for company."""
 PASS: Final = 500
 """Deliveries looked at in one pass."""
 
@@ -104,7 +109,7 @@ class Courier:
             rows = connection.execute(query).mappings().all()
         blocked = {row["alert"] for row in rows if row["attempts"] and row["due_at"] > now}
         rows = [row for row in rows if row["alert"] not in blocked]
-        ripe = {_place(row) for row in rows if row["due_at"] <= now}
+        ripe = {_company(row) for row in rows if row["due_at"] <= now}
         return [row for row in rows if row["due_at"] <= now or _joins(row, ripe)]
 
     def _lookahead(self) -> int:
@@ -141,7 +146,7 @@ class Courier:
             muted = muted_by(connection, row["alert"], now)
             if muted:
                 return {"state": DeliveryState.MUTED, "why": muted}
-        needless = self._needless(connection, row, kind)
+        needless = self._needless(connection, row, kind) or tell.needless(connection, _item(row))
         if needless:
             return {"state": DeliveryState.NEEDLESS, "why": needless}
         wakes = self._wakes_at(Severity(row["severity"]), now)
@@ -198,7 +203,8 @@ class Courier:
             return [Parcel((row,)) for row in rows]
         groups: dict[Any, list[RowMapping]] = defaultdict(list)
         for row in rows:
-            groups["digest" if row["digest"] else _place(row)].append(row)
+            together = row["digest"] and row["kind"] != DeliveryKind.LETTER
+            groups["digest" if together else _company(row)].append(row)
         parcels = [Parcel(tuple(group)) for group in groups.values()]
         return self._limit(parcels, now)
 
@@ -270,7 +276,7 @@ class Courier:
         return again
 
     def _message(self, parcel: Parcel) -> Message:
-        items = tuple(msgspec.convert(row["payload"], Item) for row in parcel.rows)
+        items = tuple(_item(row) for row in parcel.rows)
         digest = any(row["digest"] for row in parcel.rows)
         earlier = self._earlier(parcel.rows[0]) if len(items) == 1 else ()
         return Message(id=uuid.uuid4().hex, items=items, digest=digest, earlier=earlier)
@@ -360,11 +366,20 @@ class Courier:
             self._trouble = str(problem)
 
 
-def _place(row: RowMapping) -> tuple[str, str]:
-    return row["site"], row["place"]
+def _item(row: RowMapping) -> Item:
+    return msgspec.convert(row["payload"], Item)
+
+
+def _company(row: RowMapping) -> tuple[str, str]:
+    """What goes together: what happens at a place, and a reader's letters, which are theirs."""
+    return row["site"], row["alert"] if row["kind"] == DeliveryKind.LETTER else row["place"]
 
 
 def _joins(row: RowMapping, ripe: set[tuple[str, str]]) -> bool:
     """Whether a step that still waits for company goes with what its place has ripe."""
-    waits = row["kind"] in (DeliveryKind.FIRING, DeliveryKind.RISEN, DeliveryKind.RESOLVED)
-    return waits and not row["attempts"] and not row["digest"] and _place(row) in ripe
+    return (
+        row["kind"] in WAITING
+        and not row["attempts"]
+        and not row["digest"]
+        and _company(row) in ripe
+    )

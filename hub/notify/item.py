@@ -19,8 +19,24 @@ class Words(Struct, frozen=True):
         return self.zh if language == "zh" else self.en
 
 
+class CaseStep(Struct, frozen=True, kw_only=True):
+    """What is told of a case. Nothing of who reported it, and no words of theirs."""
+
+    id: str
+    code: str
+    deadline: str = ""
+    """answer or solve, of a deadline that comes near or is missed."""
+    due: int | None = None
+    owner: str = ""
+    event: str = ""
+    """What a letter tells of: a kind of ``case_event``."""
+    reporter: int = 0
+    """Whom a letter is for: a row of ``reporter``, which alone says how they are reached."""
+
+
 class Item(Struct, frozen=True, kw_only=True):
-    """One step of an alert. Times are ms since the epoch."""
+    """One step of an alert, or of a ``case``: then ``alert`` names that, ``title`` is its kind,
+    ``pending_ts`` and ``fired_ts`` are when it came. Times are ms since the epoch."""
 
     step: str
     kind: DeliveryKind
@@ -44,6 +60,7 @@ class Item(Struct, frozen=True, kw_only=True):
     evidence: str = ""
     at: int = 0
     """When this step was decided."""
+    case: CaseStep | None = None
 
     @property
     def active(self) -> bool:

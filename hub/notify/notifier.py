@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -12,11 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from configs.notify import Route
 from configs.site import SiteFile
+from hub.cases.tell import Teller
 from hub.notify import hush
 from hub.notify.courier import Courier
 from hub.notify.metrics import NotifyMetrics
 from hub.notify.planner import Planner, retire
 from hub.notify.senders import Sender, open_sender
+from hub.notify.senders.letter import LetterSender
 from hub.notify.tables import Delivery, DeliveryState
 from hub.state.store import reading
 from wire.mqtt import Broker
@@ -35,17 +38,21 @@ class Notifier:
     def __init__(
         self, database: Engine, hub: str, sites: Sequence[SiteFile], broker: Broker,
         now: Callable[[], int], *, registry: CollectorRegistry,
+        data: Path = Path("data"),
         open_with: Callable[[Route, Broker], Sender] = open_sender,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:  # fmt: skip
-        """``now`` gives milliseconds; ``broker`` is the hub's own, for routes without one."""
+        """``now`` gives milliseconds; ``broker`` is the hub's own, for routes without one;
+        ``data`` the folder with the key of reporters' contacts."""
         self._database = database
         self._broker = broker
         self._now = now
+        self._data = data
         self._open_with = open_with
         self._wait = wait
         self._metrics = NotifyMetrics(registry)
         self._planner = Planner(database, hub, sites)
+        self._teller = Teller(database, sites)
         self._couriers: dict[tuple[str, str], Courier] = {}
         self._busy: dict[tuple[str, str], Future[int]] = {}
         self._fresh: Sequence[SiteFile] | None = None
@@ -74,9 +81,11 @@ class Notifier:
         fresh, self._fresh = self._fresh, None
         if fresh is not None:
             self._planner.adopt(fresh)
+            self._teller.adopt(fresh)
             self._adopt(fresh)
         now = self._now()
         self._planner.plan(now)
+        self._teller.plan(now)
         if not self._released_at <= now < self._released_at + RELEASE_MS:
             self._released_at = now
             hush.release(self._database, {site for site, _ in self._couriers}, now)
@@ -88,11 +97,16 @@ class Notifier:
         self._couriers = {
             (file.site.id, route.id): Courier(
                 self._database, file.site.id, route, file.site.timezone,
-                self._open_with(route, self._broker), self._metrics,
+                self._sender(file, route), self._metrics,
             )
             for file in sites
             for route in file.routes
         }  # fmt: skip
+
+    def _sender(self, file: SiteFile, route: Route) -> Sender:
+        if route.id == file.residents.mail:
+            return LetterSender(route, self._database, self._data)
+        return self._open_with(route, self._broker)
 
     def _idle(self) -> list[tuple[str, str]]:
         for key, work in list(self._busy.items()):

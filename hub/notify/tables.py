@@ -21,7 +21,8 @@ class DeliveryState(enum.StrEnum):
 
 
 class DeliveryKind(enum.StrEnum):
-    """Which step of an alert's life it tells of."""
+    """Which step of an alert's life it tells of, or of a case's: it was given to somebody, a
+    deadline comes near or is missed. A letter goes to who reported it."""
 
     FIRING = "firing"
     RISEN = "risen"
@@ -29,6 +30,10 @@ class DeliveryKind(enum.StrEnum):
     REMINDER = "reminder"
     RESOLVED = "resolved"
     TEST = "test"
+    CASE_GIVEN = "case-given"
+    CASE_DUE = "case-due"
+    CASE_LATE = "case-late"
+    LETTER = "letter"
 
 
 class Delivery(Base):
@@ -38,10 +43,11 @@ class Delivery(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     step: Mapped[str] = mapped_column(String(160), unique=True)
-    """<alert>:<kind>:<route>:<n>, so that a step is planned once however often it is read."""
+    """<subject>:<kind>:<route>:<n>, so that a step is planned once however often it is read."""
     site: Mapped[str] = mapped_column(String(63))
     route: Mapped[str] = mapped_column(String(63))
     alert: Mapped[str] = mapped_column(String(32), index=True)
+    """What it is about: an alert, a case, or for a letter ``reporter-<id>``."""
     place: Mapped[str] = mapped_column(String(63))
     kind: Mapped[str] = mapped_column(String(12))
     severity: Mapped[str] = mapped_column(String(10))

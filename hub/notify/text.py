@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from configs.notify import Route
 from configs.rules import Severity
-from hub.notify.item import Item, Message
+from hub.notify.item import CaseStep, Item, Message
 from hub.notify.tables import DeliveryKind
 
 LISTED = 5
@@ -25,6 +25,10 @@ KINDS = {
     DeliveryKind.REMINDER: {"en": "still: ", "zh": "仍在持续:"},
     DeliveryKind.RESOLVED: {"en": "ended: ", "zh": "已结束:"},
     DeliveryKind.TEST: {"en": "test: ", "zh": "测试:"},
+    DeliveryKind.LETTER: {"en": "news of a report: ", "zh": "上报进展:"},
+    DeliveryKind.CASE_GIVEN: {"en": "a report for you: ", "zh": "有上报交给您:"},
+    DeliveryKind.CASE_DUE: {"en": "a report is due soon: ", "zh": "上报即将到期:"},
+    DeliveryKind.CASE_LATE: {"en": "a report is overdue: ", "zh": "上报已逾期:"},
 }
 WORDS = {
     "since": {"en": "Since {since}", "zh": "开始于 {since}"},
@@ -39,15 +43,20 @@ WORDS = {
     "more": {"en": "and {count} more", "zh": "另有 {count} 条"},
     "all": {"en": "All alerts: {link}", "zh": "全部告警:{link}"},
     "several": {"en": "{count} alerts", "zh": "{count} 条告警"},
+    "answer": {"en": "Answer due by {due}", "zh": "应于 {due} 前答复"},
+    "solve": {"en": "Solution due by {due}", "zh": "应于 {due} 前解决"},
+    "owner": {"en": "Dealt with by {owner}", "zh": "负责人 {owner}"},
+    "nobody": {"en": "Nobody deals with it yet", "zh": "尚无负责人"},
     "digest": {"en": "From the quiet hours: {title}", "zh": "免打扰时段汇总:{title}"},
 }  # fmt: skip
 
 
 def link(base_url: str, item: Item) -> str:
-    """The console's page of an alert, or "" where the route has no ``base_url``."""
+    """The console's page of an alert or a case, or "" where the route has no ``base_url``."""
     if not base_url or item.kind is DeliveryKind.TEST:
         return base_url
-    return f"{base_url.rstrip('/')}/alerts/{item.alert}"
+    where = f"cases/{item.case.id}" if item.case else f"alerts/{item.alert}"
+    return f"{base_url.rstrip('/')}/{where}"
 
 
 def any_active(message: Message) -> bool:
@@ -76,13 +85,18 @@ def compose(message: Message, route: Route) -> tuple[str, str]:
 def headline(item: Item, language: str) -> str:
     """One line: how bad, what happened, what, where."""
     severity, kind = SEVERITIES[item.severity][language], KINDS[item.kind][language]
-    return f"[{severity}] {kind}{item.title.in_(language)} · {item.place_name.in_(language)}"
+    where = item.place_name.in_(language)
+    title = item.title.in_(language) + (f" · {where}" if where else "")
+    code = f"{item.case.code} " if item.case else ""
+    return f"[{severity}] {kind}{code}{title}"
 
 
 def describe(item: Item, route: Route) -> str:
     """All that a message says of one alert."""
     language = route.language
     lines = [headline(item, language), f"{item.site_name.in_(language)} · {_when(item, route)}"]
+    if item.case is not None:
+        lines += _of_case(item.case, item.timezone, route)
     if item.resolved_by and item.resolved_by not in ("rule", "configuration"):
         lines.append(_say("by", route, name=item.resolved_by))
     if item.late:
@@ -96,6 +110,13 @@ def describe(item: Item, route: Route) -> str:
             lines.append(_say("advice", route, advice=item.advice.in_(language)))
     lines += [found for found in (link(route.base_url, item),) if found]
     return "\n".join(lines)
+
+
+def _of_case(step: CaseStep, timezone: str, route: Route) -> list[str]:
+    owner = _say("owner", route, owner=step.owner) if step.owner else _say("nobody", route)
+    if step.due is None:
+        return [owner]
+    return [_say(step.deadline, route, due=_clock(step.due, timezone)), owner]
 
 
 def _title(items: list[Item], message: Message, route: Route) -> str:

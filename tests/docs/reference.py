@@ -159,6 +159,8 @@ def _default(part: Any) -> str:
         return duration_text(value)
     if hasattr(value, "en"):
         return str(value.en)
+    if isinstance(value, dict):
+        return msgspec.json.encode(value).decode()
     if isinstance(value, tuple):
         return f"[{', '.join(map(str, value))}]"
     return {None: "none", True: "true", False: "false"}.get(value, str(value))

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from lxml import etree
+from msgspec.structs import replace
 from PIL import Image
 from sqlalchemy import Engine, select
 from werkzeug.test import TestResponse
@@ -196,6 +198,25 @@ def test_twenty_reports_an_hour_of_one_device_are_enough(reader: Open) -> None:
     assert codes[:20] == [302] * 20
     assert codes[-1] == 429
     assert report(reader("")).status_code == 302  # a neighbour at the same address
+
+
+def test_who_asks_to_be_written_to_gives_an_address_where_there_is_a_mail_server(
+    app: Flask, reader: Open, engine: Engine
+) -> None:
+    resident = reader("")
+    assert 'name="mail"' not in resident.client.get("/report").text
+    report(resident, contact="li@court.example", mail="1")
+    here = app.extensions["linli"]
+    file = here.sites[0]
+    here.adopt([replace(file, residents=replace(file.residents, mail="letters"))])
+    assert 'name="mail"' in resident.client.get("/report").text
+    answer = report(resident, contact="138", mail="1")
+    assert 'role="alert">Write an e-mail address' in answer.text
+    assert 'value="1" checked' in answer.text
+    report(resident, contact="li@court.example", mail="1")
+    with engine.connect() as connection:
+        links = connection.scalars(select(Reporter.mail_link).order_by(Reporter.id)).all()
+    assert [link is not None for link in links] == [False, True]
 
 
 def test_a_stale_form_comes_back_with_what_was_typed(reader: Open) -> None:

@@ -34,10 +34,11 @@ from hub.cases.erase import erase
 from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.tables import ENDED, Case, CaseAlert, CaseOutcome, CaseState
 from hub.state.tables import Alert
-from web.cases.queries import CaseView, cases, linked, near, photos, story
-from web.cases.words import EVENTS, OUTCOMES, STATES, STEPS, kind_name, place_name
+from web.cases.queries import CaseView, cases, linked, near, photos, story, tellings
+from web.cases.words import EVENTS, OUTCOMES, STATES, STEPS, kind_name, place_name, told
 from web.console import console
 from web.language import SEVERITIES
+from web.language import STEPS as TELLINGS
 from web.now.snapshot import alerts
 from web.residents import vault
 from web.roles import ACT
@@ -114,10 +115,11 @@ def _page(case_id: str, shown: list[str] | None) -> ResponseReturnValue:
         around = alerts(connection, here, near(case) | Alert.id.in_(known), limit=20)
         events = story(connection, case_id, public=False)
         pictures = photos(connection, case_id)
+        messages = tellings(connection, case_id)
     file = here.site(case.site)
     return render_template(
         "cases/detail.html", case=case, events=events, alerts=around, linked=known,
-        photos=pictures, steps=[s for s in Step if case.state in WALK[s][0]],
+        photos=pictures, messages=messages, steps=[s for s in Step if case.state in WALK[s][0]],
         templates=file.residents.templates if file else (), me=current_user.name,
         may_act=current_user.role.includes(ACT), contacts=shown, **_words(),
     )  # fmt: skip
@@ -327,5 +329,6 @@ def _cell(case: CaseView, name: str) -> object:
 
 def _words() -> dict[str, Any]:
     return {"STATES": STATES, "OUTCOMES": OUTCOMES, "EVENTS": EVENTS, "STEPS": STEPS,
-            "kind_name": kind_name, "place_name": place_name, "now": console().now(),
+            "kind_name": kind_name, "place_name": place_name, "told": told,
+            "STEPS_TOLD": TELLINGS, "now": console().now(),
             "walk": [state.value for state in CaseState]}  # fmt: skip

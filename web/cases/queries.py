@@ -7,7 +7,9 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, RowMapping, func, select
 
+from hub.cases.family import sources
 from hub.cases.tables import ENDED, Case, CaseAlert, CaseEvent, CasePhoto, Reporter
+from hub.notify.tables import Delivery
 from hub.state.tables import Alert
 
 AROUND_MS = 2 * 3_600_000
@@ -80,6 +82,19 @@ def story(connection: Connection, case_id: str, *, public: bool) -> list[EventVi
 def photos(connection: Connection, case_id: str) -> Sequence[str]:
     """The refs of its photos."""
     return connection.scalars(select(CasePhoto.ref).where(CasePhoto.case == case_id)).all()
+
+
+def tellings(connection: Connection, case_id: str) -> Sequence[RowMapping]:
+    """What was sent about it: to staff, and letters to its reporters."""
+    mine = [f"reporter-{number}" for number in _reporters(connection, case_id)]
+    query = select(Delivery.__table__).where(Delivery.alert.in_([case_id, *mine]))
+    rows = connection.execute(query.order_by(Delivery.id)).mappings()
+    return [row for row in rows if row["payload"]["case"]["id"] == case_id]
+
+
+def _reporters(connection: Connection, case_id: str) -> Sequence[int]:
+    theirs = select(Reporter.id).where(Reporter.case.in_(sources(connection, case_id)))
+    return connection.scalars(theirs).all()
 
 
 def linked(connection: Connection, case_id: str) -> set[str]:

@@ -1,9 +1,12 @@
 """What steps, outcomes and events of a case are called."""
 
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from configs.values import Text
+from web.cases.queries import EventView
 from web.console import console
+from web.language import SEVERITIES
 
 STATES = {
     "received": _("Received"),
@@ -36,6 +39,7 @@ EVENTS = {
     "erased": _("The reporter's words and photos were deleted"),
     "warned": _("Time is nearly over"),
 }
+DEADLINES = {"answer": _("answer"), "solve": _("solution")}
 STEPS = {
     "verify": _("Verify"),
     "dispatch": _("Dispatch"),
@@ -44,6 +48,17 @@ STEPS = {
     "send-back": _("Not done: send again"),
     "close": _("Close as solved"),
 }
+
+
+def told(event: EventView) -> str:
+    """What an event says besides its kind."""
+    if event.kind == "graded":
+        return str(SEVERITIES.get(event.note, event.note))
+    if event.kind == "warned" and event.note:
+        deadline, _colon, percent = event.note.partition(":")
+        words = {"what": DEADLINES.get(deadline, deadline), "percent": percent}
+        return str(gettext("%(what)s: %(percent)s %% of the time is over", **words))
+    return event.note
 
 
 def kind_name(site: str, kind: str) -> Text:

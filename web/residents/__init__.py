@@ -38,6 +38,7 @@ from web.cases.queries import cases, story
 from web.cases.words import EVENTS, OUTCOMES, STATES, kind_name, place_name
 from web.console import console
 from web.figures import recent
+from web.language import language
 from web.residents.photos import MAX_PHOTOS, redraw
 from web.roles import wants_json
 
@@ -117,6 +118,7 @@ def send() -> ResponseReturnValue:
             request_key=f"form-{key}" if key else "",
             photos=redraw(request.files.getlist("photos")),
             held="trap" if sent.get("website") else "",
+            mail=bool(sent.get("mail") and file.residents.mail), language=language(),
         )  # fmt: skip
         got = receive.receive(
             here.engine, file, told, vault=vault(), data=here.data, now=here.now()
@@ -153,6 +155,7 @@ def me_too(case_id: str) -> ResponseReturnValue:
     got = receive.me_too(
         here.engine, case_id, contact=request.form.get("contact", ""), vault=vault(),
         request_key=request.form.get("request_key", ""), now=here.now(),
+        mail=bool(request.form.get("mail")) and _writes(), language=language(),
     )  # fmt: skip
     if got is None:
         flash(gettext("That one is closed already. If you still see it, please report it."), "warn")
@@ -261,6 +264,11 @@ def vault() -> Vault:
     return found
 
 
+def _writes() -> bool:
+    """Whether any site has a mail server to write to reporters with."""
+    return any(file.residents.mail for file in _open_sites())
+
+
 def _words() -> dict[str, Any]:
     return {"STATES": STATES, "OUTCOMES": OUTCOMES, "EVENTS": EVENTS, "kind_name": kind_name,
             "place_name": place_name, "now": console().now()}  # fmt: skip
@@ -279,7 +287,7 @@ def _form(kept: dict[str, str], errors: dict[str, str], status: int) -> Response
     kinds = {kind.id: kind for file in sites for kind in file.residents.kinds}
     page = render_template(
         "residents/report.html", sites=sites, kinds=kinds.values(), kept=kept, errors=errors,
-        max_photos=MAX_PHOTOS,
+        max_photos=MAX_PHOTOS, writes=_writes(),
     )  # fmt: skip
     return page, status
 
@@ -314,6 +322,7 @@ def _refusal(error: ReportRefused) -> str:
         "kind": gettext("Choose what it is."),
         "place": gettext("Choose a place, or write where it is."),
         "text": gettext("Write a few words, or add a photo."),
+        "contact": gettext("Write an e-mail address, or let us not write to you."),
         "photos": gettext("A photo cannot be used: up to 4 pictures (JPEG, PNG, WebP) of 12 MB."),
     }
     return str(words.get(error.field) or gettext("The form is damaged; load the page again."))

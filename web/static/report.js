@@ -6,7 +6,7 @@ const words = form.dataset;
 const KEY = "linli.report";
 const RETRY_MS = 10_000;
 const LONG_SIDE = 1600;
-const FIELDS = ["kind", "where", "spot", "text", "contact", "request_key"];
+const FIELDS = ["kind", "where", "spot", "text", "contact", "mail", "request_key"];
 let sending = false;
 
 const read = () => { try { return JSON.parse(localStorage.getItem(KEY)) ?? {}; } catch { return {}; } };
@@ -26,7 +26,8 @@ function typed() {
 function restore(draft) {
   for (const name of FIELDS) {
     const field = form.elements[name];
-    if (draft[name] && field && !(name === "where" && field.value && !field.value.endsWith("/"))) field.value = draft[name];
+    if (field?.type === "checkbox") field.checked = Boolean(draft[name]);
+    else if (draft[name] && field && !(name === "where" && field.value && !field.value.endsWith("/"))) field.value = draft[name];
   }
 }
 

@@ -1,6 +1,7 @@
 """Messages to people, by apprise: e-mail, WeCom, DingTalk, Feishu, Telegram and the rest."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import apprise
@@ -21,23 +22,38 @@ class AppriseSender:
 
     def send(self, message: Message) -> None:
         """Return once the service has accepted."""
-        try:
-            address = self._route.address()
-        except AddressMissing as error:
-            raise SendLater(str(error)) from None
-        carrier = apprise.Apprise()
-        if not carrier.add(address):
+        title, body = text.compose(message, self._route)
+        kind = apprise.NotifyType.WARNING if text.any_active(message) else apprise.NotifyType.INFO
+        self.notify(self.carrier(), title, body, kind)
+
+    def carrier(self) -> apprise.Apprise:
+        """What knows the route's address."""
+        found = apprise.Apprise()
+        if not found.add(self._address()):
             raise SendRefused(
                 f"route {self._route.id}: apprise does not know such an address; see its list of "
                 "services, https://appriseit.com"
             )
-        title, body = text.compose(message, self._route)
-        kind = apprise.NotifyType.WARNING if text.any_active(message) else apprise.NotifyType.INFO
+        return found
+
+    def notify(
+        self, carrier: apprise.Apprise, title: str, body: str, kind: apprise.NotifyType,
+        *, hide: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """Send one text; ``hide`` is what no error may show, besides the address."""
         capture: Any = LogCapture  # untyped
         with capture(level=logging.WARNING, fmt="%(message)s") as said:
             done = carrier.notify(
                 body=body, title=title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT
             )
-            reason = said.getvalue().strip().replace(address, "…")
+            reason = said.getvalue().strip()
+        for secret in (self._address(), *hide):
+            reason = reason.replace(secret, "…")
         if not done:
             raise SendLater(f"route {self._route.id}: {reason or 'apprise could not send'}")
+
+    def _address(self) -> str:
+        try:
+            return self._route.address()
+        except AddressMissing as error:
+            raise SendLater(str(error)) from None

@@ -34,8 +34,8 @@ def cloud_event(item: Item, route: Route) -> dict[str, Any]:
         "specversion": "1.0",
         "id": hashlib.blake2b(item.step.encode(), digest_size=16).hexdigest(),
         "source": f"/linli/{item.site}",
-        "type": f"org.linli.alert.{item.kind}",
-        "subject": f"{item.place}/{item.rule}",
+        "type": f"org.linli.{_type(item)}",
+        "subject": item.case.code if item.case else f"{item.place}/{item.rule}",
         "time": at.replace("+00:00", "Z"),
         "datacontenttype": "application/json",
         "data": {**facts(item), "url": link(route.base_url, item)},
@@ -45,4 +45,11 @@ def cloud_event(item: Item, route: Route) -> dict[str, Any]:
 def facts(item: Item) -> dict[str, Any]:
     """A step as plain JSON, for machines."""
     plain: dict[str, Any] = msgspec.to_builtins(item)
+    if item.case is None:
+        del plain["case"]
     return {**plain, "active": item.active}
+
+
+def _type(item: Item) -> str:
+    """``alert.firing``, ``case.due`` and the like."""
+    return item.kind.replace("-", ".") if item.case else f"alert.{item.kind}"

@@ -283,14 +283,6 @@ def test_a_graver_case_has_less_time(office: Office) -> None:
     assert case.answer_due_at == MONDAY_10 + HOUR / 4
 
 
-def test_the_hub_warns_once_before_the_time_is_over(office: Office) -> None:
-    told = office.report()
-    due = office.case(told.case).due_at
-    assert desk.warn(office.engine, MONDAY_10 + HOUR) == 0
-    assert [desk.warn(office.engine, due - HOUR) for _ in range(2)] == [1, 0]
-    assert "warned" in kinds(office, told.case, public=False)
-
-
 def test_an_alert_of_the_same_confirms_what_the_resident_said(office: Office) -> None:
     told = office.report()
     row = {"id": "a1", "site": "garden", "place": "gate", "rule": "covered", "severity": "high",

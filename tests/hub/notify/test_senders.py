@@ -4,20 +4,18 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from email import message_from_bytes
-from email.header import decode_header, make_header
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from configs.notify import Route
 from configs.values import Duration
 from hub.notify.item import Message
 from hub.notify.senders import SendLater, SendRefused, open_sender
 from hub.notify.tables import DeliveryKind
+from tests.hub.notify.mail import Mailbox, serving_mail
 from tests.hub.notify.world import T0, World, item, machine, rule, site
 from tests.servers import free_port, mosquitto
 from wire import mqtt
@@ -30,26 +28,10 @@ MESSAGE = Message(id="m", items=(item(),))
 NOWHERE = Broker(port=1)
 
 
-class Mailbox:
-    """Takes mail, or answers what it is told to."""
-
-    def __init__(self) -> None:
-        self.mails: list[bytes] = []
-        self.answer = "250 OK"
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
-        if self.answer.startswith("250"):
-            self.mails.append(envelope.content)
-        return self.answer
-
-
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, int]]:
-    box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=free_port())
-    controller.start()
-    yield box, controller.port
-    controller.stop()
+    with serving_mail() as found:
+        yield found
 
 
 def test_a_mail_arrives(mailbox: tuple[Mailbox, int], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,15 +40,10 @@ def test_a_mail_arrives(mailbox: tuple[Mailbox, int], monkeypatch: pytest.Monkey
     monkeypatch.setenv("ROOM_URL", address)
     route = Route(id="room", kind="apprise", url_env="ROOM_URL", language="zh")
     open_sender(route, NOWHERE).send(MESSAGE)
-    mail = message_from_bytes(box.mails[0])
-    assert str(make_header(decode_header(mail["Subject"]))) == "[高] 人群 · 庭院"
-    assert "li@court.example" in mail["To"]
-    body = "".join(
-        part.get_payload(decode=True).decode()  # type: ignore[union-attr]
-        for part in mail.walk()
-        if part.get_content_type() == "text/plain"
-    )
-    assert "处置建议:请派人。" in body
+    (mail,) = box.read()
+    assert mail.subject == "[高] 人群 · 庭院"
+    assert "li@court.example" in mail.to
+    assert "处置建议:请派人。" in mail.body
 
 
 def test_a_mail_server_that_says_no_is_tried_again_and_the_address_stays_secret(

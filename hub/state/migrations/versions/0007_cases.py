@@ -1,0 +1,38 @@
+"""whom cases tell: escalations that were told, and reporters who asked to be written to."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0007"
+down_revision: str | None = "0003"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    op.add_column("case_file", sa.Column("called", sa.JSON(), nullable=False, server_default="[]"))
+    case = sa.table("case_file", sa.column("called", sa.JSON()), sa.column("warned_at"))
+    warned = sa.update(case).where(case.c.warned_at.is_not(None))
+    op.execute(warned.values(called=["solve:75"]))
+    with op.batch_alter_table("case_file") as table:
+        table.drop_column("warned_at")
+    op.add_column(
+        "case_event", sa.Column("waits", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
+    op.create_index("case_event_waits", "case_event", ["waits"])
+    op.add_column("reporter", sa.Column("mail_link", sa.LargeBinary(), nullable=True))
+    op.add_column(
+        "reporter",
+        sa.Column("language", sa.String(length=5), nullable=False, server_default=sa.text("''")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_column("reporter", "language")
+    op.drop_column("reporter", "mail_link")
+    op.drop_index("case_event_waits", table_name="case_event")
+    op.drop_column("case_event", "waits")
+    op.drop_column("case_file", "called")
+    op.add_column("case_file", sa.Column("warned_at", sa.BigInteger(), nullable=True))
