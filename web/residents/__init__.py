@@ -67,12 +67,17 @@ def widen() -> None:
         request.max_content_length = UPLOAD_BYTES
 
 
+@blueprint.before_request
+def _know_again() -> None:
+    """A page with a form gives its browser a name: else all who report for the first time from
+    one address would count as one device."""
+    if request.method == "GET" and request.endpoint != "residents.feed":
+        session.setdefault("device", secrets.token_hex(8))
+
+
 def _device() -> str:
     """Of whom a cookie tells; a browser that keeps none is counted by its address."""
-    if "device" not in session:
-        session["device"] = secrets.token_hex(8)
-        return get_remote_address()
-    return str(session["device"])
+    return str(session.get("device") or get_remote_address())
 
 
 def too_many() -> ResponseReturnValue:
