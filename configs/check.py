@@ -16,11 +16,12 @@ from configs.agent import AccessReader, Camera, DoorSensor, EdgeFile
 from configs.days import calendar, countries, ever_watches
 from configs.document import Document
 from configs.notify import Route
+from configs.plan import drawing
 from configs.problems import did_you_mean
 from configs.residents import OWNER, Residents
 from configs.rules import Active, Alternative, Clear, Condition, Rule, Take
 from configs.signals import is_signal, known_signals
-from configs.site import CountingLine, DoorOf, Place, SiteFile, View
+from configs.site import CountingLine, DoorOf, Place, SiteFile, SourceOf, View
 
 
 def edge(file: EdgeFile, document: Document) -> None:
@@ -101,6 +102,9 @@ def site(file: SiteFile, document: Document) -> None:
     _country(file.site, file.site.country, "", document)
     if file.site.plan and not (document.file.parent / file.site.plan).is_file():
         document.complain(file.site, "plan", f"there is no file {file.site.plan!r} beside this one")
+    for node in file.nodes:
+        _differ(node.sources, document)
+    _stand_on_the_plan(file, document)
     _differ(file.routes, document)
     notify.check(file.routes, document)
     _residents(file.residents, document)
@@ -111,6 +115,26 @@ def site(file: SiteFile, document: Document) -> None:
             if part.node not in nodes:
                 message = f"{part.node!r} is not among the site's nodes"
                 document.complain(part, "node", message, did_you_mean(part.node, nodes))
+
+
+def _stand_on_the_plan(file: SiteFile, document: Document) -> None:
+    things: list[Place | SourceOf] = [*file.places]
+    things += [source for node in file.nodes for source in node.sources]
+    standing = [(one, one.at) for one in things if one.at is not None]
+    path = document.file.parent / file.site.plan
+    if not path.is_file():
+        return
+    found = drawing(str(path))
+    if found is None:
+        message = f"{file.site.plan!r} is no drawing that can be shown"
+        document.complain(file.site, "plan", message, "take an SVG with a viewBox, or a PNG")
+        return
+    right, bottom = found.left + found.width, found.top + found.height
+    for one, at in standing:
+        if not found.holds(at):
+            message = f"[{at[0]:g}, {at[1]:g}] lies outside the plan"
+            hint = f"x from {found.left:g} to {right:g}, y from {found.top:g} to {bottom:g}"
+            document.complain(one, "at", message, hint)
 
 
 def _residents(residents: Residents, document: Document) -> None:

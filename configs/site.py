@@ -62,7 +62,8 @@ class Place(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: Id
     name: Text
     at: tuple[float, float] | None = None
-    """Where on the plan, in the drawing's units."""
+    """[x, y] on the plan in the drawing's units: those of an SVG's viewBox, a PNG's pixels;
+    x goes to the right and y down."""
     tags: tuple[Id, ...] = ()
     views: tuple[tuple[View, ...], ...] = ()
     """Groups of overlapping views; a group counts once."""
@@ -74,11 +75,21 @@ class Place(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return any(target in ("*", self.id) or target in self.tags for target in targets)
 
 
+class SourceOf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What people call a camera or sensor of a node, and where it hangs."""
+
+    id: Id
+    name: Text = Text("", "")
+    at: tuple[float, float] | None = None
+    """Where on the plan, as a place's."""
+
+
 class NodeOf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An edge agent of the site."""
 
     id: Id
     name: Text = Text("", "")
+    sources: tuple[SourceOf, ...] = ()
 
 
 class Override(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from edge.blur_check import BlurCheck, check_blur
-from edge.camera import CameraWorker
+from edge.camera import CameraWorker, Condition
 from edge.metrics import EdgeMetrics
 from edge.shared_detector import SharedDetector
 from wire.records import Do, Done
 
 MAX_DETAIL: Final = 2000
+_ABLE: Final = (Condition.STARTING, Condition.WATCHING)
+"""Conditions in which a camera has a next picture, as far as is known."""
 Outcome = tuple[bool, str]
 """Whether it could be done, and what came of it or why not."""
 
@@ -63,7 +65,11 @@ class Commands:
         chosen = self._chosen(source)
         if not chosen:
             return False, f"no camera {source!r} on this node"
-        for camera in chosen:
+        able = [each for each in chosen if each.condition in _ABLE]
+        if not able:
+            away = (f"camera {each.camera.id} is {_how(each)}" for each in chosen)
+            return False, "; ".join(away)
+        for camera in able:
             camera.snapshot()
         return True, "the next picture of each camera is sent"
 
@@ -85,3 +91,7 @@ class Commands:
         if frame is None:
             return BlurCheck(False, "no picture yet")
         return check_blur(frame.image, self._detector, worker.camera)
+
+
+def _how(worker: CameraWorker) -> str:
+    return f"{worker.condition}: {worker.detail}" if worker.detail else str(worker.condition)

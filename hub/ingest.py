@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import MQTT_ERR_SUCCESS, Client, MQTTMessage
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from configs.servers import HubSettings
@@ -22,8 +22,10 @@ from hub.metrics import HubMetrics
 from hub.pipeline import Pipeline
 from hub.series.writer import SeriesWriter
 from hub.upkeep import Upkeep
-from wire import mqtt, topics
+from wire import codec, mqtt, topics
 from wire.errors import LinkError, LinkRefused
+from wire.records import Do
+from wire.topics import Topic
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +104,13 @@ class Ingest:
         """Take up another configuration after the batch at hand."""
         self._configured.append(sites)
         self._news.set()
+
+    def send(self, topic: Topic, command: Do) -> bool:
+        """Give a node a command; False while there is no broker: a command is for now, so that
+        none is kept for later. May be called from any thread."""
+        if not self._connected:
+            return False
+        return self._client.publish(str(topic), codec.encode(command), 1).rc == MQTT_ERR_SUCCESS
 
     def refuse(self, problem: str) -> None:
         """Show why the configuration on disk is not taken up."""

@@ -5,7 +5,7 @@ pictures, and admits records.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,8 @@ class Intake:
         self.watermark = watermark
         self._metrics = metrics
         self._folder = PictureFolder(Path(settings.data))
+        self.on_done: Callable[[Topic, Done], None] = lambda _topic, _done: None
+        """Called with what nodes answer to commands; must not block."""
 
     def expect(self, sites: Sequence[SiteFile]) -> None:
         """From now on the nodes of these sites are ours."""
@@ -109,8 +111,10 @@ class Intake:
                 self._news_of_node(topic, work)
             case Evidence():
                 self._take_picture(topic, message, rx, work)
-            case Do() | Done():
-                pass  # between a console's command and its node; nothing to fuse
+            case Done():
+                self.on_done(topic, message)
+            case Do():
+                pass  # our own command, or another's
 
     def _bury(self, work: Work, topic: str, reason: str, payload: bytes, rx_us: int) -> None:
         log.warning("dead letter on %s: %s", topic[:120], reason[:300])

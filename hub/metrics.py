@@ -56,6 +56,12 @@ class HubMetrics:
             "linli_hub_config_reloads", "Configurations taken or refused.", ["outcome"],
             registry=registry,
         )  # fmt: skip
+        self.snapshots = Counter(
+            "linli_hub_live_snapshots",
+            "Pictures for live views by outcome: asked, granted, refused, unanswered.",
+            ["outcome"],
+            registry=registry,
+        )
         self.connected = Gauge(
             "linli_hub_broker_connected", "1 while the broker is connected.", registry=registry
         )

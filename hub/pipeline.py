@@ -70,7 +70,7 @@ class Pipeline:
         self.watermark = Watermark(
             settle_ms=settings.settle, patience_ms=settings.patience, now=now
         )
-        self._intake = Intake(sites, settings, self.ledger, self.watermark, metrics)
+        self.intake = Intake(sites, settings, self.ledger, self.watermark, metrics)
         self._book = alerts.AlertBook(sites, self.engine.places)
         self._changed_places: set[tuple[str, str]] = set()
         self._values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(dict)
@@ -113,7 +113,7 @@ class Pipeline:
         engine.load(self.engine.dump())
         self.engine, before = engine, self.sites
         self._book = alerts.AlertBook(sites, engine.places)
-        self._intake.expect(sites)
+        self.intake.expect(sites)
         with self._database.begin() as connection:
             self._close_orphans(connection, [*before, *sites], now)
             audit.enter(connection, "hub", "configuration.reload", "", "\n".join(changes), now)
@@ -157,7 +157,7 @@ class Pipeline:
         """
         overruled = self._read_news(now)
         work = Work()
-        for stored in self._intake.take(messages, work):
+        for stored in self.intake.take(messages, work):
             work.stored.append(self._apply(stored, work.outcome))
 
         def limit(key: tuple[str, str]) -> int:

@@ -13,6 +13,7 @@ from configs.servers import HubSettings
 from configs.site import SiteFile
 from health.server import HealthServer
 from hub.ingest import Ingest
+from hub.live import Lookout
 from hub.metrics import HubMetrics
 from hub.notify.notifier import Notifier
 from hub.pipeline import Pipeline
@@ -82,12 +83,22 @@ def serve(
         names = [file.site.id for file in sites]
         ingest = Ingest(settings, names, pipeline, writer, upkeep, metrics, now_us, stop.set)
         ingest.on_reload = notifier.reload
+        lookout = Lookout(
+            database,
+            lambda: [file.site.id for file in pipeline.sites],
+            ingest.send,
+            lambda: now_us() // 1000,
+            metrics,
+        )
+        pipeline.intake.on_done = lookout.answered
 
         health = teardown.enter_context(
             HealthServer(settings.http_host, settings.http_port, registry, lambda: ingest.trouble)
         )
         ingest.start()
         teardown.callback(ingest.stop)
+        lookout.start()
+        teardown.callback(lookout.stop)
         if watch is not None:
             watcher = watch(ingest)
             watcher.start()

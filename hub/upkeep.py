@@ -8,6 +8,7 @@ from sqlalchemy import Engine, delete, func, select
 
 from configs.servers import HubSettings
 from configs.site import SiteFile
+from hub import live
 from hub.cases import contacts
 from hub.cases.escalate import Escalator
 from hub.cases.photos import purge_photos
@@ -73,6 +74,7 @@ class Upkeep:
     def _purge(self, now: int) -> None:
         """Retention: what is past its time goes."""
         retention.purge(self._database, now - self._settings.keep_deliveries)
+        live.purge(self._database, now - live.KEEP_MS)
         pictures = self._purge_pictures(now - self._settings.keep_pictures)
         try:
             points = self._series.purge(now - self._settings.keep_records)

@@ -70,7 +70,8 @@ def _video_site(site: dict[str, Any]) -> dict[str, Any]:
         "views": [[view]],
         "lines": [{"node": "gate-1", "source": "cam", "line": "middle"}],
     }
-    return {"site": about, "nodes": site["nodes"], "places": [place]}
+    nodes = [{key: node[key] for key in ("id", "name")} for node in site["nodes"]]
+    return {"site": about, "nodes": nodes, "places": [place]}
 
 
 def _video_camera(video: Path, *, loop: bool, pace: str) -> dict[str, Any]:

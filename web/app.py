@@ -23,6 +23,7 @@ from web import (
     analysis,
     api,
     audit,
+    cameras,
     cases,
     devices,
     figures,
@@ -53,8 +54,8 @@ from web.tail import ChangeTail
 from web.tuning.trials import Trials
 
 PARTS = (
-    vitals, login, me, now, alerts, places, devices, rules, handover, audit, people, trends,
-    analysis, api, live, pictures, tuning,
+    vitals, login, me, now, alerts, places, cameras, devices, rules, handover, audit, people,
+    trends, analysis, api, live, pictures, tuning,
 )  # fmt: skip
 SHIFT = timedelta(hours=12)
 """A session that is not used this long ends."""

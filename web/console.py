@@ -11,7 +11,8 @@ from flask import current_app
 from sqlalchemy import Engine
 
 from configs.servers import WebSettings
-from configs.site import Place, SiteFile
+from configs.site import Place, SiteFile, SourceOf
+from configs.values import Text
 from hub.series.points import SeriesError, SeriesStore
 from hub.state.store import reading
 from web.vitals import Meters
@@ -42,6 +43,7 @@ class Console:
     _places: dict[tuple[str, str], Place] = field(init=False)
     _sites: dict[str, SiteFile] = field(init=False)
     _zones: dict[str, ZoneInfo] = field(init=False)
+    _sources: dict[tuple[str, str, str], SourceOf] = field(init=False)
 
     def __post_init__(self) -> None:
         self.adopt(self.sites)
@@ -50,6 +52,12 @@ class Console:
         """Show another configuration from the next page on."""
         self._places = {(file.site.id, place.id): place for file in sites for place in file.places}
         self._zones = {file.site.id: ZoneInfo(file.site.timezone) for file in sites}
+        self._sources = {
+            (file.site.id, node.id, source.id): source
+            for file in sites
+            for node in file.nodes
+            for source in node.sources
+        }
         self._sites = {file.site.id: file for file in sites}
         self.sites = sites
 
@@ -78,6 +86,15 @@ class Console:
             self.meters.failures.labels("series").inc()
             log.warning("a page goes without records and signals: %s", error)
             return None
+
+    def source(self, site: str, node: str, source: str) -> SourceOf | None:
+        """What the configuration says of a camera or sensor."""
+        return self._sources.get((site, node, source))
+
+    def source_name(self, site: str, node: str, source: str) -> Text:
+        """What people call it; its id where the configuration has no name."""
+        found = self._sources.get((site, node, source))
+        return found.name if found is not None and found.name.en else Text(source, source)
 
     def zone(self, site: str) -> ZoneInfo:
         """The site's time zone; UTC for a site that is no longer configured."""

@@ -80,6 +80,13 @@ TROUBLES = {
     "unavailable": _("does not answer its gateway"),
     "battery": _("battery low"),
 }
+LIVE = {
+    "offline": _("The camera's node is cut off; no picture can be had from it now."),
+    "unasked": _("The hub has not passed the request on. Is it running, and is its broker?"),
+    "unanswered": _("The camera's node does not answer."),
+    "refused": _("The camera's node has no picture to give."),
+}
+"""What keeps a live view from being live."""
 UNITS = {"clock": " s", "hot": " °C", "battery": "%"}
 ROLES = {
     "viewer": _("viewer"),
@@ -199,6 +206,7 @@ def install(app: Flask) -> None:
         "SEVERITIES": SEVERITIES,
         "FAULTS": FAULTS,
         "JUDGEMENTS": JUDGEMENTS,
+        "LIVE": LIVE,
         "STEPS": STEPS,
         "QUIETS": QUIETS,
         "ROLES": ROLES,

@@ -1,15 +1,18 @@
 """/pictures: evidence, for those who are logged in; who looked is written down."""
 
 import threading
+from collections.abc import Iterable
+from pathlib import Path
 
 from flask import Blueprint, Response, abort, current_app, send_from_directory
 from flask_login import current_user
-from sqlalchemy import select
+from sqlalchemy import Connection, and_, or_, select
 from werkzeug.routing import BaseConverter
 
 from hub import audit
 from hub.state.tables import Picture
 from web.console import Console, console
+from web.now.snapshot import PictureView
 
 blueprint = Blueprint("pictures", __name__)
 COALESCE_MS = 60_000
@@ -54,13 +57,39 @@ def show(site: str, node: str, ref: str) -> Response:
     )
     with here.reader.connect() as connection:
         size = connection.scalar(known)
-    folder = here.data.resolve() / "pictures"
-    if here.site(site) is None or not size or not (folder / site / node / f"{ref}.jpg").is_file():
+    if here.site(site) is None or not size or not _path(here, site, node, ref).is_file():
         abort(404)
     _write_down(here, f"{site}/{node}/{ref}")
+    return send(here, site, node, ref)
+
+
+def newest(
+    connection: Connection, site: str, sources: Iterable[tuple[str, str]], limit: int
+) -> list[PictureView]:
+    """The newest pictures of cameras (node, source) that have arrived."""
+    mine = [and_(Picture.node == node, Picture.source == source) for node, source in sources]
+    if not mine:
+        return []
+    query = (
+        select(Picture.node, Picture.ref, Picture.ts)
+        .where(Picture.site == site, Picture.size > 0, or_(*mine))
+        .order_by(Picture.ts.desc())
+        .limit(limit)
+    )
+    return [PictureView(site, node, ref, ts, True) for node, ref, ts in connection.execute(query)]
+
+
+def send(here: Console, site: str, node: str, ref: str) -> Response:
+    """The file, 404 where it is gone; who may see it and what is written down of that is for
+    the caller."""
+    folder = here.data.resolve() / "pictures"
     response = send_from_directory(folder, f"{site}/{node}/{ref}.jpg", mimetype="image/jpeg")
     response.headers["Cache-Control"] = "private, max-age=3600, immutable"
     return response
+
+
+def _path(here: Console, site: str, node: str, ref: str) -> Path:
+    return here.data.resolve() / "pictures" / site / node / f"{ref}.jpg"
 
 
 def _write_down(here: Console, target: str) -> None:

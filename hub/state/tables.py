@@ -227,6 +227,28 @@ class Picture(Base):
     ``<data>/pictures/<site>/<node>/<ref>.jpg``."""
 
 
+class LiveView(Base):
+    """Somebody looks at what a camera sees now, for a while; `hub.live` asks for the pictures."""
+
+    __tablename__ = "live_view"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    site: Mapped[str] = mapped_column(String(63))
+    node: Mapped[str] = mapped_column(String(63))
+    source: Mapped[str] = mapped_column(String(63))
+    viewer: Mapped[str] = mapped_column(String(80))
+    started_at: Mapped[int]
+    ends_at: Mapped[int] = mapped_column(index=True)
+    """Later where the viewer asked again meanwhile, earlier where they ended it."""
+    command: Mapped[str] = mapped_column(String(63), default="")
+    """The id of the newest command to the node."""
+    asked_at: Mapped[int | None]
+    """When the node was asked first since its last answer."""
+    answered_at: Mapped[int | None]
+    refusal: Mapped[str] = mapped_column(Text, default="")
+    """Why the node could not take the picture that it was asked for last; "" where it could."""
+
+
 class Journal(Base):
     """Batches that were admitted, until the series store and a checkpoint have them."""
 

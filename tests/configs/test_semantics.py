@@ -264,3 +264,31 @@ def test_check_says_what_to_give_it() -> None:
     result = CliRunner().invoke(cli, [])
     assert result.exit_code == 2
     assert "name the files to check, or give --schema" in result.output
+
+
+PLANNED = """\
+site: {id: garden, name: Garden, timezone: UTC, plan: plan.svg}
+nodes: [{id: n, sources: [{id: cam, at: [700, 5]}, {id: cam}, {id: door, at: [64, 10.5]}]}]
+places: [{id: yard, name: Yard, at: [100, -2]}, {id: hall, name: Hall, at: [640, 420]}]
+"""
+
+
+def test_what_stands_outside_the_plan_is_told_with_the_plans_bounds(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(PLANNED, encoding="utf-8")
+    (tmp_path / "plan.svg").write_text('<svg viewBox="0 0 640 420"/>')
+    hint = "x from 0 to 640, y from 0 to 420"
+    assert _problems(path) == [
+        f"2: nodes[0].sources[0].at: [700, 5] lies outside the plan ({hint})",
+        "2: nodes[0].sources[1].id: 'cam' is given twice (ids must differ)",
+        f"3: places[0].at: [100, -2] lies outside the plan ({hint})",
+    ]
+
+
+def test_a_plan_that_cannot_be_shown_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(PLANNED, encoding="utf-8")
+    (tmp_path / "plan.svg").write_text("<svg/>")
+    (told,) = [one for one in _problems(path) if "plan" in one]
+    assert "site.plan: 'plan.svg' is no drawing that can be shown" in told
+    assert "take an SVG with a viewBox, or a PNG" in told

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from flask import Flask
 
+from configs.plan import drawing
 from tests.web.conftest import Reader
-from web.now.plan import drawing
 
 Open = Callable[[str], Reader]
 

@@ -7,9 +7,10 @@ from flask_babel import gettext
 from msgspec import UNSET, Struct
 
 from configs.site import Place
+from configs.values import Text
 from hub.series.points import SeriesStore, Stored
 from web.charts import Curve, curve
-from web.console import Console
+from web.console import Console, console
 from web.language import FAULTS, LABELS, limit_of, span, word
 from web.now.snapshot import AlertView, sources_of
 from wire.records import (
@@ -43,7 +44,8 @@ class Sighting(Struct, frozen=True):
     """A record of the place, in words."""
 
     ts: int
-    source: str
+    name: Text
+    """Of the camera or sensor."""
     text: str
     picture: str
     """``<node>/<ref>``, "" for none."""
@@ -160,10 +162,9 @@ def _news(stored: list[Stored]) -> Iterator[Stored]:
 
 def _sighting(place: Place, stored: Stored, moment: int) -> Sighting:
     record = stored.record
+    name = console().source_name(stored.site, stored.node, record.source)
     ref = f"{stored.node}/{record.evidence}" if record.evidence is not UNSET else ""
-    return Sighting(
-        record.ts, record.source, say(place, stored.node, record), ref, record.ts > moment
-    )
+    return Sighting(record.ts, name, say(place, stored.node, record), ref, record.ts > moment)
 
 
 def say(place: Place, node: str, record: AnyRecord) -> str:

@@ -22,6 +22,7 @@ class SourceView(Struct, frozen=True):
     """A camera or sensor."""
 
     source: str
+    name: Text
     kind: str
     places: tuple[Text, ...]
     """Names of the places that it tells of."""
@@ -93,8 +94,8 @@ def _device(
         health=dict(agent["values"]) if agent is not None else {},
         sources=tuple(
             _source(
-                name, told.get(name, {}), heard.get(name),
-                tuple(place for place, feed in feeds if feed == (node, name)),
+                name, now.console.source_name(site, node, name), told.get(name, {}),
+                heard.get(name), tuple(place for place, feed in feeds if feed == (node, name)),
             )
             for name in names
         ),
@@ -103,10 +104,12 @@ def _device(
 
 
 def _source(
-    name: str, told: dict[str, Any], heard: RowMapping | None, places: tuple[Text, ...]
-) -> SourceView:
+    source: str, name: Text, told: dict[str, Any], heard: RowMapping | None,
+    places: tuple[Text, ...],
+) -> SourceView:  # fmt: skip
     return SourceView(
-        source=name,
+        source=source,
+        name=name,
         kind=str(heard["kind"] if heard is not None else told.get("kind", "")),
         places=places,
         last_ts=heard["last_ts"] if heard is not None else 0,

@@ -6,7 +6,7 @@ from msgspec import Struct
 from sqlalchemy import RowMapping
 
 from configs.values import Text
-from web.now.snapshot import Snapshot
+from web.now.snapshot import Snapshot, faults_of
 from wire.records import AGENT
 
 BATTERY = 15
@@ -84,17 +84,15 @@ def _of_sources(now: Snapshot) -> Iterator[Trouble]:
         state = now.nodes.get((site, node))
         if (site, node) not in known or source == AGENT or state is None or not state["online"]:
             continue  # a node that is cut off is told of once, as itself
+        name = now.console.source_name(site, node, source)
         for kind, detail in _of_source(row):
-            yield Trouble(site, node, source, Text(source, source), kind, row["last_ts"], detail)
+            yield Trouble(site, node, source, name, kind, row["last_ts"], detail)
 
 
 def _of_source(row: RowMapping) -> Iterator[tuple[str, str]]:
     values = row["values"]
-    faults = [str(fault) for fault in values.get("faults") or ()]
-    for fault in faults:
+    for fault in faults_of(row):
         yield "fault", fault
-    if not row["ok"] and not faults:
-        yield "fault", row["detail"] or "lost"
     if values.get("tamper"):
         yield "tamper", ""
     if values.get("available") is False:

@@ -4,9 +4,9 @@ from flask import Blueprint, Response, abort, render_template, send_file
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from configs.plan import drawing
 from web.console import console
 from web.devices.troubles import troubles
-from web.now.plan import drawing
 from web.now.snapshot import take
 from web.roles import ACT
 

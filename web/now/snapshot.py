@@ -105,7 +105,7 @@ class AlertView(Struct, frozen=True):
 class DoorView(Struct, frozen=True):
     """A door of a place."""
 
-    source: str
+    name: Text
     known: bool
     open: bool
     since: int
@@ -134,8 +134,8 @@ class CardView(Struct, frozen=True):
     """Labels beside people that are there now, with their number."""
     doors: tuple[DoorView, ...]
     picture: PictureView | None
-    faults: tuple[tuple[str, str], ...]
-    """(source, fault)"""
+    faults: tuple[tuple[Text, str], ...]
+    """(name of the camera, fault)"""
     offline: tuple[Text, ...]
     """Names of its nodes that are cut off."""
 
@@ -205,7 +205,11 @@ class Snapshot:
             others=_others(signals),
             doors=doors,
             picture=_newest_picture(site, rows),
-            faults=tuple(fault for row in rows for fault in _faults(row)),
+            faults=tuple(
+                (self.console.source_name(site, row["node"], row["source"]), fault)
+                for row in rows
+                for fault in faults_of(row)
+            ),
             offline=tuple(
                 self._name(site, node)
                 for node in sorted({node for node, _ in feeds})
@@ -242,7 +246,7 @@ class Snapshot:
         row = self.sources.get((site, node, source))
         values = row["values"] if row is not None else {}
         return DoorView(
-            source=source,
+            name=self.console.source_name(site, node, source),
             known=isinstance(values.get("open"), bool),
             open=bool(values.get("open")),
             since=int(values.get("since_ts") or 0),
@@ -284,11 +288,11 @@ def alerts(
     return [_alert(console, row, pictures, mutes.get(row["id"])) for row in rows]
 
 
-def sources_of(place: Place) -> set[tuple[str, str]]:
-    """(node, source) of everything that tells of a place."""
+def sources_of(place: Place, *, doors: bool = True) -> set[tuple[str, str]]:
+    """(node, source) of everything that tells of a place, or of its cameras alone."""
     seen = {(view.node, view.source) for group in place.views for view in group}
     seen |= {(line.node, line.source) for line in place.lines}
-    return seen | {(door.node, door.source) for door in place.doors}
+    return seen | {(door.node, door.source) for door in place.doors if doors}
 
 
 def _rows(
@@ -386,8 +390,7 @@ def _newest_picture(site: str, rows: list[RowMapping]) -> PictureView | None:
     return PictureView(site, newest["node"], newest["evidence"], newest["evidence_ts"], True)
 
 
-def _faults(row: RowMapping) -> list[tuple[str, str]]:
-    faults = [(row["source"], str(fault)) for fault in row["values"].get("faults") or ()]
-    if not faults and not row["ok"]:
-        faults = [(row["source"], row["detail"] or "lost")]
-    return faults
+def faults_of(row: RowMapping) -> list[str]:
+    """What is wrong with a camera: keys of `web.language.FAULTS`, or the node's own words."""
+    faults = [str(fault) for fault in row["values"].get("faults") or ()]
+    return faults or ([] if row["ok"] else [row["detail"] or "lost"])

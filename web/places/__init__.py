@@ -3,14 +3,13 @@
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import Connection, and_, or_, select
 
-from configs.site import Place
 from hub.series.points import SeriesStore
-from hub.state.tables import Alert, Picture
+from hub.state.tables import Alert
+from web import pictures
 from web.charts import Curve, curve
 from web.console import console
-from web.now.snapshot import PictureView, alerts, sources_of, take
+from web.now.snapshot import alerts, sources_of, take
 from web.roles import ACT
 from web.rules.force import Condition, watching
 
@@ -34,7 +33,7 @@ def page(site: str, place: str) -> ResponseReturnValue:
     hours = hours if hours in HOURS else HOURS[1]
     with here.reader.connect() as connection:
         card = take(connection, here).card(site, found)
-        pictures = _pictures(connection, site, found)
+        newest = pictures.newest(connection, site, sources_of(found), PICTURES)
         raised = alerts(
             connection, here, Alert.site == site, Alert.place == place,
             Alert.fired_ts.is_not(None), limit=ALERTS,
@@ -51,7 +50,11 @@ def page(site: str, place: str) -> ResponseReturnValue:
         site=file.site,
         place=found,
         card=card,
-        pictures=pictures,
+        pictures=newest,
+        cameras=[
+            (node, source, here.source_name(site, node, source))
+            for node, source in sorted(sources_of(found, doors=False))
+        ],
         alerts=raised,
         rules=rules,
         limits=limits,
@@ -60,22 +63,6 @@ def page(site: str, place: str) -> ResponseReturnValue:
         choices=HOURS,
         may_act=current_user.role.includes(ACT),
     )
-
-
-def _pictures(connection: Connection, site: str, place: Place) -> list[PictureView]:
-    """The newest that have arrived."""
-    mine = [
-        and_(Picture.node == node, Picture.source == source) for node, source in sources_of(place)
-    ]
-    if not mine:
-        return []
-    query = (
-        select(Picture.node, Picture.ref, Picture.ts)
-        .where(Picture.site == site, Picture.size > 0, or_(*mine))
-        .order_by(Picture.ts.desc())
-        .limit(PICTURES)
-    )
-    return [PictureView(site, node, ref, ts, True) for node, ref, ts in connection.execute(query)]
 
 
 def _limits(conditions: list[Condition]) -> dict[str, float]:

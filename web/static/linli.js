@@ -4,9 +4,11 @@ import { startActing } from "./act.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startSound } from "./sound.js";
+import { startWatching } from "./watch.js";
 
 startAges();
 startActing();
 startKeys();
 startSound();
+startWatching();
 if (document.body.classList.contains("live")) startLive();

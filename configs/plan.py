@@ -1,4 +1,4 @@
-"""The drawing of a site: how large it is, so that places stand where they are."""
+"""The drawing of a site: how large it is, so that what stands on it stands where it is."""
 
 import re
 import struct
@@ -25,6 +25,11 @@ class Drawing(Struct, frozen=True):
     def unit(self) -> float:
         """The size of what is drawn upon it."""
         return max(self.width, self.height) / 40
+
+    def holds(self, at: tuple[float, float]) -> bool:
+        """Whether a point, in the drawing's units, lies on it."""
+        x, y = at
+        return 0 <= x - self.left <= self.width and 0 <= y - self.top <= self.height
 
 
 def drawing(plan: str) -> Drawing | None:
