@@ -98,6 +98,12 @@ class Residents(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keep_contacts: Duration = Duration(90 * DAY)
     """How long a case that is closed still knows whom to tell; then that is deleted."""
     keep_photos: Duration = Duration(365 * DAY)
+    keep_accounts: Duration = Duration(730 * DAY)
+    """How long an account is kept that its resident does not use."""
+    keep_patrols: Duration = Duration(365 * DAY)
+    """How long it is kept who came to a patrol and what they wrote."""
+    patrol_sign_ups: Annotated[int, Meta(ge=1)] = 4
+    """How many patrols to come one resident may be signed up for."""
     api_keys_file: str = ""
     """Who may send reports over Open311: lines of ``name: key``. Left out: nobody may."""
 

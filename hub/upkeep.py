@@ -14,7 +14,10 @@ from hub.cases.escalate import Escalator
 from hub.cases.photos import purge_photos
 from hub.ledger import Ledger
 from hub.metrics import HubMetrics
+from hub.neighbours import forget as accounts
 from hub.notify import retention
+from hub.patrols import plans
+from hub.patrols import upkeep as patrols
 from hub.pictures import PictureFolder
 from hub.series.points import SeriesError, SeriesStore
 from hub.state.tables import Change, DeadLetter, Picture
@@ -61,6 +64,7 @@ class Upkeep:
         checkpoint()
         self._trim()
         self._escalator.run(now)
+        patrols.close(self._database, now)
         if now - self._purged_at >= PURGE_EVERY_MS:
             self._purged_at = now
             self._purge(now)
@@ -72,7 +76,8 @@ class Upkeep:
                 connection.execute(delete(table).where(table.id <= newest - keep))
 
     def _purge(self, now: int) -> None:
-        """Retention: what is past its time goes."""
+        """Retention: what is past its time goes. And walks of the weeks to come are made."""
+        plans.extend(self._database, self._sites(), now)
         retention.purge(self._database, now - self._settings.keep_deliveries)
         live.purge(self._database, now - live.KEEP_MS)
         pictures = self._purge_pictures(now - self._settings.keep_pictures)
@@ -87,6 +92,10 @@ class Upkeep:
                 self._database, self._data, site, now - rules.keep_photos, now=now
             )
             contacts.purge(self._database, site, now - rules.keep_contacts, now)
+            patrols.purge(self._database, site, now - rules.keep_patrols, now)
+        kept = [file.residents.keep_accounts for file in self._sites()]
+        if kept:  # an account is of no site: the longest time holds
+            accounts.purge(self._database, now - max(kept), now)
         if pictures or points > 0:
             log.info("retention: %d pictures and %d points removed", pictures, points)
 

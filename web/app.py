@@ -19,6 +19,7 @@ from hub.series.open import open_series
 from hub.series.points import SeriesRefused
 from hub.state import store
 from web import (
+    account,
     alerts,
     analysis,
     api,
@@ -33,8 +34,10 @@ from web import (
     live,
     login,
     me,
+    neighbours,
     now,
     open311,
+    patrols,
     people,
     pictures,
     places,
@@ -46,6 +49,7 @@ from web import (
     tuning,
     users,
     vitals,
+    walks,
 )
 from web.console import Console, WebError, console
 from web.news import Draughtsman
@@ -57,6 +61,8 @@ PARTS = (
     vitals, login, me, now, alerts, places, cameras, devices, rules, handover, audit, people,
     trends, analysis, api, live, pictures, tuning,
 )  # fmt: skip
+PUBLIC = ("residents", "account", "walks")
+"""Parts that residents see, in their own dress."""
 SHIFT = timedelta(hours=12)
 """A session that is not used this long ends."""
 RESERVED_THREADS = 8
@@ -142,6 +148,7 @@ def _install_accounts(app: Flask, here: Console) -> None:
     manager.request_loader(lambda asked: tokens.bearer(here.engine, asked))
     # The gate comes first, so that a form without a login is answered by the login page.
     app.before_request(roles.gate)
+    app.before_request(account.gate)
     app.before_request(residents.widen)
     CSRFProtect(app)
 
@@ -157,9 +164,10 @@ def _install_parts(app: Flask) -> None:
 
 
 def _install_residents(app: Flask) -> None:
-    for part in (residents, cases, figures, open311):
+    for part in (residents, cases, figures, open311, account, walks, patrols):
         app.register_blueprint(part.blueprint)
     residents.limit(app)
+    account.limit(app)
     open311.install(app)
     app.jinja_env.globals["cases_of_alert"] = cases.of_alert
 
@@ -181,11 +189,13 @@ def _install_errors(app: Flask) -> None:
 def _too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
     if request.blueprint == "open311":
         return open311.too_many()
+    if request.blueprint == "account":
+        return account.too_many()
     return residents.too_many() if request.blueprint == "residents" else login.too_many()
 
 
 def _stale_form(_error: CSRFError) -> ResponseReturnValue:
-    if request.blueprint == "residents" and not roles.wants_json():
+    if request.blueprint in PUBLIC and not roles.wants_json():
         return residents.stale_form()
     reason = gettext(
         "This form was opened before you last logged in, so nothing was changed yet. "
@@ -206,11 +216,13 @@ def _excuse(error: HTTPException) -> ResponseReturnValue:
     }
     code = error.code or 500
     text = words.get(code, error.description or "")
+    if code == 401 and request.blueprint in PUBLIC:
+        return account.ask()
     if roles.wants_json() or request.endpoint == "pictures.show" or tokens.is_api(request):
         return {"error": text}, code
     if code == 401:
         return login.ask()
-    if request.blueprint == "residents":
+    if request.blueprint in PUBLIC:
         return residents.excuse(code, text)
     return render_template("error.html", code=code, text=text), code
 
@@ -220,6 +232,7 @@ def _for_every_page() -> dict[str, object]:
         "server_now": console().now(),
         "sites_known": console().sites,
         "pages_known": _pages,
+        "neighbour": neighbours.resident,
     }
 
 

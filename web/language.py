@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
@@ -101,6 +102,7 @@ PAGES = {
     "devices.page": _("Devices"),
     "rules.page": _("Rules"),
     "cases.listing": _("Reports"),
+    "patrols.listing": _("Patrols"),
     "handover.page": _("Handover"),
     "audit.page": _("Audit"),
     "people.page": _("Users"),
@@ -191,6 +193,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters |= {
         "said": said,
         "clock": clock,
+        "weekday": weekday,
         "iso": iso,
         "span": span,
         "signal": signal,
@@ -272,6 +275,12 @@ def clock(ts: int, site: str, *, seconds: bool = True) -> str:
     today = datetime.fromtimestamp(console().now() / 1000, zone).date()
     form = "%H:%M:%S" if seconds else "%H:%M"
     return moment.strftime(form if moment.date() == today else f"%Y-%m-%d {form}")
+
+
+def weekday(ts: int, site: str) -> str:
+    """The day of the week by the site's clock, short."""
+    moment = datetime.fromtimestamp(ts / 1000, console().zone(site))
+    return str(format_date(moment.date(), "EEE", locale=language()))
 
 
 def iso(ts: int) -> str:

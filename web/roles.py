@@ -97,6 +97,33 @@ LEAST: dict[str, Role | None] = {
     "open311.one": ANYONE,
     "open311.token": ANYONE,
     "open311.create": ANYONE,  # who has a key
+    "account.enter": ANYONE,
+    "account.log_in": ANYONE,
+    "account.new": ANYONE,
+    "account.create": ANYONE,
+    "account.leave": ANYONE,
+    "account.mine": ANYONE,  # and here down to walks.report residents alone, see `RESIDENTS`
+    "account.password": ANYONE,
+    "account.contact": ANYONE,
+    "account.delete": ANYONE,
+    "walks.join": ANYONE,
+    "walks.leave": ANYONE,
+    "walks.checkpoint": ANYONE,
+    "walks.check_in": ANYONE,
+    "walks.note": ANYONE,
+    "walks.report": ANYONE,
+    "walks.listing": ANYONE,
+    "walks.walk": ANYONE,
+    "walks.offline": ANYONE,
+    "walks.worker": ANYONE,
+    "patrols.listing": Role.VIEWER,
+    "patrols.detail": Role.VIEWER,
+    "patrols.plan": ACT,
+    "patrols.who": ACT,
+    "patrols.remove": ACT,
+    "patrols.cancel": ACT,
+    "patrols.end": ACT,
+    "patrols.codes": ACT,
     "figures.page": Role.VIEWER,
     "figures.printable": Role.VIEWER,
     "cases.listing": Role.VIEWER,
@@ -109,6 +136,13 @@ LEAST: dict[str, Role | None] = {
     "cases.open_from_alert": ACT,
 }
 """The least role for each endpoint. One that is not here is refused to everybody."""
+
+RESIDENTS = frozenset({
+    "account.mine", "account.password", "account.contact", "account.delete", "walks.join",
+    "walks.leave", "walks.checkpoint", "walks.check_in", "walks.note", "walks.report",
+})  # fmt: skip
+"""What only somebody with a resident's account may open, as `web.account.gate` sees to: no role
+of staff does for it."""
 
 
 def wants_json() -> bool:

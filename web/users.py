@@ -69,22 +69,42 @@ def verify(engine: Engine, name: str, password: str) -> Account | None:
     query = select(*User.__table__.columns).where(User.name == _tidy(name))
     with reading(engine).connect() as connection:
         row = connection.execute(query).mappings().one_or_none()
-    known = row["password_hash"] if row is not None else _NOBODY
-    try:
-        _hasher.verify(known, password[:MAX_PASSWORD])
-    except VerifyMismatchError:
+    right = matches(row["password_hash"] if row is not None else None, password)
+    if row is None or not right or row["disabled"]:
         return None
-    except (VerificationError, InvalidHashError) as error:
-        raise UserError(f"the stored password of {name!r} cannot be read: {error}") from error
-    if row is None or row["disabled"]:
-        return None
-    if _hasher.check_needs_rehash(known):
-        better = _hasher.hash(password[:MAX_PASSWORD])
+    if outdated(row["password_hash"]):
+        better = hashed(password[:MAX_PASSWORD], least=0)
         with engine.begin() as connection:
             connection.execute(
                 update(User).where(User.id == row["id"]).values(password_hash=better)
             )
     return _account(row)
+
+
+def matches(known: str | None, password: str) -> bool:
+    """Whether a password is the one that was hashed; of nobody (None) none is, and finding that
+    out takes as long. Raises `UserError` where the hash cannot be read."""
+    try:
+        _hasher.verify(known or _NOBODY, password[:MAX_PASSWORD])
+    except VerifyMismatchError:
+        return False
+    except (VerificationError, InvalidHashError) as error:
+        raise UserError(f"a stored password cannot be read: {error}") from error
+    return known is not None
+
+
+def outdated(known: str) -> bool:
+    """Whether it was hashed more cheaply than passwords are now."""
+    return _hasher.check_needs_rehash(known)
+
+
+def hashed(password: str, *, least: int = MIN_PASSWORD) -> str:
+    """What is kept of a password; raises `UserError` for one that is too short or too long."""
+    if len(password) < least:
+        raise UserError(f"a password has at least {least} characters")
+    if len(password) > MAX_PASSWORD:
+        raise UserError(f"a password has at most {MAX_PASSWORD} characters")
+    return _hasher.hash(password)
 
 
 def create(
@@ -94,7 +114,7 @@ def create(
     name, at = _tidy(name), _at(now)
     row = {"name": name, "role": role, "language": "", "disabled": False, "created_at": at,
            "settings": {}}  # fmt: skip
-    row |= {"password_hash": _hash(password), "session_key": secrets.token_hex(16)}
+    row |= {"password_hash": hashed(password), "session_key": secrets.token_hex(16)}
     with engine.begin() as connection:
         if connection.scalar(select(User.id).where(User.name == name)) is not None:
             raise UserError(f"there is a user {name!r} already; set-password changes its password")
@@ -116,7 +136,7 @@ def set_password(
     engine: Engine, name: str, password: str, *, actor: str, now: int | None = None
 ) -> None:
     """A new password; ends every session of the user. Raises `UserError`."""
-    values = {"password_hash": _hash(password), "session_key": secrets.token_hex(16)}
+    values = {"password_hash": hashed(password), "session_key": secrets.token_hex(16)}
     _change(engine, name, values, "user.password", actor=actor, now=now)
 
 
@@ -202,14 +222,6 @@ def _at(now: int | None) -> int:
 
 def _tidy(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip())[:80]
-
-
-def _hash(password: str) -> str:
-    if len(password) < MIN_PASSWORD:
-        raise UserError(f"a password has at least {MIN_PASSWORD} characters")
-    if len(password) > MAX_PASSWORD:
-        raise UserError(f"a password has at most {MAX_PASSWORD} characters")
-    return _hasher.hash(password)
 
 
 def _account(row: RowMapping) -> Account:

@@ -15,6 +15,10 @@ from hub.analysis.hours import HOUR_MS
 from hub.cases.receive import NewReport, receive
 from hub.cases.tables import CasePhoto
 from hub.cases.vault import Vault
+from hub.patrols import plans, signup
+from hub.patrols.checkin import Seen, check_in, code_of
+from hub.patrols.plans import NewPlan
+from hub.patrols.tables import Patrol
 from hub.series.points import Entry, SignalPoint, Stored
 from hub.series.sqlite import SqliteSeries
 from hub.state.tables import (
@@ -188,6 +192,20 @@ def case(engine: Engine, data: Path, now: int, **more: Any) -> dict[str, str]:
     with engine.connect() as connection:
         photo = connection.scalar(select(CasePhoto.ref).where(CasePhoto.case == got.case))
     return {"case": got.case, "token": got.token, "code": got.code, "photo": photo or ""}
+
+
+def patrol(engine: Engine, data: Path, now: int, resident: int = 0) -> dict[str, str]:
+    """A walk that goes on past the fire lane, with a check-in of a resident; its ids."""
+    new = NewPlan(title="Evening walk", route=["fire-lane", "bike-shed"], first_at=now,
+                  length_ms=45 * 60_000, capacity=6, weekly=True)  # fmt: skip
+    plan = plans.plan(engine, site_file(), new, actor="li", now=now - 1)
+    with engine.connect() as connection:
+        walk = connection.scalar(select(Patrol.id).where(Patrol.plan == plan)) or ""
+    code = code_of(Vault(data), "garden", "fire-lane")
+    signup.sign_up(engine, walk, resident, most=100, now=now)
+    seen = Seen(site="garden", place="fire-lane", code=code, at=now, note="A van blocks it")
+    got = check_in(engine, Vault(data), resident, seen, now=now)
+    return {"walk": walk, "plan": plan, "checkpoint": code, "check_in": got.id}
 
 
 def change(connection: Connection, kind: str, key: str, at: int) -> None:

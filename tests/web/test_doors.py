@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select
 from werkzeug.test import TestResponse
 
 from configs.servers import WebSettings
+from hub.neighbours.tables import Resident
 from hub.state.tables import Alert, Audit, User
 from tests.web import seed
 from tests.web.conftest import NOW, PASSWORD, Clock, Reader
@@ -19,10 +20,11 @@ from web import users
 from web.app import close, create_app
 from web.console import WebError
 from web.login import local
-from web.roles import ACT, LEAST, Role
+from web.roles import ACT, LEAST, RESIDENTS, Role
 from web.secret import session_secret
 
 Open = Callable[[str], Reader]
+RESIDENT = "resident"
 PATHS = {
     "static": "/static/linli.css",
     "vitals.healthz": "/healthz",
@@ -97,6 +99,33 @@ PATHS = {
     "open311.one": "/open311/v2/requests/{code}.json",
     "open311.token": "/open311/v2/tokens/{token}.xml",
     "open311.create": "/open311/v2/requests.json",
+    "account.enter": "/account/enter",
+    "account.log_in": "/account/enter",
+    "account.new": "/account/new",
+    "account.create": "/account/new",
+    "account.leave": "/account/leave",
+    "account.mine": "/account",
+    "account.password": "/account/password",
+    "account.contact": "/account/contact",
+    "account.delete": "/account/delete",
+    "walks.listing": "/walks",
+    "walks.walk": "/walks/{walk}",
+    "walks.join": "/walks/{walk}/join",
+    "walks.leave": "/walks/{walk}/leave",
+    "walks.checkpoint": "/walks/at/garden/fire-lane/{checkpoint}",
+    "walks.check_in": "/walks/check-in",
+    "walks.note": "/walks/check-ins/{check_in}/note",
+    "walks.report": "/walks/check-ins/{check_in}/report",
+    "walks.offline": "/walks/offline",
+    "walks.worker": "/walks/worker.js",
+    "patrols.listing": "/patrols",
+    "patrols.plan": "/patrols",
+    "patrols.detail": "/patrols/{walk}",
+    "patrols.who": "/patrols/{walk}/who",
+    "patrols.remove": "/patrols/{walk}/remove",
+    "patrols.cancel": "/patrols/{walk}/cancel",
+    "patrols.end": "/patrols/plans/{plan}/end",
+    "patrols.codes": "/patrols/codes",
     "figures.page": "/figures",
     "figures.printable": "/figures.html",
     "cases.listing": "/cases",
@@ -128,40 +157,58 @@ def test_an_endpoint_that_is_not_in_the_table_is_refused_to_the_admin_too(
     assert "secret" not in answer.text
 
 
-@pytest.mark.parametrize("who", ["", *Role])
+@pytest.mark.parametrize("who", ["", RESIDENT, *Role])
 def test_each_route_lets_in_exactly_those_with_the_role(
     app: Flask, reader: Open, engine: Engine, data: Path, who: str
 ) -> None:
-    browser, methods = reader(who), {one.endpoint: one.methods for one in app.url_map.iter_rules()}
+    browser = reader("" if who == RESIDENT else who)
+    methods = {one.endpoint: one.methods for one in app.url_map.iter_rules()}
+    walk = seed.patrol(engine, data, NOW, _enter(browser, engine) if who == RESIDENT else 0)
     for endpoint, path in PATHS.items():
-        path = path.format(alert=some_alert(engine), **seed.case(engine, data, NOW))
+        if "{" in path:
+            case = seed.case(engine, data, NOW)
+            path = path.format(alert=some_alert(engine), **case, **walk)
         if "POST" in (methods[endpoint] or ()):
             answer = browser.post(path, page="/" if who else "/login")
         else:
             answer = browser.client.get(path, buffered=False)
         answer.close()
         judge_answer(answer, endpoint, who)
-        if endpoint == "login.leave" and who:
+        if endpoint == "login.leave" and who in list(Role):
             browser.log_in(who)
+        if endpoint == "account.leave" and who == RESIDENT:
+            browser.post("/account/enter", page="/board", name="Auntie Wang", password=PASSWORD)
+
+
+def _enter(browser: Reader, engine: Engine) -> int:
+    """Make a resident's account in this browser; its number."""
+    browser.post("/account/new", page="/board", name="Auntie Wang", password=PASSWORD)
+    with engine.connect() as connection:
+        return connection.scalar(select(Resident.id)) or 0
+
+
+EMPTY = {
+    "login.enter": 401, "people.password": 401, "account.log_in": 401, "account.password": 401,
+    "account.delete": 401, "open311.create": 403, "residents.send": 422, "account.create": 422,
+    "patrols.plan": 422, **{endpoint: 404 for endpoint in PATHS if endpoint.startswith("tuning.")},
+}  # fmt: skip
+"""What an empty form gets from those who may send it; the rules' files are absent here."""
 
 
 def judge_answer(answer: TestResponse, endpoint: str, who: str) -> None:
-    least = LEAST[endpoint]
-    if endpoint in ("login.enter", "people.password"):
-        assert answer.status_code == 401  # no name or old password was given
-    elif endpoint == "open311.create":
-        assert answer.status_code == 403  # no key was given
-    elif endpoint == "residents.send":
-        assert answer.status_code == 422  # nothing was told
-    elif endpoint.startswith("tuning.") and who and Role(who).includes(Role.MAINTAINER):
-        assert answer.status_code == 404  # this console was started without files
-    elif least is None or (who and Role(who).includes(least)):
-        assert answer.status_code < 400, endpoint
-        assert "/login" not in answer.headers.get("Location", "") or endpoint == "login.leave"
-    elif who:
+    least, where = LEAST[endpoint], answer.headers.get("Location", "")
+    if endpoint in RESIDENTS and who != RESIDENT:
+        assert where.startswith("/account/enter"), endpoint
+    elif least is None or (who in list(Role) and Role(who).includes(least)):
+        if endpoint in EMPTY:
+            assert answer.status_code == EMPTY[endpoint], endpoint
+        else:
+            assert answer.status_code < 400, endpoint
+        assert not where.startswith(("/login", "/account/enter")) or endpoint == "login.leave"
+    elif who in list(Role):
         assert answer.status_code == 403, endpoint
     else:
-        assert answer.status_code == 401 or answer.headers["Location"].startswith("/login")
+        assert answer.status_code == 401 or where.startswith("/login"), endpoint
 
 
 def test_a_viewer_sees_no_buttons_and_an_operator_does(reader: Open) -> None:
@@ -286,7 +333,13 @@ def test_pages_hold_no_inline_script_style_or_handler(
 ) -> None:
     browser, alert = reader("admin"), some_alert(engine)
     case = seed.case(engine, data, NOW)
-    told = (f"/r/{case['token']}", f"/cases/{case['case']}", "/cases", "/cases/codes", "/figures")
+    walk = seed.patrol(engine, data, NOW, _enter(browser, engine))
+    told = (
+        f"/r/{case['token']}", f"/cases/{case['case']}", "/cases", "/cases/codes", "/figures",
+        "/account", "/account/new", "/walks", f"/walks/{walk['walk']}", "/walks/offline",
+        f"/walks/at/garden/fire-lane/{walk['checkpoint']}", "/patrols",
+        f"/patrols/{walk['walk']}", "/patrols/codes",
+    )  # fmt: skip
     for path in (
         "/",
         "/alerts",

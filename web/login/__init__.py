@@ -140,12 +140,12 @@ def stale_form(reason: str) -> ResponseReturnValue:
     return again(request.path, _typed(), reason, 400)
 
 
-def local(target: str) -> str:
-    """``target`` if it is an address of this console, else the first page."""
+def local(target: str, default: str = "") -> str:
+    """``target`` if it is an address of this console, else ``default`` or the first page."""
     parts = urlsplit(target)
     plain = target.startswith("/") and not target.startswith(("//", "/\\"))
     clean = plain and not parts.scheme and not parts.netloc and "\\" not in target
-    return target if clean and target.isprintable() else url_for("now.page")
+    return target if clean and target.isprintable() else default or url_for("now.page")
 
 
 def too_many() -> ResponseReturnValue:

@@ -33,7 +33,9 @@ from hub.cases import contacts, desk, receive
 from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.tables import ENDED, Case, CaseOutcome, CaseState
 from hub.cases.vault import Vault
+from hub.patrols.walks import to_come
 from hub.state.tables import Alert, AlertState
+from web import neighbours
 from web.cases.queries import cases, story
 from web.cases.words import EVENTS, OUTCOMES, STATES, kind_name, place_name
 from web.console import console
@@ -49,6 +51,7 @@ PER_DEVICE = "20 per hour"
 UPLOAD_BYTES = 50 * 1024 * 1024
 RECENT_MS = 30 * 86_400_000
 BOARD = 60
+WALKS = 5
 WALK = tuple(state.value for state in CaseState)
 
 
@@ -133,6 +136,7 @@ def send() -> ResponseReturnValue:
         if wants_json():
             return jsonify(errors=errors), 422
         return _form(sent.to_dict(), errors, 422)
+    neighbours.remember(here.engine, vault(), got, here.now())
     link = url_for("residents.follow", token=got.token)
     if wants_json():
         return jsonify(link=link, code=got.code)
@@ -165,6 +169,7 @@ def me_too(case_id: str) -> ResponseReturnValue:
     if got is None:
         flash(gettext("That one is closed already. If you still see it, please report it."), "warn")
         return redirect(url_for("residents.form"))
+    neighbours.remember(here.engine, vault(), got, here.now())
     return redirect(url_for("residents.follow", token=got.token))
 
 
@@ -242,7 +247,8 @@ def board() -> ResponseReturnValue:
             level = _level(connection, file.site.id)
             sites.append(
                 {"file": file, "open": open_, "solved": solved, "level": level,
-                 "figures": recent(file)}
+                 "figures": recent(file),
+                 "walks": to_come(connection, file.site.id, here.now(), limit=WALKS)}
             )  # fmt: skip
     return render_template(
         "residents/board.html", sites=sites, request_key=secrets.token_hex(16), **_words()

@@ -3,7 +3,9 @@
 from alembic import context
 
 from hub.cases import tables as _cases  # noqa: F401 - so that Base knows its tables
+from hub.neighbours import tables as _accounts  # noqa: F401 - so that Base knows its tables
 from hub.notify import tables as _outbox  # noqa: F401 - so that Base knows its tables
+from hub.patrols import tables as _walks  # noqa: F401 - so that Base knows its tables
 from hub.state.tables import Base
 
 context.configure(

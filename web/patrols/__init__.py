@@ -1,0 +1,192 @@
+"""Patrols in the console: plan walks, see what they reached and missed, print their codes."""
+
+from typing import Any
+
+import segno
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_login import current_user
+from markupsafe import Markup
+from sqlalchemy import select
+
+from configs.site import SiteFile
+from hub import audit
+from hub.cases.tables import Case
+from hub.neighbours.tables import Resident
+from hub.patrols import checkin, plans, signup
+from hub.patrols.plans import NewPlan, PlanRefused
+from hub.patrols.signup import volunteers
+from hub.patrols.tables import CheckIn, Patrol, PatrolPlan
+from hub.patrols.walks import WalkView, found
+from web.cases.words import place_name
+from web.console import console
+from web.residents import vault
+from web.roles import ACT
+from web.when import as_ms, moment
+
+blueprint = Blueprint("patrols", __name__, template_folder="templates")
+STOPS = 12
+"""Fields for checkpoints in the form."""
+LATELY_MS = 90 * 86_400_000
+
+
+@blueprint.get("/patrols")
+def listing() -> ResponseReturnValue:
+    """Walks to come, walks of the last 90 days, and the form for another."""
+    return _listing({}, {}, 200)
+
+
+@blueprint.post("/patrols")
+def plan() -> ResponseReturnValue:
+    """Plan a walk, once or every week."""
+    here, form = console(), request.form
+    file = here.site(form.get("site", "")) or here.sites[0]
+    first = moment(form.get("first", ""))
+    new = NewPlan(
+        title=form.get("title", ""), route=[stop for stop in form.getlist("stop") if stop],
+        first_at=as_ms(first, here, file.site.id) if first is not None else 0,
+        length_ms=form.get("minutes", 0, type=int) * 60_000,
+        capacity=form.get("capacity", 0, type=int), weekly=form.get("repeat") == "weekly",
+    )  # fmt: skip
+    try:
+        plans.plan(here.engine, file, new, actor=current_user.name, now=here.now())
+    except PlanRefused as error:
+        kept = form.to_dict() | {"stops": form.getlist("stop")}
+        return _listing(kept, {error.field: _refusal(error)}, 422)
+    flash(gettext("Planned. Residents see it on the public board."), "ok")
+    return redirect(url_for("patrols.listing", site=file.site.id))
+
+
+@blueprint.get("/patrols/<id:patrol_id>")
+def detail(patrol_id: str) -> ResponseReturnValue:
+    """One walk: its checkpoints, and what volunteers saw there."""
+    return _detail(patrol_id, None)
+
+
+@blueprint.post("/patrols/<id:patrol_id>/who")
+def who(patrol_id: str) -> ResponseReturnValue:
+    """Who signed up and how they can be reached; that it was looked at is written down."""
+    here = console()
+    with here.reader.connect() as connection:
+        one = _one(connection, patrol_id)
+        going, waiting = volunteers(connection, one)
+        chosen = select(Resident.id, Resident.name, Resident.contact)
+        rows = connection.execute(chosen.where(Resident.id.in_(going + waiting))).all()
+    rows = sorted(rows, key=lambda row: (going + waiting).index(row.id))
+    people = [
+        {"id": row.id, "name": row.name, "contact": vault().open(row.contact),
+         "waits": row.id in waiting}
+        for row in rows
+    ]  # fmt: skip
+    with here.engine.begin() as connection:
+        actor, count = current_user.name, f"{len(people)} people"
+        audit.enter(connection, actor, "patrol.who.view", patrol_id, count, here.now())
+    return _detail(patrol_id, people)
+
+
+@blueprint.post("/patrols/<id:patrol_id>/remove")
+def remove(patrol_id: str) -> ResponseReturnValue:
+    """Take somebody off a walk."""
+    here, resident = console(), request.form.get("resident", 0, type=int)
+    done = signup.withdraw(
+        here.engine, patrol_id, resident, actor=current_user.name, now=here.now()
+    )
+    _say(done=done)
+    return redirect(url_for("patrols.detail", patrol_id=patrol_id))
+
+
+@blueprint.post("/patrols/<id:patrol_id>/cancel")
+def cancel(patrol_id: str) -> ResponseReturnValue:
+    """Call one walk off."""
+    here = console()
+    _say(done=plans.cancel(here.engine, patrol_id, actor=current_user.name, now=here.now()))
+    return redirect(url_for("patrols.detail", patrol_id=patrol_id))
+
+
+@blueprint.post("/patrols/plans/<id:plan_id>/end")
+def end(plan_id: str) -> ResponseReturnValue:
+    """No more walks of a weekly plan."""
+    here = console()
+    _say(done=plans.end_plan(here.engine, plan_id, actor=current_user.name, now=here.now()))
+    return redirect(url_for("patrols.listing"))
+
+
+@blueprint.get("/patrols/codes")
+def codes() -> ResponseReturnValue:
+    """QR codes of all checkpoints to print and hang up."""
+
+    def drawn(file: SiteFile, place: str) -> Markup:
+        code = checkin.code_of(vault(), file.site.id, place)
+        link = url_for(
+            "walks.checkpoint", site=file.site.id, place=place, code=code, _external=True
+        )
+        svg = segno.make(link, error="m").svg_inline(scale=4, border=2, svgclass="qr", lineclass="")
+        return Markup(svg)  # noqa: S704 - segno draws it, nothing of the link is text in it
+
+    return render_template("patrols/codes.html", drawn=drawn)
+
+
+def _listing(kept: dict[str, Any], errors: dict[str, str], status: int) -> ResponseReturnValue:
+    here, now = console(), console().now()
+    asked = request.values.get("site", "")
+    file = here.site(asked) or here.sites[0]
+    mine = Patrol.site == file.site.id
+    with here.reader.connect() as connection:
+        ahead = found(connection, mine, Patrol.ends_at > now)
+        past = found(
+            connection, mine, Patrol.ends_at.between(now - LATELY_MS, now),
+            Patrol.cancelled_at.is_(None), order=Patrol.starts_at.desc(),
+        )  # fmt: skip
+        weekly = connection.execute(
+            select(*PatrolPlan.__table__.columns)
+            .where(PatrolPlan.site == file.site.id, PatrolPlan.ended_at.is_(None))
+            .order_by(PatrolPlan.made_at)
+        ).all()
+    page = render_template(
+        "patrols/listing.html", file=file, ahead=ahead, past=past, weekly=weekly, kept=kept,
+        errors=errors, stops=range(STOPS), **_words(),
+    )  # fmt: skip
+    return page, status
+
+
+def _detail(patrol_id: str, people: list[dict[str, Any]] | None) -> ResponseReturnValue:
+    here = console()
+    with here.reader.connect() as connection:
+        one = _one(connection, patrol_id)
+        query = (
+            select(*CheckIn.__table__.columns, Case.code)
+            .outerjoin(Case, Case.id == CheckIn.case)
+            .where(CheckIn.patrol == patrol_id)
+            .order_by(CheckIn.at)
+        )
+        seen = connection.execute(query).all()
+    return render_template("patrols/detail.html", one=one, seen=seen, people=people, **_words())
+
+
+def _one(connection: Any, patrol_id: str) -> WalkView:
+    rows = found(connection, Patrol.id == patrol_id)
+    if not rows:
+        abort(404)
+    return rows[0]
+
+
+def _say(*, done: bool) -> None:
+    text = gettext("Done.") if done else gettext("It was so already, or it is over.")
+    flash(text, "ok" if done else "warn")
+
+
+def _refusal(error: PlanRefused) -> str:
+    words = {
+        "title": gettext("Give it a name."),
+        "route": gettext("Choose at least one checkpoint, and none twice."),
+        "first_at": gettext("Choose a day and time that lie ahead."),
+        "length_ms": gettext("A patrol takes 5 minutes to 12 hours."),
+        "capacity": gettext("A patrol has room for 1 to 100."),
+    }
+    return str(words[error.field])
+
+
+def _words() -> dict[str, Any]:
+    return {"place_name": place_name, "now": console().now(),
+            "may_act": current_user.role.includes(ACT)}  # fmt: skip
