@@ -1,7 +1,7 @@
 """Runs the live engine over stored records and keeps the alerts that fired."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -13,6 +13,7 @@ from hub.backtest.misses import Misses, NearMiss
 from hub.backtest.reader import Applied, Report
 from hub.rules.engine import Engine
 from hub.rules.place import Outcome
+from hub.series.points import SignalPoint
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +31,15 @@ class Replayer:
         self.engine = Engine([site])
         for place in self.engine.places.values():
             place.drop_unwatched(shown)
+        self._outcome = Outcome()
         self.alerts = Alerts()
         self.failed = 0
         """Records that the engine failed on; the live hub goes on after them too."""
 
-    def take(self, record: Applied) -> Outcome:
-        """Apply a stored record or report; what followed, also noted in `alerts`."""
-        outcome = Outcome()
+    def take(self, record: Applied) -> Sequence[SignalPoint]:
+        """Apply a stored record or report; the values that ``shown`` took. Alerts go to
+        `alerts`."""
+        outcome = self._outcome
         at, _, node, body = record
         try:
             if isinstance(body, Report):
@@ -46,17 +49,19 @@ class Replayer:
         except Exception:  # as the live hub goes on after it, so does the replay
             self.failed += 1
             log.exception("the engine failed on %s of %s", body, node)
-        if outcome.transitions:
-            self.alerts.add(outcome.transitions)
-        return outcome
+        return self._drain() if outcome.transitions or outcome.signals else ()
 
-    def finish(self, end: int) -> Outcome:
-        """Let time reach ``end`` (ms) at every place."""
-        outcome = Outcome()
-        for site, place in self.engine.places:
-            self.engine.advance_place(site, place, end, outcome)
+    def _drain(self) -> Sequence[SignalPoint]:
+        """Empty the outcome, which is one for all records: few of them lead to anything."""
+        outcome, self._outcome = self._outcome, Outcome()
         self.alerts.add(outcome.transitions)
-        return outcome
+        return outcome.signals
+
+    def finish(self, end: int) -> Sequence[SignalPoint]:
+        """Let time reach ``end`` (ms) at every place; the values that ``shown`` took."""
+        for site, place in self.engine.places:
+            self.engine.advance_place(site, place, end, self._outcome)
+        return self._drain()
 
 
 class Near(Struct, frozen=True):
@@ -83,13 +88,13 @@ def replay(
     replayer = Replayer(site, near.condition.signal if near is not None else "")
     misses = Misses(near.condition) if near is not None else None
     for record in records:
-        outcome = replayer.take(record)
-        if misses is not None:
-            misses.add(outcome.signals)
-    last = replayer.finish(end)
+        values = replayer.take(record)
+        if values and misses is not None:
+            misses.add(values)
+    values = replayer.finish(end)
     fired = replayer.alerts.between(start, end)
     if near is None or misses is None:
         return Found(tuple(fired), replayer.failed)
-    misses.add(last.signals)
+    misses.add(values)
     missed = misses.finish(start, end, [alert for alert in fired if alert.rule == near.rule])
     return Found(tuple(fired), replayer.failed, tuple(missed))

@@ -1,11 +1,12 @@
 """``door.open_s`` and ``door.forced``."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import Limits, Reading, last_look, next_wanted
-from wire.records import AnyRecord, DoorAccess, DoorState
+from hub.fusion.signal import Ear, Limits, Origin, Reading, last_look, next_wanted
+from wire.records import DoorAccess, DoorState
 
 GRANT_MS = 10_000
 """An access granted opens a door without force for this long."""
@@ -19,10 +20,9 @@ class Door:
     while a controlled door stands open that was opened with no access granted in the last
     10 s, else 0."""
 
-    hears = (DoorState, DoorAccess)
-
     def __init__(self, place: Place) -> None:
         self._controlled = {(door.node, door.source): door.controlled for door in place.doors}
+        self._can_be_forced = any(self._controlled.values())
         self._last: dict[Key, int] = {}
         self._opened: dict[Key, int] = {}
         self._forced: set[Key] = set()
@@ -32,15 +32,21 @@ class Door:
         self.limits: Limits | None = None
         self.due: int | None = None
 
-    def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
-        key = (node, record.source)
+    def ear(self, origin: Origin) -> Ear | None:
+        key = (origin.node, origin.source)
         if key not in self._controlled:
-            return ()
-        if isinstance(record, DoorAccess):
-            if record.granted:
-                self._granted[key] = record.ts
-            return ()
-        if not isinstance(record, DoorState) or record.ts < self._last.get(key, 0):
+            return None
+        if origin.kind is DoorAccess:
+            return partial(self._admit, key)
+        return partial(self._move, key) if origin.kind is DoorState else None
+
+    def _admit(self, key: Key, record: DoorAccess, at: int) -> Iterable[Reading]:  # noqa: ARG002
+        if record.granted:
+            self._granted[key] = record.ts
+        return ()
+
+    def _move(self, key: Key, record: DoorState, at: int) -> Iterable[Reading]:
+        if record.ts < self._last.get(key, 0):
             return ()
         self._last[key] = record.ts
         if not record.open:
@@ -64,7 +70,7 @@ class Door:
         self._read_at = at
         first = min(self._opened.values(), default=None)
         values = {"door.open_s": 0.0 if first is None else max(0, at - first) / 1000}
-        if any(self._controlled.values()):
+        if self._can_be_forced:
             values["door.forced"] = 1.0 if self._forced else 0.0
         readings = [item for item in values.items() if self._values.get(item[0]) != item[1]]
         self._values = values

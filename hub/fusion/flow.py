@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import Reading, soonest
-from wire.records import AnyRecord, LineCross
+from hub.fusion.signal import Ear, Origin, Reading, soonest
+from wire.records import LineCross
 
 WINDOW_MS = 60_000
 LABEL = "person"
@@ -15,19 +16,18 @@ LABEL = "person"
 class Flow:
     """The number of crossings in the last minute, by direction, over all of the place's lines."""
 
-    hears = (LineCross,)
-
     def __init__(self, place: Place) -> None:
         self._inward = {(line.node, line.source, line.line): line.inward for line in place.lines}
         self._crossed: dict[str, deque[int]] = {"flow.in": deque(), "flow.out": deque()}
         self._values: dict[str, int] = {}
         self.due: int | None = None
 
-    def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
-        if not isinstance(record, LineCross) or record.label != LABEL:
-            return ()
+    def ear(self, origin: Origin) -> Ear | None:
+        return partial(self._cross, origin.node) if origin.kind is LineCross else None
+
+    def _cross(self, node: str, record: LineCross, at: int) -> Iterable[Reading]:
         inward = self._inward.get((node, record.source, record.line))
-        if inward is None:
+        if inward is None or record.label != LABEL:
             return ()
         self._crossed["flow.in" if record.direction is inward else "flow.out"].append(at)
         return self.tick(at)
@@ -40,7 +40,7 @@ class Flow:
             if self._values.get(name) != len(times):
                 self._values[name] = len(times)
                 readings.append((name, float(len(times))))
-        self.due = soonest(times[0] + WINDOW_MS for times in self._crossed.values() if times)
+        self.due = soonest([times[0] + WINDOW_MS for times in self._crossed.values() if times])
         return readings
 
     def dump(self) -> Any:

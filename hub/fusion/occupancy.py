@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import Reading, soonest
-from wire.records import AnyRecord, Fault, SceneFault, ZoneCount
+from hub.fusion.signal import Ear, Origin, Reading, soonest
+from wire.records import Fault, SceneFault, ZoneCount
 
 FORGET_MS = 60_000
 """A count above zero that is not repeated for this long is no longer believed. Edges repeat
@@ -23,8 +24,6 @@ class Occupancy:
     group that sees 1 makes it 3.
     """
 
-    hears = (ZoneCount, SceneFault)
-
     def __init__(self, place: Place) -> None:
         self._groups = [[(v.node, v.source, v.zone) for v in group] for group in place.views]
         self._views = {key for group in self._groups for key in group}
@@ -33,25 +32,34 @@ class Occupancy:
         self._values: dict[str, int] = {}
         self.due: int | None = None
 
-    def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:  # noqa: ARG002
-        if isinstance(record, ZoneCount):
-            key = (node, record.source, record.zone)
-            if key not in self._views:
-                return ()
-            views = self._counts[record.label]
-            if key in views and record.ts < views[key][1]:
-                return ()  # something newer of this view is known already
-            views[key] = (record.count, record.ts)
-            forgotten = record.ts + FORGET_MS
-            if record.count and (self.due is None or forgotten < self.due):
-                self.due = forgotten
-            return self._changed((record.label,))  # what is put off is found out when it is due
-        if isinstance(record, SceneFault) and record.fault is Fault.LOST and record.active:
-            for views in self._counts.values():
-                for key in [key for key in views if key[:2] == (node, record.source)]:
-                    views[key] = (0, record.ts)
-            return self._changed(tuple(self._counts))
-        return ()
+    def ear(self, origin: Origin) -> Ear | None:
+        view = (origin.node, origin.source, origin.zone)
+        if origin.kind is ZoneCount and view in self._views:
+            return partial(self._count, view)
+        if origin.kind is SceneFault:
+            return partial(self._lose, view[:2])
+        return None
+
+    def _count(self, view: Key, record: ZoneCount, at: int) -> Iterable[Reading]:  # noqa: ARG002
+        views = self._counts[record.label]
+        count, ts = views.get(view, (-1, 0))
+        if record.ts < ts:
+            return ()  # something newer of this view is known already
+        views[view] = (record.count, record.ts)
+        forgotten = record.ts + FORGET_MS
+        if record.count and (self.due is None or forgotten < self.due):
+            self.due = forgotten  # what is put off is found out when it is due
+        return () if record.count == count else self._changed((record.label,))
+
+    def _lose(
+        self, camera: tuple[str, str], record: SceneFault, at: int  # noqa: ARG002
+    ) -> Iterable[Reading]:  # fmt: skip
+        if record.fault is not Fault.LOST or not record.active:
+            return ()
+        for views in self._counts.values():
+            for key in [key for key in views if key[:2] == camera]:
+                views[key] = (0, record.ts)
+        return self._changed(tuple(self._counts))
 
     def tick(self, at: int) -> Iterable[Reading]:
         for views in self._counts.values():

@@ -2,15 +2,15 @@
 
 import math
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
 from configs.site import Place
-from hub.fusion.signal import GRID_MS, Limits, Reading
-from wire.records import AnyRecord, ZoneCount
+from hub.fusion.signal import FOR_EVER, GRID_MS, Ear, Limits, Origin, Reading
+from wire.records import ZoneCount
 
 HALF_LIFE_MS = 5_000
 """What was seen counts half after this long. Higher: presence outlives short occlusions;
@@ -23,12 +23,70 @@ ROUNDING = 1e-4
 """More than rounding moves a value."""
 
 
-class _Sighting(Struct, array_like=True):
+View = tuple[str, str, str]
+"""node, source, zone."""
+
+
+class _Sighting(Struct):
+    """What a view last saw of a label."""
+
+    trust: float
     confidence: float
     ts: int
     """Of the last record."""
     seen_until: int
     """Fading starts here."""
+
+
+class _Label:
+    """One label at the place."""
+
+    __slots__ = ("name", "read_at", "sightings", "stays_until", "steady_until", "value")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.sightings: dict[View, _Sighting] = {}
+        self.value: float | None = None
+        self.read_at = 0
+        """When the value was read."""
+        self.steady_until = 0
+        """Nothing that adds to the value fades before this: until then it stays what it is."""
+        self.stays_until = 0
+        """When it may come to the next limit, at the earliest."""
+
+    def take_value(self, at: int, readings: list[Reading]) -> None:
+        """Work out the value at ``at``; where it is another one, it goes into ``readings``."""
+        self.read_at = at
+        unseen, steady_until = 1.0, FOR_EVER
+        for sighting in self.sightings.values():
+            alone = sighting.trust * sighting.confidence
+            if alone:
+                age = at - sighting.seen_until
+                unseen *= 1 - (alone * 2.0 ** (-age / HALF_LIFE_MS) if age > 0 else alone)
+                steady_until = min(steady_until, sighting.seen_until)
+        self.steady_until = steady_until
+        value = 1 - unseen
+        value = round(value, 4) if value >= NEGLIGIBLE else 0.0
+        if value != self.value:
+            self.value = value
+            readings.append((self.name, value))
+
+    def next_limit(self, at: int, marks: Sequence[float]) -> int:
+        """Until when (ms) the value is certain to stay between its limits. The whole is never
+        less than what any one view alone makes of it."""
+        value = self.value or 0.0
+        index = bisect_left(marks, value)
+        if index < len(marks) and marks[index] == value:
+            return at
+        level = (marks[index - 1] if index else 0.0) + ROUNDING
+        level = max(level, NEGLIGIBLE + ROUNDING)  # from there on nobody looks at the label
+        stays = at
+        for sighting in self.sightings.values():
+            alone = sighting.trust * sighting.confidence
+            if alone > level:
+                fades_ms = math.floor(HALF_LIFE_MS * math.log2(alone / level))
+                stays = max(stays, sighting.seen_until + fades_ms - 1)
+        return stays
 
 
 class Presence:
@@ -38,101 +96,89 @@ class Presence:
     it last saw it, h the half-life. Two weak views that agree are surer than either.
     """
 
-    hears = (ZoneCount,)
-
     def __init__(self, place: Place) -> None:
         self._trust = {
             (view.node, view.source, view.zone): view.trust
             for group in place.views
             for view in group
         }
-        self._seen: dict[str, dict[tuple[str, str, str], _Sighting]] = defaultdict(dict)
-        self._values: dict[str, float] = {}
-        self._read_at: dict[str, int] = {}
+        self._labels: dict[str, _Label] = {}
         self._looked_at = 0
         """The last look at all labels that is known of."""
         self._planned_at = 0
-        self._fading: list[_Sighting] = []
-        """What fades, or will, as of then."""
-        self._stays_until: dict[str, int] = {}
-        """Label → when it may come to the next limit, at the earliest."""
         self.limits: Limits | None = None
         self.due: int | None = None
 
-    def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
-        if not isinstance(record, ZoneCount):
+    def ear(self, origin: Origin) -> Ear | None:
+        view = (origin.node, origin.source, origin.zone)
+        if origin.kind is not ZoneCount or view not in self._trust:
+            return None
+        return partial(self._count, view)
+
+    def _label(self, name: str) -> _Label:
+        return self._labels.setdefault(name, _Label(f"presence.{name}"))
+
+    def _count(self, view: View, record: ZoneCount, at: int) -> Iterable[Reading]:
+        label = self._labels.get(record.label) or self._label(record.label)
+        known = label.sightings.get(view)
+        if known is None:
+            known = label.sightings[view] = _Sighting(self._trust[view], 0.0, record.ts, record.ts)
+        elif record.ts < known.ts:
             return ()
-        key = (node, record.source, record.zone)
-        if key not in self._trust:
-            return ()
-        sightings = self._seen[record.label]
-        known = sightings.get(key)
-        if known is not None and record.ts < known.ts:
+        confidence, seen_until = known.confidence, known.seen_until
+        if record.count:
+            confidence, seen_until = record.confidence, record.ts + HOLD_MS
+        elif record.ts < seen_until:
+            seen_until = record.ts
+        same = confidence == known.confidence and (seen_until >= known.seen_until or not confidence)
+        if same and at <= label.steady_until:
+            known.ts, known.seen_until = record.ts, seen_until  # it fades later, if at all
             return ()
         if self.limits is not None:
             self._looked_at = self._last_look(at)  # what fades now will fade otherwise
-        if record.count:
-            sightings[key] = _Sighting(record.confidence, record.ts, record.ts + HOLD_MS)
-        elif known is not None:
-            known.ts = record.ts
-            known.seen_until = min(known.seen_until, record.ts)
-        else:
-            sightings[key] = _Sighting(0.0, record.ts, record.ts)
-        return self._read((record.label,), at)
+        known.confidence, known.ts, known.seen_until = confidence, record.ts, seen_until
+        return self._read((label,), at)
 
     def tick(self, at: int) -> Iterable[Reading]:
-        self._looked_at = at
-        return self._read(tuple(self._seen), at)
+        self._looked_at = self._last_look(at)
+        if self._looked_at < at:
+            self._plan(at)  # what was to fade by now has been seen again
+            return ()
+        return self._read(tuple(self._labels.values()), at)
 
-    def _read(self, labels: Iterable[str], at: int) -> list[Reading]:
+    def _read(self, labels: Iterable[_Label], at: int) -> list[Reading]:
         readings: list[Reading] = []
         for label in labels:
-            self._read_at[label] = at
-            value = self._value(label, at)
-            if self._values.get(label) != value:
-                self._values[label] = value
-                readings.append((f"presence.{label}", value))
+            label.take_value(at, readings)
             if self.limits is not None:
-                self._stays_until[label] = self._next_limit(label, value, at, self.limits)
+                label.stays_until = label.next_limit(at, self.limits.get(label.name, ()))
         self._plan(at)
         return readings
 
     def catch_up(self, at: int) -> Iterable[Reading]:
         self._looked_at = looked_at = self._last_look(at)
         readings: list[Reading] = []
-        for label, read_at in self._read_at.items():
-            if read_at < looked_at:
-                self._read_at[label] = looked_at
-                value = self._value(label, looked_at)
-                if self._values.get(label) != value:
-                    self._values[label] = value
-                    readings.append((f"presence.{label}", value))
+        for label in self._labels.values():
+            if label.read_at < looked_at:
+                label.take_value(looked_at, readings)
         return readings
 
-    def _value(self, label: str, at: int) -> float:
-        unseen = 1.0
-        for key, sighting in self._seen[label].items():
-            age = max(0, at - sighting.seen_until)
-            unseen *= 1 - self._trust[key] * sighting.confidence * 2.0 ** (-age / HALF_LIFE_MS)
-        value = 1 - unseen
-        return round(value, 4) if value >= NEGLIGIBLE else 0.0
+    def _fading(self) -> Iterator[int]:
+        """Since when each sighting fades, or will, that anybody looks at."""
+        for label in self._labels.values():
+            if label.value:
+                for sighting in label.sightings.values():
+                    if sighting.confidence:
+                        yield sighting.seen_until
 
     def _plan(self, at: int) -> None:
         """The next look: a grid step on while something fades, or when fading begins."""
         self._planned_at = at
         if self.limits is not None:
-            stays = [until for label, until in self._stays_until.items() if self._values[label]]
+            stays = [label.stays_until for label in self._labels.values() if label.value]
             at = max(at, min(stays, default=at))
         due: int | None = None
-        self._fading = [
-            sighting
-            for label, sightings in self._seen.items()
-            if self._values.get(label)
-            for sighting in sightings.values()
-            if sighting.confidence
-        ]
-        for sighting in self._fading:
-            since = sighting.seen_until
+        for since in self._fading():
             step = since + GRID_MS if at <= since else at + GRID_MS - (at - since) % GRID_MS
             if due is None or step < due:
                 due = step
@@ -141,45 +187,28 @@ class Presence:
     def _last_look(self, at: int) -> int:
         """The last look at all labels until ``at``, itself included."""
         last = self._looked_at
-        for sighting in self._fading:
-            age = at - sighting.seen_until
+        for since in self._fading():
+            age = at - since
             look = at - age % GRID_MS
             if age >= GRID_MS and look > self._planned_at and look > last:
                 last = look
         return last
 
-    def _next_limit(self, label: str, value: float, at: int, limits: Limits) -> int:
-        """Until when (ms) the value is certain to stay between its limits. The whole is never
-        less than what any one view alone makes of it."""
-        marks = limits.get(f"presence.{label}", ())
-        index = bisect_left(marks, value)
-        level = (marks[index - 1] if index else 0.0) + ROUNDING
-        level = max(level, NEGLIGIBLE + ROUNDING)  # from there on nobody looks at the label
-        if index < len(marks) and marks[index] == value:
-            return at
-        stays = at
-        for key, sighting in self._seen[label].items():
-            alone = self._trust[key] * sighting.confidence
-            if alone > level:
-                fades_ms = math.floor(HALF_LIFE_MS * math.log2(alone / level))
-                stays = max(stays, sighting.seen_until + fades_ms - 1)
-        return stays
-
     def dump(self) -> Any:
-        return (
-            [
-                [label, *key, sighting.confidence, sighting.ts, sighting.seen_until]
-                for label, sightings in self._seen.items()
-                for key, sighting in sightings.items()
-            ]
-            + [[label, value] for label, value in self._values.items()]
-            + [self.due]
-        )
+        rows: list[Any] = [
+            [name, *view, sighting.confidence, sighting.ts, sighting.seen_until]
+            for name, label in self._labels.items()
+            for view, sighting in label.sightings.items()
+        ]
+        rows += [[name, label.value] for name, label in self._labels.items()]
+        return [*rows, self.due]
 
     def load(self, state: Any) -> None:
         *rows, self.due = state
-        for row in rows:
-            if len(row) == 2:
-                self._values[row[0]] = row[1]
-            elif (row[1], row[2], row[3]) in self._trust:
-                self._seen[row[0]][row[1], row[2], row[3]] = _Sighting(*row[4:])
+        for name, *row in rows:
+            label = self._label(name)
+            if len(row) == 1:
+                (label.value,) = row
+            elif (row[0], row[1], row[2]) in self._trust:
+                view = (row[0], row[1], row[2])
+                label.sightings[view] = _Sighting(self._trust[view], *row[3:])

@@ -1,10 +1,11 @@
 """``scene.fault`` and ``scene.fault.<kind>``: what is wrong with the cameras' pictures."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import Reading
+from hub.fusion.signal import Ear, Origin, Reading
 from wire.records import AnyRecord, NodeHealth, SceneFault
 
 Key = tuple[str, str]
@@ -15,8 +16,6 @@ class Scene:
     """The number of faults that the place's cameras have now; and for each kind 1 while a
     camera has it, else 0."""
 
-    hears = (SceneFault, NodeHealth)
-
     def __init__(self, place: Place) -> None:
         self._cameras = {(view.node, view.source) for group in place.views for view in group}
         self._cameras |= {(line.node, line.source) for line in place.lines}
@@ -26,12 +25,17 @@ class Scene:
         self._values: dict[str, float] = {}
         self.due: int | None = None
 
-    def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:  # noqa: ARG002
-        if not isinstance(record, SceneFault):
-            return () if self._values else self._read()
-        if (node, record.source) not in self._cameras:
-            return ()
-        key = (node, record.source, str(record.fault))
+    def ear(self, origin: Origin) -> Ear | None:
+        camera = (origin.node, origin.source)
+        if origin.kind is SceneFault:
+            return partial(self._take, camera) if camera in self._cameras else None
+        return self._begin if origin.kind is NodeHealth else None
+
+    def _begin(self, record: AnyRecord, at: int) -> Iterable[Reading]:  # noqa: ARG002
+        return () if self._values else self._read()
+
+    def _take(self, camera: Key, record: SceneFault, at: int) -> Iterable[Reading]:  # noqa: ARG002
+        key = (*camera, str(record.fault))
         if record.ts < max(self._faults.get(key, 0), self._cleared.get(key, 0)):
             return ()  # something newer is known already
         now, before = self._faults, self._cleared

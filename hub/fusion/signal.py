@@ -1,14 +1,29 @@
 """The interface of a signal: a small state that records and time move."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 from wire.records import AnyRecord
 
 Reading = tuple[str, float]
 """A signal's name and the value it takes."""
 
+Ear = Callable[[Any, int], Iterable[Reading]]
+"""Takes in a record at a time (ms) of the place; the values that follow from it."""
+
+
+class Origin(NamedTuple):
+    """What records have in common that the same ears are for."""
+
+    node: str
+    source: str
+    kind: type[AnyRecord]
+    zone: str = ""
+    """Empty: none, or one that no view of the place looks at."""
+
+
+FOR_EVER: Final = 2**62
 GRID_MS = 1000
 """How finely signals that change by themselves (fading, growing) are sampled."""
 
@@ -25,15 +40,15 @@ class Signal(Protocol):
     the place has reached, which is later than ``record.ts`` where the record is late.
     """
 
-    @property
-    def hears(self) -> tuple[type[AnyRecord], ...]:
-        """The types of record that `take` looks at; it is given no others."""
-
     due: int | None
-    """When `tick` will next have news; None while nothing changes by itself."""
+    """When `tick` will next have news, or earlier; None while nothing changes by itself."""
 
-    def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
-        """Take in a record that concerns the place; the values that follow from it."""
+    def ear(self, origin: Origin) -> Ear | None:
+        """What is to be given each record of ``origin``; None: they say nothing here.
+
+        Asked once for all the records there will be, which then need not be asked whose they
+        are.
+        """
 
     def tick(self, at: int) -> Iterable[Reading]:
         """Time has come to ``at``; the values that follow from that."""

@@ -1,11 +1,12 @@
 """``silence_s``: how long a source of the place has said nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import Limits, Reading, first_look, last_look, next_limit
-from wire.records import AGENT, RECORD_TYPES, AnyRecord, DoorState, NodeHealth
+from hub.fusion.signal import Ear, Limits, Origin, Reading, first_look, last_look, next_limit
+from wire.records import AGENT, AnyRecord, DoorState, NodeHealth
 
 SILENT_AFTER_MS = 20_000
 """Below it the value is 0: a node speaks every 15 s even when nothing happens."""
@@ -26,8 +27,6 @@ class Silence:
     silent from 25 h on, and from when its gateway says that it cannot be reached.
     """
 
-    hears = tuple(RECORD_TYPES.values())
-
     def __init__(self, place: Place) -> None:
         cameras = {(view.node, view.source) for group in place.views for view in group}
         cameras |= {(line.node, line.source) for line in place.lines}
@@ -42,6 +41,8 @@ class Silence:
         }
         """Who may be silent for how long."""
         self._last: dict[Key, int] = {}
+        self._begun = False
+        """Somebody has spoken since this began or was loaded."""
         self._away: set[Key] = set()
         """Sensors that cannot be reached; their last word is the first that said so."""
         self._value: float | None = None
@@ -49,24 +50,46 @@ class Silence:
         self.limits: Limits | None = None
         self.due: int | None = None
 
-    def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
-        if len(self._last) < len(self._after):
-            for key in self._after:  # silence is counted from the first word of any
-                self._last.setdefault(key, at)
-        if isinstance(record, DoorState) and record.available is False:
-            self._lose((node, record.source), record.ts)
-        elif not isinstance(record, NodeHealth) or record.ok:
-            self._hear((node, record.source), record.ts)
-        if node in self._nodes:
-            self._hear((node, AGENT), record.ts)
-        return () if self._value == 0 and not self._away else self.tick(at)
+    def ear(self, origin: Origin) -> Ear:
+        """Every record is somebody's word: its source's, and the node's where that has doors."""
+        source = (origin.node, origin.source)
+        node = ((origin.node, AGENT),) if origin.node in self._nodes else ()
+        both = (source, *node) if source in self._after and source not in node else node
+        if origin.kind is DoorState:
+            return partial(self._hear_door, source, node, both)
+        if origin.kind is NodeHealth:
+            return partial(self._hear_health, node, both)
+        return partial(self._hear, both)
 
-    def _hear(self, key: Key, ts: int) -> None:
-        last = self._last.get(key)
-        if last is not None and ts >= last:
-            self._last[key] = ts
-            if self._away:
-                self._away.discard(key)
+    def _hear_door(
+        self, source: Key, node: Sequence[Key], both: Sequence[Key], record: DoorState, at: int
+    ) -> Iterable[Reading]:
+        if record.available is not False:
+            return self._hear(both, record, at)
+        self._begin(at)
+        self._lose(source, record.ts)
+        return self._hear(node, record, at)
+
+    def _hear_health(
+        self, node: Sequence[Key], both: Sequence[Key], record: NodeHealth, at: int
+    ) -> Iterable[Reading]:
+        return self._hear(both if record.ok else node, record, at)
+
+    def _begin(self, at: int) -> None:
+        for key in self._after:  # silence is counted from the first word of any
+            self._last.setdefault(key, at)
+        self._begun = True
+
+    def _hear(self, speakers: Sequence[Key], record: AnyRecord, at: int) -> Iterable[Reading]:
+        if not self._begun:
+            self._begin(at)
+        last, ts = self._last, record.ts
+        for key in speakers:
+            if ts >= last[key]:
+                last[key] = ts
+                if self._away:
+                    self._away.discard(key)
+        return () if self._value == 0 and not self._away else self.tick(at)
 
     def _lose(self, key: Key, ts: int) -> None:
         if key in self._last and key not in self._away and ts >= self._last[key]:

@@ -1,13 +1,14 @@
 """``stationary.<label>``: how long the longest-standing one has stood still."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
 from configs.site import Place
-from hub.fusion.signal import Limits, Reading, last_look, next_wanted, soonest
-from wire.records import AnyRecord, ZoneExit, ZoneStationary
+from hub.fusion.signal import Ear, Limits, Origin, Reading, last_look, next_wanted, soonest
+from wire.records import ZoneExit, ZoneStationary
 
 FORGET_MS = 60_000
 """What nothing confirms for this long stands no more. Edges confirm it every 10 s."""
@@ -42,8 +43,6 @@ class Stationary:
     alert and not many.
     """
 
-    hears = (ZoneStationary, ZoneExit)
-
     def __init__(self, place: Place) -> None:
         self._views = {(v.node, v.source, v.zone) for group in place.views for v in group}
         self._stands: list[_Stand] = []
@@ -52,16 +51,23 @@ class Stationary:
         self.limits: Limits | None = None
         self.due: int | None = None
 
-    def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
-        if not isinstance(record, ZoneStationary | ZoneExit):
-            return ()
-        view = (node, record.source, record.zone)
+    def ear(self, origin: Origin) -> Ear | None:
+        view = (origin.node, origin.source, origin.zone)
         if view not in self._views:
+            return None
+        if origin.kind is ZoneExit:
+            return partial(self._exit, view)
+        return partial(self._tell, view) if origin.kind is ZoneStationary else None
+
+    def _exit(self, view: View, record: ZoneExit, at: int) -> Iterable[Reading]:
+        if not self._stands:
             return ()
+        self._leave(self._find(view, record.label, record.track), record.ts)
+        return self.tick(at)
+
+    def _tell(self, view: View, record: ZoneStationary, at: int) -> Iterable[Reading]:
         stand = self._find(view, record.label, record.track)
-        if isinstance(record, ZoneExit):
-            self._leave(stand, record.ts)
-        elif record.still_ms:
+        if record.still_ms:
             self._stay(stand, view, record)
         elif stand is not None and not stand.moved_ts:
             stand.moved_ts, stand.until = record.ts, record.ts + EXIT_MS

@@ -1,6 +1,7 @@
 """``surprise.<what>``: how far from usual what is counted at a place is at this time."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final, Protocol
 
 from configs.site import Place, Site
@@ -8,8 +9,8 @@ from hub.analysis.baseline import LEAST_SPREAD, SPREAD_KEEP, Baseline, Usual
 from hub.analysis.hours import HOUR_MS, Hour, hours_of
 from hub.analysis.tails import surprise, usual_range
 from hub.fusion.flow import LABEL
-from hub.fusion.signal import Reading
-from wire.records import AnyRecord, DoorState, LineCross, NodeHealth, ZoneCount
+from hub.fusion.signal import Ear, Origin, Reading
+from wire.records import DoorState, LineCross, NodeHealth, ZoneCount
 
 STEP_MS: Final = 5 * 60_000
 """How often it is worked out, and the width of a bin."""
@@ -22,18 +23,15 @@ REPEAT_MS: Final = 10_000
 """A count is believed for this long after the record that says it."""
 
 
+Count = Callable[[Any], float | None]
+"""How much a record adds; None where it does not show that what is counted would be seen."""
+
+
 class Counter(Protocol):
     """Says what of a place is counted."""
 
-    @property
-    def hears(self) -> tuple[type[AnyRecord], ...]:
-        """The types of record that it is asked about."""
-
-    def heard(self, node: str, record: AnyRecord) -> bool:
-        """Whether the record shows that what is counted would have been seen."""
-
-    def amount(self, node: str, record: AnyRecord) -> float:
-        """How much it adds."""
+    def count(self, origin: Origin) -> Count | None:
+        """What is asked of each record of ``origin``; None: they show nothing."""
 
     def dump(self) -> Any:
         """The state, in what msgpack can hold."""
@@ -62,7 +60,7 @@ class Surprise:
         """What the baseline dumps, until it learns again: it is large, and dumped often."""
         self._hour: Hour | None = None
         self._bin = 0
-        """When the bin that is filled now began, ms."""
+        """When the bin that is filled now began, ms; it ends `STEP_MS` later."""
         self._counts = [0.0] * (BINS + 1)
         self._heard = [False] * (BINS + 1)
         """The last twelve bins and, last, the one that is filled now."""
@@ -70,15 +68,19 @@ class Surprise:
         """Of the hour before and of this one."""
         self._scatter = {name: [0.0, 0.0] for name in WINDOWS if name}
         self._values: dict[str, float] = {}
-        self.hears = counter.hears
         self.due: int | None = None
 
-    def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
-        if not self._counter.heard(node, record):
+    def ear(self, origin: Origin) -> Ear | None:
+        count = self._counter.count(origin)
+        return None if count is None else partial(self._hear, count)
+
+    def _hear(self, count: Count, record: Any, at: int) -> Iterable[Reading]:
+        amount = count(record)
+        if amount is None:
             return ()
-        readings = self._reach(at)
+        readings = self._reach(at) if self._hour is None or at >= self._bin + STEP_MS else ()
         self._heard[-1] = True
-        self._counts[-1] += self._counter.amount(node, record)
+        self._counts[-1] += amount
         if self.due is None:
             self.due = self._bin + STEP_MS
         return readings
@@ -187,21 +189,20 @@ class Surprise:
 class Crossings:
     """People over the place's lines, both ways."""
 
-    hears = (LineCross, ZoneCount, NodeHealth)
-
     def __init__(self, place: Place) -> None:
         self._lines = {(line.node, line.source, line.line) for line in place.lines}
         self._cameras = {(line.node, line.source) for line in place.lines}
 
-    def heard(self, node: str, record: AnyRecord) -> bool:
-        return (node, record.source) in self._cameras and _is_well(record)
+    def count(self, origin: Origin) -> Count | None:
+        if (origin.node, origin.source) not in self._cameras:
+            return None
+        if origin.kind is LineCross:
+            return partial(self._crossed, origin.node)
+        return _nothing if origin.kind is ZoneCount else _well(origin)
 
-    def amount(self, node: str, record: AnyRecord) -> float:
-        return float(
-            isinstance(record, LineCross)
-            and record.label == LABEL
-            and (node, record.source, record.line) in self._lines
-        )
+    def _crossed(self, node: str, record: LineCross) -> float:
+        ours = (node, record.source, record.line) in self._lines
+        return 1.0 if ours and record.label == LABEL else 0.0
 
     def dump(self) -> Any:
         return None
@@ -213,26 +214,26 @@ class Crossings:
 class Openings:
     """Doors that open. A contact sleeps, so its gateway's word says that it would be heard."""
 
-    hears = (DoorState, NodeHealth)
-
     def __init__(self, place: Place) -> None:
         self._doors = {(door.node, door.source) for door in place.doors}
         self._nodes = {door.node for door in place.doors}
         self._open: dict[tuple[str, str], tuple[int, bool]] = {}
         """Door → (event time of its last word, whether it stood open)."""
 
-    def heard(self, node: str, record: AnyRecord) -> bool:
-        return node in self._nodes and _is_well(record)
+    def count(self, origin: Origin) -> Count | None:
+        if origin.node not in self._nodes:
+            return None
+        if origin.kind is not DoorState:
+            return _well(origin)
+        door = (origin.node, origin.source)
+        return partial(self._opened, door) if door in self._doors else _nothing
 
-    def amount(self, node: str, record: AnyRecord) -> float:
-        key = (node, record.source)
-        if not isinstance(record, DoorState) or key not in self._doors:
-            return 0.0
-        ts, was_open = self._open.get(key, (0, True))
+    def _opened(self, door: tuple[str, str], record: DoorState) -> float:
+        ts, was_open = self._open.get(door, (0, True))
         if record.ts < ts:
             return 0.0
-        self._open[key] = (record.ts, record.open)
-        return float(record.open and not was_open)
+        self._open[door] = (record.ts, record.open)
+        return 1.0 if record.open and not was_open else 0.0
 
     def dump(self) -> Any:
         return [[*key, *known] for key, known in self._open.items()]
@@ -244,25 +245,27 @@ class Openings:
 class PersonMinutes:
     """How many people the place's views show, times how long."""
 
-    hears = (ZoneCount, NodeHealth)
-
     def __init__(self, place: Place) -> None:
         self._views = {(v.node, v.source, v.zone) for group in place.views for v in group}
         self._cameras = {(node, source) for node, source, _ in self._views}
         self._last: dict[tuple[str, str, str], tuple[int, int]] = {}
         """View → (count, event time of the record that said so)."""
 
-    def heard(self, node: str, record: AnyRecord) -> bool:
-        return (node, record.source) in self._cameras and _is_well(record)
+    def count(self, origin: Origin) -> Count | None:
+        if (origin.node, origin.source) not in self._cameras:
+            return None
+        if origin.kind is not ZoneCount:
+            return _well(origin)
+        view = (origin.node, origin.source, origin.zone)
+        return partial(self._saw, view) if view in self._views else _nothing
 
-    def amount(self, node: str, record: AnyRecord) -> float:
-        if not isinstance(record, ZoneCount) or record.label != LABEL:
+    def _saw(self, view: tuple[str, str, str], record: ZoneCount) -> float:
+        if record.label != LABEL:
             return 0.0
-        key = (node, record.source, record.zone)
-        count, ts = self._last.get(key, (0, record.ts))
-        if key not in self._views or record.ts < ts:
+        count, ts = self._last.get(view, (0, record.ts))
+        if record.ts < ts:
             return 0.0
-        self._last[key] = (record.count, record.ts)
+        self._last[view] = (record.count, record.ts)
         return count * min(record.ts - ts, REPEAT_MS) / 60_000
 
     def dump(self) -> Any:
@@ -272,5 +275,15 @@ class PersonMinutes:
         self._last = {(n, s, zone): (count, ts) for n, s, zone, count, ts in state}
 
 
-def _is_well(record: AnyRecord) -> bool:
-    return not isinstance(record, NodeHealth) or record.ok
+def _nothing(_record: Any) -> float:
+    """A record that shows that the source would have told, and adds nothing."""
+    return 0.0
+
+
+def _well(origin: Origin) -> Count | None:
+    """A node's word that a source is well shows that it would have told."""
+    return _nothing_if_well if origin.kind is NodeHealth else None
+
+
+def _nothing_if_well(record: NodeHealth) -> float | None:
+    return 0.0 if record.ok else None

@@ -2,12 +2,13 @@
 
 from bisect import insort
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from configs.site import Place
 from hub.fusion.flow import LABEL
-from hub.fusion.signal import Reading, soonest
-from wire.records import AnyRecord, DoorAccess, LineCross
+from hub.fusion.signal import Ear, Origin, Reading, soonest
+from wire.records import DoorAccess, LineCross
 
 BEFORE_MS = 15_000
 """An access granted lets one person in who crosses within this long after it."""
@@ -24,8 +25,6 @@ class Tailgating:
     covered yet, from 3 s before the grant to 15 s after it. Three people on one grant are 2.
     """
 
-    hears = (LineCross, DoorAccess)
-
     def __init__(self, place: Place) -> None:
         self._inward = {(line.node, line.source, line.line): line.inward for line in place.lines}
         self._readers = {(door.node, door.source) for door in place.doors if door.controlled}
@@ -38,18 +37,23 @@ class Tailgating:
         self._value: int | None = None
         self.due: int | None = None
 
-    def take(self, node: str, record: AnyRecord, at: int) -> Iterable[Reading]:
-        if isinstance(record, LineCross):
-            inward = self._inward.get((node, record.source, record.line))
-            if record.label != LABEL or record.direction is not inward:
-                return ()
-            insort(self._crossings, record.ts)
-        elif isinstance(record, DoorAccess):
-            if not record.granted or (node, record.source) not in self._readers:
-                return ()
-            insort(self._grants, record.ts)
-        else:
+    def ear(self, origin: Origin) -> Ear | None:
+        if origin.kind is LineCross:
+            return partial(self._cross, origin.node)
+        reader = (origin.node, origin.source)
+        return self._admit if origin.kind is DoorAccess and reader in self._readers else None
+
+    def _cross(self, node: str, record: LineCross, at: int) -> Iterable[Reading]:
+        inward = self._inward.get((node, record.source, record.line))
+        if record.label != LABEL or record.direction is not inward:
             return ()
+        insort(self._crossings, record.ts)
+        return self.tick(at)
+
+    def _admit(self, record: DoorAccess, at: int) -> Iterable[Reading]:
+        if not record.granted:
+            return ()
+        insort(self._grants, record.ts)
         return self.tick(at)
 
     def tick(self, at: int) -> Iterable[Reading]:

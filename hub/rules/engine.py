@@ -13,7 +13,7 @@ import msgspec
 from configs.overrides import resolve_rule
 from configs.rules import Rule
 from configs.site import Place, SiteFile
-from hub.rules.place import NEVER, Outcome, PlaceAtWork
+from hub.rules.place import NEVER, Ears, Outcome, PlaceAtWork
 from hub.rules.watch import Step
 from wire.records import AGENT, AnyRecord
 
@@ -31,6 +31,8 @@ class Engine:
         self.nodes: dict[tuple[str, str], set[str]] = {}
         """(site, place) → the nodes of those."""
         self._routes: dict[Key, list[PlaceAtWork]] = defaultdict(list)
+        self._ears: dict[Key, Sequence[tuple[PlaceAtWork, Ears]]] = {}
+        """The same for the sources that have been heard, with who listens to them there."""
         for file in sites:
             for place in file.places:
                 self._add(file, place)
@@ -62,15 +64,16 @@ class Engine:
         Returns the time at which it was really applied: later than ``at`` where one of
         its places had moved on. A replay gives that time and gets the same outcomes.
         """
-        places = self._routes.get((site, node, record.source))
-        if not places:
-            return at
-        for place in places:
+        key = (site, node, record.source)
+        listening = self._ears.get(key)
+        if listening is None:
+            listening = self._listen(key)
+        for place, _ in listening:
             if place.clock > at:
                 at = place.clock
         before = len(outcome.transitions) if late else 0
-        for place in places:
-            place.take(node, record, at, outcome)
+        for place, ears in listening:
+            place.take(ears, record, at, outcome)
             if place.due < place.queued:
                 self._schedule(place)
         if late:
@@ -78,6 +81,14 @@ class Engine:
                 step.alert for step in outcome.transitions[before:] if step.step is Step.FIRING
             )
         return at
+
+    def _listen(self, key: Key) -> Sequence[tuple[PlaceAtWork, Ears]]:
+        places = self._routes.get(key)
+        if places is None:
+            return ()  # not kept: nobody knows how many sources a stranger invents
+        found = [(place, place.ears(key[1], key[2])) for place in places]
+        self._ears[key] = found
+        return found
 
     def advance(self, limit: Callable[[tuple[str, str]], int], now: int, outcome: Outcome) -> None:
         """Let fall due what does, at each place up to ``limit`` (ms) of it, none past ``now``."""

@@ -1,6 +1,6 @@
 """A place at work: its signals, the rules that watch it, and the time it has reached."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -14,7 +14,7 @@ from hub.fusion.occupancy import Occupancy
 from hub.fusion.presence import Presence
 from hub.fusion.risk import Risk, Term
 from hub.fusion.scene import Scene
-from hub.fusion.signal import Reading, Sampled, Signal
+from hub.fusion.signal import FOR_EVER, Ear, Origin, Reading, Sampled, Signal
 from hub.fusion.silence import Silence
 from hub.fusion.stationary import Stationary
 from hub.fusion.surprise import Crossings, Openings, PersonMinutes, Surprise
@@ -24,8 +24,12 @@ from hub.rules.watch import Transition, Watch, inhibitors_first
 from hub.series.points import SignalPoint
 from wire.records import RECORD_TYPES, AnyRecord
 
-NEVER: Final = 2**62
+NEVER: Final = FOR_EVER
 SAMPLED: Final = (Door, Dwell, Presence, Silence, Stationary)
+
+
+Ears = Mapping[type[AnyRecord], Mapping[str, Sequence[tuple[Signal, Ear]]]]
+"""Type of a record → its zone, or "" where no view looks at it → who is to be given it."""
 
 
 class Outcome(Struct):
@@ -58,7 +62,11 @@ class PlaceAtWork:
         self._risk = Risk(risk)
         self._risky = False
         """A term of the risk has changed."""
-        self._wire()
+        self._moved: set[str] = set()
+        """Signals that took values which may matter to a rule and that none has looked at."""
+        self._zones = {(v.node, v.source): {""} for group in place.views for v in group}
+        for view in (view for group in place.views for view in group):
+            self._zones[view.node, view.source].add(view.zone)
         self.values: dict[str, float] = {}
         self.clock = 0
         """The event time it has reached, ms."""
@@ -69,16 +77,8 @@ class PlaceAtWork:
         self._watches_due = NEVER
         self._shown: str | None = None
         """The one signal whose values the outcomes hold; None: all of them."""
-        self._skipping: list[Sampled] = []
-        """Signals that leave out values which change nothing."""
-
-    def _wire(self) -> None:
-        """Sort out beforehand what every record needs to know."""
-        self._hearers = {
-            kind: [signal for signal in self.signals.values() if kind in signal.hears]
-            for kind in RECORD_TYPES.values()
-        }
-        self._ticking = list(self.signals.values())
+        self._skipping: dict[str, list[Sampled]] = {}
+        """Rule → those of its signals that leave out values which change nothing."""
 
     def drop_unwatched(self, shown: str = "") -> None:
         """Leave out what no rule here looks at, as it cannot raise anything: whole signals, and
@@ -94,11 +94,12 @@ class PlaceAtWork:
             if any(word.startswith(name) for word in watched)
         }
         self._shown = shown
-        self._wire()
         for family, signal in self.signals.items():
             if isinstance(signal, SAMPLED) and not self._wants_all(family):
                 signal.limits = {name: scale.limits for name, scale in self._scales.items()}
-                self._skipping.append(signal)
+                for watch in self.watches:
+                    if any(name.startswith(family) for name in watch.signals):
+                        self._skipping.setdefault(watch.rule.id, []).append(signal)
 
     def _wants_all(self, family: str) -> bool:
         """Whether every value of a family of signals counts, not only on which side it is."""
@@ -109,21 +110,37 @@ class PlaceAtWork:
             or bool(self._shown and self._shown.startswith(family))
         )
 
-    def take(self, node: str, record: AnyRecord, at: int, outcome: Outcome) -> None:
-        """Apply a record at ``at`` (ms, not before `clock`), after what falls due until then."""
+    def ears(self, node: str, source: str) -> Ears:
+        """Who here is to be given the records of a source, sorted out once for all of them."""
+        zones = self._zones.get((node, source), {""})
+        return {
+            kind: {zone: self._listeners(Origin(node, source, kind, zone)) for zone in zones}
+            for kind in RECORD_TYPES.values()
+        }
+
+    def _listeners(self, origin: Origin) -> list[tuple[Signal, Ear]]:
+        heard = [(signal, signal.ear(origin)) for signal in self.signals.values()]
+        return [(signal, ear) for signal, ear in heard if ear is not None]
+
+    def take(self, ears: Ears, record: AnyRecord, at: int, outcome: Outcome) -> None:
+        """Apply a record at ``at`` (ms, not before `clock`), after what falls due until then.
+
+        ``ears`` are those for its source.
+        """
         if self.due <= at:
             self.advance(at, outcome)
         if self.clock < at:
             self.clock = at
-        moved: set[str] = set()
-        for signal in self._hearers[type(record)]:
-            readings = signal.take(node, record, at)
+        zones = ears[type(record)]
+        for signal, ear in zones.get(getattr(record, "zone", ""), zones[""]):
+            readings = ear(record, at)
             if readings:
-                self._changed(readings, at, moved, outcome)
-            if signal.due is not None and signal.due < self.due:
-                self.due = signal.due
-        if moved or self._risky or self._inhibited:
-            self._look(at, moved, outcome)
+                self._changed(readings, at, outcome)
+            due = signal.due
+            if due is not None and due < self.due:
+                self.due = due
+        if self._moved or self._risky or self._inhibited:
+            self._look(at, outcome)
 
     def report(self, kind: str, count: int, at: int, outcome: Outcome) -> None:
         """Residents have ``count`` open reports of ``kind`` here, from ``at`` (ms) on."""
@@ -131,9 +148,8 @@ class PlaceAtWork:
         self.clock = max(self.clock, at)
         name = f"reports.{kind}"
         if self.values.get(name) != count:
-            moved: set[str] = set()
-            self._changed(((name, float(count)),), at, moved, outcome)
-            self._look(at, moved, outcome)
+            self._changed(((name, float(count)),), at, outcome)
+            self._look(at, outcome)
 
     def risk_terms(self) -> list[Term]:
         """What the risk of the place is made of now."""
@@ -156,15 +172,14 @@ class PlaceAtWork:
             if self.due > to:
                 return
             at = self.clock = max(self.due, self.clock)
-            moved: set[str] = set()
-            for signal in self._ticking:
+            for signal in self.signals.values():
                 if signal.due is not None and signal.due <= at:
-                    self._changed(signal.tick(at), at, moved, outcome)
-            self._look(at, moved, outcome)
+                    self._changed(signal.tick(at), at, outcome)
+            self._look(at, outcome)
 
     def _soonest(self) -> int:
         due = self._watches_due
-        for signal in self._ticking:  # a plain loop: it runs once for each tick
+        for signal in self.signals.values():  # a plain loop: it runs once for each tick
             if signal.due is not None and signal.due < due:
                 due = signal.due
         return due
@@ -177,10 +192,8 @@ class PlaceAtWork:
         self._watches_due = due
         self.due = min(self.due, due)
 
-    def _changed(
-        self, readings: Iterable[Reading], at: int, moved: set[str], outcome: Outcome
-    ) -> None:
-        """Note new values; the names of those that may matter to a rule go into ``moved``."""
+    def _changed(self, readings: Iterable[Reading], at: int, outcome: Outcome) -> None:
+        """Note new values, and which of them may matter to a rule."""
         for name, value in readings:
             self.values[name] = value
             if self._shown is None or name == self._shown:
@@ -190,25 +203,26 @@ class PlaceAtWork:
                 self._risky = True
             scale = self._scales.get(name)
             if scale is not None and scale.moves(value, at):
-                moved.add(name)
+                self._moved.add(name)
 
-    def _look(self, at: int, moved: set[str], outcome: Outcome) -> None:
+    def _look(self, at: int, outcome: Outcome) -> None:
         if self._risky:
             self._risky = False
             risk = self._risk.value()
             if self.values.get("risk") != risk:
-                self._changed((("risk", risk),), at, moved, outcome)
-        waiting = any(watch.waits_for_release for watch in self._inhibited)
-        if not moved and not waiting and self._watches_due > at:
+                self._changed((("risk", risk),), at, outcome)
+        waiting = self._inhibited and any(watch.waits_for_release for watch in self._inhibited)
+        if not self._moved and not waiting and self._watches_due > at:
             return
-        for signal in self._skipping:
-            self.values.update(signal.catch_up(at))
+        moved, self._moved = self._moved, set()
         for watch in self.watches:
             if (
                 (watch.due is not None and watch.due <= at)
                 or not moved.isdisjoint(watch.signals)
                 or (watch.inhibitors and watch.waits_for_release)
             ):
+                for signal in self._skipping.get(watch.rule.id, ()):
+                    self.values.update(signal.catch_up(at))
                 outcome.transitions += watch.look(self.values, at)
         self._plan_watches()
 

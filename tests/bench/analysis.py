@@ -20,6 +20,7 @@ from hub.analysis.baseline import Baseline
 from hub.analysis.flows import LEARN_MS, follow
 from hub.analysis.forecast import Forecaster
 from hub.analysis.hours import HOUR_MS, WEEK_H
+from hub.fusion.signal import Origin
 from hub.fusion.surprise import Crossings, Surprise
 from hub.series.points import Entry, SignalPoint
 from hub.series.sqlite import SqliteSeries
@@ -277,7 +278,9 @@ def _cost() -> Iterator[Figure]:
 
 def _speak(signal: Surprise, at_ms: int) -> None:
     signal.tick(at_ms)
-    signal.take("n", NodeHealth(seq=0, ts=at_ms, source="c"), at_ms)
+    hear = signal.ear(Origin("n", "c", NodeHealth))
+    assert hear is not None
+    hear(NodeHealth(seq=0, ts=at_ms, source="c"), at_ms)
 
 
 def _learn_from_store(folder: Path, street: Street) -> Figure:

@@ -44,10 +44,14 @@ def _place(**parts: Any) -> PlaceAtWork:
     return PlaceAtWork(Place(id="p", name=TEXT, **parts), SITE, ())
 
 
+def _take(place: PlaceAtWork, record: AnyRecord, at: int, outcome: Outcome) -> None:
+    place.take(place.ears("n", record.source), record, at, outcome)
+
+
 def _run(place: PlaceAtWork, records: Iterable[AnyRecord], until_s: float = 0) -> Outcome:
     outcome = Outcome()
     for record in records:
-        place.take("n", record, record.ts, outcome)
+        _take(place, record, record.ts, outcome)
     place.advance(T0 + round(until_s * 1000), outcome)
     return outcome
 
@@ -88,8 +92,8 @@ def test_a_lost_camera_sees_nobody() -> None:
 
 def test_an_older_count_of_a_view_does_not_undo_a_newer_one() -> None:
     place, outcome = _place(views=((_view("east"),),)), Outcome()
-    place.take("n", _count(5, "east", 2), T0 + 5000, outcome)
-    place.take("n", _count(4, "east", 7), T0 + 5000, outcome)
+    _take(place, _count(5, "east", 2), T0 + 5000, outcome)
+    _take(place, _count(4, "east", 7), T0 + 5000, outcome)
     assert place.values["occupancy.person"] == 2
 
 
@@ -347,9 +351,9 @@ def test_a_sensor_that_cannot_be_reached_is_silent_from_then_on() -> None:
 def test_a_sensor_may_sleep_for_a_day_and_no_longer() -> None:
     hour = 3600
     place, outcome = _place(doors=(DoorOf(node="n", source="door"),)), Outcome()
-    place.take("n", _door(0, is_open=False), T0, outcome)
+    _take(place, _door(0, is_open=False), T0, outcome)
     for second in range(15, 26 * hour, 15):
-        place.take("n", NodeHealth(**_at(second), source="agent"), T0 + second * 1000, outcome)
+        _take(place, NodeHealth(**_at(second), source="agent"), T0 + second * 1000, outcome)
     assert _series(outcome, "silence_s")[:2] == [(0, 0), (25 * hour, 25 * hour)]
 
 
@@ -366,7 +370,7 @@ def test_what_surprises_can_stand_in_a_rule(name: str) -> None:
 def test_reports_count_and_risk_shows_its_terms() -> None:
     place, outcome = _place(doors=(DoorOf(node="n", source="door", controlled=True),)), Outcome()
     place.report("hazard", 1, T0, outcome)
-    place.take("n", _door(30, is_open=True), T0 + 60_000, outcome)
+    _take(place, _door(30, is_open=True), T0 + 60_000, outcome)
     assert _series(outcome, "reports.hazard") == [(0, 1)]
     # 5·min(1, 1/2); then 25·1 for the forced door and 10·30/300 for the time it stands open.
     assert _series(outcome, "risk") == [(0, 2), (60, 28)]

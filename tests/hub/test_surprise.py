@@ -8,7 +8,7 @@ import msgspec
 from configs.site import CountingLine, DoorOf, Place, Site, View
 from configs.values import Text
 from hub.rules.place import Outcome, PlaceAtWork
-from wire.records import Direction, DoorState, LineCross, NodeHealth, ZoneCount
+from wire.records import AnyRecord, Direction, DoorState, LineCross, NodeHealth, ZoneCount
 
 TEXT = Text("P", "P")
 SITE = Site(id="s", name=TEXT, timezone="UTC")
@@ -22,7 +22,6 @@ def _place(**parts: Any) -> PlaceAtWork:
     """A place with nothing but the surprises at work: the others tick each second."""
     place = PlaceAtWork(Place(id="p", name=TEXT, **parts), SITE, ())
     place.signals = {name: s for name, s in place.signals.items() if name.startswith("surprise.")}
-    place._wire()
     return place
 
 
@@ -33,15 +32,19 @@ def _crossing(at: int) -> LineCross:
     )  # fmt: skip
 
 
+def _take(place: PlaceAtWork, record: AnyRecord, at: int, outcome: Outcome) -> None:
+    place.take(place.ears("n", record.source), record, at, outcome)
+
+
 def _live(place: PlaceAtWork, hours: range, crossings: Callable[[int], int]) -> Outcome:
     """Let a place live through hours; in each, some people cross in its thirtieth minute."""
     outcome = Outcome()
     for hour in hours:
         for minute in range(0, 60, 5):
             at = MONDAY + hour * HOUR + minute * 60_000
-            place.take("n", NodeHealth(seq=0, ts=at, source="cam"), at, outcome)
+            _take(place, NodeHealth(seq=0, ts=at, source="cam"), at, outcome)
             for _ in range(crossings(hour) if minute == 30 else 0):
-                place.take("n", _crossing(at + 1), at + 1, outcome)
+                _take(place, _crossing(at + 1), at + 1, outcome)
     return outcome
 
 
@@ -82,8 +85,8 @@ def test_a_burst_surprises_within_five_minutes() -> None:
     _live(place, range(28 * 24 + 3), lambda h: 2 if h % 24 else 0)
     start, outcome = MONDAY + (28 * 24 + 3) * HOUR, Outcome()
     for at in range(start, start + 300_000, 5000):
-        place.take("n", NodeHealth(seq=0, ts=at, source="cam"), at, outcome)
-        place.take("n", _crossing(at), at, outcome)
+        _take(place, NodeHealth(seq=0, ts=at, source="cam"), at, outcome)
+        _take(place, _crossing(at), at, outcome)
     place.advance(start + 300_000, outcome)
     assert _last(outcome, "surprise.flow.5m") > 3
     assert _last(outcome, "surprise.flow.15m") > 2
@@ -93,8 +96,8 @@ def test_an_hour_in_which_a_camera_was_silent_is_not_learned() -> None:
     place, outcome = _place(lines=(GATE,)), Outcome()
     for minute in range(0, 30, 5):
         at = MONDAY + minute * 60_000
-        place.take("n", NodeHealth(seq=0, ts=at, source="cam"), at, outcome)
-    place.take("n", NodeHealth(seq=0, ts=MONDAY + HOUR, source="cam"), MONDAY + HOUR, outcome)
+        _take(place, NodeHealth(seq=0, ts=at, source="cam"), at, outcome)
+    _take(place, NodeHealth(seq=0, ts=MONDAY + HOUR, source="cam"), MONDAY + HOUR, outcome)
     assert not [point for point in outcome.signals if point.name == "surprise.flow.count"]
 
 
@@ -115,13 +118,13 @@ def test_doors_count_openings_and_views_count_person_minutes() -> None:
     place, outcome = _place(doors=(door,)), Outcome()
     for minute in range(0, 65, 5):
         at = MONDAY + minute * 60_000
-        place.take("n", NodeHealth(seq=0, ts=at, source="agent"), at, outcome)
+        _take(place, NodeHealth(seq=0, ts=at, source="agent"), at, outcome)
         opened = DoorState(seq=0, ts=at, source="door", open=minute in (10, 15, 30))
-        place.take("n", opened, at, outcome)
+        _take(place, opened, at, outcome)
     assert _last(outcome, "surprise.door.count") == 2
     place, outcome = _place(views=((View(node="n", source="cam", zone="z"),),)), Outcome()
     for second in range(0, 3605, 5):
         at = MONDAY + second * 1000
         seen = ZoneCount(seq=0, ts=at, source="cam", zone="z", label="person", count=2)
-        place.take("n", seen, at, outcome)
+        _take(place, seen, at, outcome)
     assert _last(outcome, "surprise.occupancy.count") == 120
