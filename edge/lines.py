@@ -8,28 +8,57 @@ down, somebody who ends on the right hand has crossed to the RIGHT:
       LEFT   |   RIGHT
              |
         first point (at the bottom)
+
+Where people hide each other, tracks break or change hands right on the line. So a track that
+begins just behind the line and walks on has come over it, one that ends just before it on its way
+has gone over it, and two who come from either side, meet on the line and both turn round have
+passed each other and changed names.
 """
 
+import math
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from configs.agent import Line
 from edge.detections import Detections
-from edge.geometry import FORGET_MS, Feet, as_box, jitter_px
+from edge.geometry import Feet, as_box, jitter_px
+from edge.walker import Spot, Step, Walker
 from wire.records import Direction, LineCross
 
-Spot = tuple[float, float]
+GAP_MS: Final = 500
+"""Unseen for longer, a track may have been handed on to somebody else."""
+REACH: Final = 0.3
+REACH_PER_S: Final = 0.6
+"""… and has been where it turns up farther away than so many body heights, and more a second."""
+GONE_MS: Final = 2_600
+"""A track that is not seen this long has ended. Longer than the tracker waits."""
+COMES_MS: Final = 800
+"""So long a new track is watched before it is asked where it came from."""
+NEAR_MS: Final = 500
+"""Begun or ended so far from the line, in time at its own speed, is just beside it."""
+LEAST_SPEED: Final = 0.25
+"""Body heights a second that are walking."""
+SURE: Final = 0.4
+"""A track whose best score is below this is no witness where it begins or ends."""
+SAME: Final = 1.0
+"""Within so many body heights of where another track crossed it may be the same person."""
+TWIN: Final = 0.25
+"""So near to somebody who is followed it is only a second box of them."""
+MEET_MS: Final = 1_500
+MEET: Final = 0.8
+"""Two who turn within this time and so many body heights of each other have met."""
+QUIET_MS: Final = 3_000
+"""Nobody meets somebody again so soon."""
+BEGIN_MS: Final = 1_000
+"""Whoever is there when the watch begins has come from nowhere."""
+MOST: Final = 40
+"""Ended tracks that are remembered."""
 
-
-@dataclass(slots=True)
-class _Walker:
-    """The last spot where a track was clearly on one side."""
-
-    side: Direction
-    spot: Spot
-    seen_ts: int
+Crossing = tuple[Walker, Direction]
+"""Who has crossed, and to which side."""
 
 
 class LineWatch:
@@ -52,60 +81,201 @@ class LineWatch:
         self._start = (float(first[0]), float(first[1]))
         along = second - first
         self._length = float(np.hypot(*along))
-        self._along = along / max(self._length, 1e-9)
+        x, y = along / max(self._length, 1e-9)
+        self._along = (float(x), float(y))
         self._margin_px = jitter_px(size_wh)
         self._labels = {index for index, name in enumerate(names) if name in line.labels}
-        self._walkers: dict[int, _Walker] = {}
+        self._walkers: dict[int, Walker] = {}
+        self._ended: deque[Walker] = deque(maxlen=MOST)
+        self._began_ts: int | None = None
 
     def look(self, tracks: Detections, ts: int) -> list[LineCross]:
         """The crossings that the picture taken at ``ts`` completes."""
-        crossings = []
+        if self._began_ts is None:
+            self._began_ts = ts
+        found: list[Crossing] = []
         for row, foot in enumerate(self._feet.look(tracks, ts)):
-            if int(tracks.label[row]) not in self._labels:
-                continue
-            direction = self._step(int(tracks.track[row]), (float(foot[0]), float(foot[1])), ts)
-            if direction is not None:
-                crossings.append(self._cross(tracks, row, direction, ts))
-        gone = [track for track, who in self._walkers.items() if ts - who.seen_ts > FORGET_MS]
-        for track in gone:
-            del self._walkers[track]
-        return crossings
+            if int(tracks.label[row]) in self._labels:
+                found += self._step(tracks, row, (float(foot[0]), float(foot[1])), ts)
+        found += self._end(ts)
+        return [self._tell(walker, direction, ts) for walker, direction in found]
 
-    def _step(self, track: int, spot: Spot, ts: int) -> Direction | None:
-        distance = self._right_of(spot)
+    def _step(self, tracks: Detections, row: int, spot: Spot, ts: int) -> list[Crossing]:
+        track = int(tracks.track[row])
         walker = self._walkers.get(track)
+        if walker is not None and not self._is_same(walker, spot, ts):
+            self._ended.append(self._walkers.pop(track))
+            walker = None
+        if walker is None:
+            walker = self._walkers[track] = Walker(track, ts)
+        distance = self._right_of(spot)
+        walker.way.append(Step(ts, spot, distance))
+        walker.seen(tracks.xyxy[row], int(tracks.label[row]), float(tracks.score[row]))
+        over = self._over(walker, spot, distance, ts) or self._came(walker, ts)
+        return [(walker, over)] if over is not None else self._met(walker, ts)
+
+    def _is_same(self, walker: Walker, spot: Spot, ts: int) -> bool:
+        """Whether somebody can have got there since they were last seen."""
+        gap_ms = ts - walker.way[-1].ts
+        if gap_ms <= GAP_MS:
+            return True
+        reach = walker.high * (REACH + REACH_PER_S * gap_ms / 1000)
+        return math.dist(walker.last.spot, spot) <= reach
+
+    def _over(self, walker: Walker, spot: Spot, distance: float, ts: int) -> Direction | None:
+        """The side that it has just changed to."""
         if abs(distance) <= self._margin_px:
-            if walker is not None:
-                walker.seen_ts = ts
             return None
         side = Direction.RIGHT if distance > 0 else Direction.LEFT
-        self._walkers[track] = _Walker(side, spot, ts)
-        if walker is None or walker.side is side or not self._meets(walker.spot, spot):
+        before, walker.side = walker.side, side
+        clear, walker.clear = walker.clear, spot
+        if before in (None, side) or not self._meets(clear, spot):
             return None
+        walker.crossed.append((ts, side, spot))
         return side
 
-    def _right_of(self, spot: Spot) -> float:
-        """Pixels to the right of the line without end; to its left is below 0."""
-        x, y = spot[0] - self._start[0], spot[1] - self._start[1]
-        return float(self._along[0] * y - self._along[1] * x)
+    def _came(self, walker: Walker, ts: int) -> Direction | None:
+        """The side on which a young track goes on, having begun just behind the line."""
+        if walker.judged or ts - walker.born_ts < COMES_MS:
+            return None
+        walker.judged = True
+        first = walker.way[0]
+        speed = walker.speed(at_first=True)
+        if speed is None or walker.crossed or self._began_ts is None:
+            return None
+        side = self._side_of(speed, walker)
+        late_s = first.distance / (self._right_of(speed, free=True) or 1e-9)
+        if (
+            side is None
+            or walker.born_ts - self._began_ts < BEGIN_MS
+            or not 0 <= late_s * 1000 <= NEAR_MS
+            or not self._is_between(first.spot, speed, -late_s)
+            or self._is_known(walker, side)
+        ):
+            return None
+        self._forgive(walker, side)
+        walker.crossed.append((ts, side, first.spot))
+        return side
+
+    def _side_of(self, speed: Spot, walker: Walker) -> Direction | None:
+        """To which side somebody walks; None where they do not, or were never seen clearly."""
+        over = self._right_of(speed, free=True)
+        if abs(over) < LEAST_SPEED * walker.high or walker.best_score < SURE:
+            return None
+        return Direction.RIGHT if over > 0 else Direction.LEFT
+
+    def _is_known(self, walker: Walker, side: Direction) -> bool:
+        """Whether another track has told of this person already."""
+        first, last = walker.way[0], walker.last
+        for other in (*self._ended, *self._walkers.values()):
+            if other is walker:
+                continue
+            for ts, way, spot in other.crossed:
+                near = math.dist(spot, first.spot) < SAME * walker.high
+                if way is side and near and abs(ts - walker.born_ts) < GONE_MS:
+                    return True
+            twin = [each for each in other.way if each.ts == last.ts]
+            if twin and math.dist(twin[0].spot, last.spot) < TWIN * walker.high:
+                return True
+        return False
+
+    def _forgive(self, walker: Walker, side: Direction) -> None:
+        """Who vanished before the line is who has come out behind it: one crossing, not two."""
+        born = walker.way[0]
+        for other in self._walkers.values():
+            if other is walker or other.last.ts >= born.ts or other.side in (None, side):
+                continue
+            if math.dist(other.last.spot, born.spot) < SAME * walker.high and self._goes(other):
+                other.side = None
+                return
+
+    def _end(self, ts: int) -> list[Crossing]:
+        """Those who went over the line where nobody could see them."""
+        found = []
+        for track in [t for t, each in self._walkers.items() if ts - each.last.ts > GONE_MS]:
+            walker = self._walkers.pop(track)
+            side = self._goes(walker)
+            if side is not None:
+                walker.crossed.append((ts, side, walker.last.spot))
+                found.append((walker, side))
+            self._ended.append(walker)
+        return found
+
+    def _goes(self, walker: Walker) -> Direction | None:
+        """The side to which a track was about to cross when it was last seen."""
+        speed = walker.speed()
+        if speed is None or walker.side is None:
+            return None
+        side = self._side_of(speed, walker)
+        if side in (None, walker.side):
+            return None
+        early_s = -walker.last.distance / self._right_of(speed, free=True)
+        near = 0 <= early_s * 1000 <= NEAR_MS
+        return side if near and self._is_between(walker.last.spot, speed, early_s) else None
+
+    def _met(self, walker: Walker, ts: int) -> list[Crossing]:
+        """Both crossings of two who have changed names on the line."""
+        if not self._may_meet(walker, ts):
+            return []
+        turn: Step | None = None
+        for other in self._walkers.values():
+            if other.side in (None, walker.side) or not self._may_meet(other, ts):
+                continue
+            turn = turn or walker.turned()
+            its = other.turned() if turn is not None else None
+            if turn is None or its is None:
+                continue
+            middle = ((turn.spot[0] + its.spot[0]) / 2, (turn.spot[1] + its.spot[1]) / 2)
+            near = math.dist(turn.spot, its.spot) <= MEET * max(walker.high, other.high)
+            if near and abs(turn.ts - its.ts) <= MEET_MS and self._is_between(middle):
+                walker.met_ts = other.met_ts = ts
+                return [(walker, _opposite(walker.side)), (other, _opposite(other.side))]
+        return []
+
+    def _may_meet(self, walker: Walker, ts: int) -> bool:
+        """Whether it is worth looking for a turn: near the line, leaving it, and not yet met."""
+        last = walker.way[-1]
+        return (
+            walker.side is not None
+            and abs(last.distance) < walker.high
+            and ts - last.ts <= GAP_MS
+            and walker.leaves
+            and (walker.met_ts is None or ts - walker.met_ts >= QUIET_MS)
+        )
+
+    def _right_of(self, spot: Spot, *, free: bool = False) -> float:
+        """Pixels to the right of the line without end; to its left is below 0.
+
+        ``free``: of a speed, which begins nowhere.
+        """
+        x, y = spot if free else (spot[0] - self._start[0], spot[1] - self._start[1])
+        return self._along[0] * y - self._along[1] * x
 
     def _meets(self, before: Spot, now: Spot) -> bool:
         """Whether the way between two spots on either side passes between the line's ends."""
         a, b = self._right_of(before), self._right_of(now)
-        part = a / (a - b)
-        x = before[0] + part * (now[0] - before[0]) - self._start[0]
-        y = before[1] + part * (now[1] - before[1]) - self._start[1]
-        return 0.0 <= float(self._along[0] * x + self._along[1] * y) <= self._length
+        way = (now[0] - before[0], now[1] - before[1])
+        return self._is_between(before, way, a / (a - b))
 
-    def _cross(self, tracks: Detections, row: int, direction: Direction, ts: int) -> LineCross:
+    def _is_between(self, spot: Spot, way: Spot = (0.0, 0.0), part: float = 0.0) -> bool:
+        """Whether ``spot`` and so much of a way lies beside the line, not beyond its ends."""
+        x = spot[0] + part * way[0] - self._start[0]
+        y = spot[1] + part * way[1] - self._start[1]
+        return 0.0 <= self._along[0] * x + self._along[1] * y <= self._length
+
+    def _tell(self, walker: Walker, direction: Direction, ts: int) -> LineCross:
         return LineCross(
             seq=0,
             ts=ts,
             source=self._source,
             line=self.line.id,
-            label=self._names[int(tracks.label[row])],
-            track=int(tracks.track[row]),
+            label=self._names[walker.label],
+            track=walker.track,
             direction=direction,
-            confidence=round(float(tracks.score[row]), 3),
-            box=as_box(tracks.xyxy[row], self._size_wh),
+            confidence=round(walker.score, 3),
+            box=as_box(walker.box, self._size_wh),
         )
+
+
+def _opposite(side: Direction | None) -> Direction:
+    return Direction.LEFT if side is Direction.RIGHT else Direction.RIGHT

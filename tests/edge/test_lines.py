@@ -108,6 +108,65 @@ def test_feet_that_something_hides_do_not_cross_and_come_back() -> None:
     assert found == []
 
 
+Steps = dict[int, list[tuple[int, tuple[float, float]]]]
+"""Of each track, when (looks of 200 ms) it stands where."""
+
+
+def walks(looks: int, tracks: Steps, line: Line = UP) -> list[tuple[int, Direction]]:
+    """Who crosses to which side; somebody else stands far off all the time."""
+    watch = LineWatch(line, "cam", LABELS, SIZE)
+    found = []
+    for look in range(looks):
+        there = {track: spot for track, way in tracks.items() for at, spot in way if at == look}
+        seen = boxes((100, 900), *there.values())
+        seen.track[:] = [99, *there]
+        found += watch.look(seen, look * 200)
+    return [(cross.track, cross.direction) for cross in found]
+
+
+def steps(first: int, last: int, x: float, dx: float, y: float = 500) -> Steps:
+    return {1: [(look, (x + dx * (look - first), y)) for look in range(first, last)]}
+
+
+def test_who_begins_just_behind_the_line_and_walks_on_has_come_over_it() -> None:
+    assert walks(30, steps(10, 20, 510, 12)) == [(1, Direction.RIGHT)]
+    assert walks(30, steps(10, 20, 580, 12)) == [], "too far from it"
+    assert walks(30, steps(10, 20, 510, 1)) == [], "stands there"
+    assert walks(30, steps(10, 20, 510, 12, y=900)) == [], "past its end"
+    assert walks(30, steps(0, 20, 510, 12)) == [], "was there when the agent began to look"
+
+
+def test_who_ends_just_before_the_line_on_the_way_to_it_has_gone_over_it() -> None:
+    assert walks(40, steps(10, 20, 380, 12)) == [(1, Direction.RIGHT)]
+    assert walks(40, steps(10, 20, 280, 12)) == [], "too far from it"
+    assert walks(40, steps(10, 20, 600, 12)) == [], "goes away from it"
+
+
+def test_a_track_that_breaks_on_the_line_and_goes_on_under_another_number_crosses_once() -> None:
+    before, after = steps(10, 20, 380, 12)[1], steps(22, 32, 515, 12)[1]
+    assert walks(60, {1: before, 2: after}) == [(2, Direction.RIGHT)]
+    crossed, again = steps(10, 22, 380, 12)[1], steps(24, 34, 545, 12)[1]
+    assert walks(60, {1: crossed, 2: again}) == [(1, Direction.RIGHT)]
+
+
+def test_a_second_box_of_somebody_who_is_followed_does_not_cross_too() -> None:
+    first, second = steps(10, 30, 440, 10)[1], steps(16, 30, 510, 10, y=505)[1]
+    assert walks(40, {1: first, 2: second}) == [(1, Direction.RIGHT)]
+
+
+def test_two_who_meet_on_the_line_and_change_names_have_both_crossed() -> None:
+    there, back = [380.0 + 12 * n for n in range(10)], [488.0 - 12 * n for n in range(10)]
+    one = [(look, (x, 500.0)) for look, x in enumerate([*there, *back])]
+    two = [(look, (1_000.0 - x, 500.0)) for look, x in enumerate([*there, *back])]
+    assert sorted(walks(20, {1: one, 2: two})) == [(1, Direction.RIGHT), (2, Direction.LEFT)]
+    assert walks(20, {1: one}) == [], "who turns back alone has not crossed"
+
+
+def test_a_track_that_turns_up_where_nobody_could_have_got_to_is_somebody_else() -> None:
+    left, right = steps(5, 10, 300, 5)[1], steps(15, 20, 700, 5)[1]
+    assert walks(30, {1: [*left, *right]}) == []
+
+
 def test_twenty_people_who_cross_both_ways_are_counted() -> None:
     street = Street(StreetSettings(seed=9, people=20, size_wh=(320, 240)))
     end_ms = 80_000
