@@ -238,11 +238,13 @@ def _for_every_page() -> dict[str, object]:
 
 def _pages() -> list[tuple[str, str]]:
     """The pages that the reader may open, in the order of the bar."""
-    role = current_user.role
+    role, limited = current_user.role, bool(current_user.sites)
     return [
         (endpoint, str(words))
         for endpoint, words in language.PAGES.items()
-        if (least := roles.LEAST[endpoint]) is not None and role.includes(least)
+        if (least := roles.LEAST[endpoint]) is not None
+        and role.includes(least)
+        and not (limited and endpoint in roles.EVERYWHERE)
     ]
 
 

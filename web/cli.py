@@ -27,6 +27,10 @@ _config = click.option(
     "-c", "--config", "path", required=True, type=click.Path(path_type=Path), help="A web.yaml."
 )
 _name = click.option("--name", required=True, help="The user's name.")
+_role = click.option("--role", type=click.Choice([role.value for role in Role]), default="operator")
+_sites = click.option(
+    "--site", "sites", multiple=True, help="At this site alone (may be repeated); left out: at all."
+)
 _password = click.option(
     "--generate", is_flag=True, help="Make up a password and print it once, instead of asking."
 )
@@ -77,11 +81,24 @@ def create_admin(path: Path, name: str, generate: bool) -> None:
 @cli.command("create-user")
 @_config
 @_name
-@click.option("--role", type=click.Choice([role.value for role in Role]), default="operator")
+@_role
+@_sites
 @_password
-def create_user(path: Path, name: str, role: str, generate: bool) -> None:
+def create_user(path: Path, name: str, role: str, sites: tuple[str, ...], generate: bool) -> None:
     """Make an account: viewers look, operators also acknowledge and resolve."""
-    _create(path, name, Role(role), generate)
+    _create(path, name, Role(role), generate, sites)
+
+
+@cli.command("set-role")
+@_config
+@_name
+@_role
+@_sites
+def set_role(path: Path, name: str, role: str, sites: tuple[str, ...]) -> None:
+    """Let a user do more, or less; ends every session of theirs."""
+    at = _at(path, sites, Role(role))
+    _do(path, lambda engine: users.set_role(engine, name, Role(role), actor=ACTOR, sites=at))
+    click.echo(f"{name} is {role}{_said(sites)}")
 
 
 @cli.command("set-password")
@@ -108,9 +125,11 @@ def disable_user(path: Path, name: str, undo: bool) -> None:
 @cli.command("create-token")
 @_config
 @_name
-def create_token(path: Path, name: str) -> None:
+@_sites
+def create_token(path: Path, name: str, sites: tuple[str, ...]) -> None:
     """Let a script read what the pages show, over /api/v1; prints its token once."""
-    _do(path, lambda engine: click.echo(tokens.create(engine, name, actor=ACTOR)))
+    of = tuple(_at(path, sites, Role.VIEWER))
+    _do(path, lambda engine: click.echo(tokens.create(engine, name, actor=ACTOR, sites=of)))
 
 
 @cli.command("revoke-token")
@@ -122,10 +141,27 @@ def revoke_token(path: Path, name: str) -> None:
     click.echo(f"{name} may read no more")
 
 
-def _create(path: Path, name: str, role: Role, generate: bool) -> None:
+def _create(path: Path, name: str, role: Role, generate: bool, sites: tuple[str, ...] = ()) -> None:
+    at = _at(path, sites, role)
     password = _ask(generate)
-    _do(path, lambda engine: users.create(engine, name, role, password, actor=ACTOR))
-    click.echo(f"{name} may log in as {role}")
+    _do(path, lambda engine: users.create(engine, name, role, password, actor=ACTOR, sites=at))
+    click.echo(f"{name} may log in as {role}{_said(sites)}")
+
+
+def _at(path: Path, sites: tuple[str, ...], role: Role) -> dict[str, Role]:
+    """The role at each of the sites, which must be there."""
+    try:
+        known = {file.site.id for file in configs.load_web(path)[1]} if sites else set()
+    except configs.ConfigError as error:
+        _fail(error)
+    for site in sites:
+        if site not in known:
+            raise click.BadParameter(f"{path} has no site {site!r}", param_hint="--site")
+    return dict.fromkeys(sites, role)
+
+
+def _said(sites: tuple[str, ...]) -> str:
+    return f" at {', '.join(sites)}" if sites else ""
 
 
 def _ask(generate: bool) -> str:

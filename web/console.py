@@ -1,13 +1,13 @@
 """What every part of the console shares, and how a view finds it."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from flask import current_app
+from flask import current_app, g
 from sqlalchemy import Engine
 
 from configs.servers import WebSettings
@@ -40,6 +40,8 @@ class Console:
     """The file that it was started with, which names the sites' files; None: there is none, and
     nothing of it can be edited."""
     meters: Meters = field(default_factory=Meters)
+    whole: bool = True
+    """It has all sites, not only those of one reader."""
     _places: dict[tuple[str, str], Place] = field(init=False)
     _sites: dict[str, SiteFile] = field(init=False)
     _zones: dict[str, ZoneInfo] = field(init=False)
@@ -60,6 +62,11 @@ class Console:
         }
         self._sites = {file.site.id: file for file in sites}
         self.sites = sites
+
+    def only(self, sites: Container[str]) -> "Console":
+        """The same, as if it had none but these sites."""
+        mine = [file for file in self.sites if file.site.id in sites]
+        return self if len(mine) == len(self.sites) else replace(self, sites=mine, whole=False)
 
     @property
     def data(self) -> Path:
@@ -102,6 +109,8 @@ class Console:
 
 
 def console() -> Console:
-    """The console that the current request or rendering belongs to."""
+    """The console that the current request or rendering belongs to, with the sites where the
+    reader may do what is asked (`web.roles.gate`)."""
     found: Console = current_app.extensions["linli"]
-    return found
+    narrowed: Console | None = g.get("console")
+    return narrowed or found

@@ -10,7 +10,7 @@ from flask_login import current_user
 from web.console import console
 from web.language import language
 from web.news import View
-from web.roles import ACT
+from web.roles import Role, acting
 from web.tail import BYE, ChangeTail, Listener
 
 blueprint = Blueprint("live", __name__)
@@ -23,7 +23,7 @@ RETRY_MS = 1000
 def stream() -> ResponseReturnValue:
     """Events since ``Last-Event-ID`` (or ``?after=``), and then as they happen."""
     tail: ChangeTail = current_app.extensions["linli.tail"]
-    view = View(language(), current_user.role.includes(ACT))
+    view = View(language(), current_user.where(Role.VIEWER), acting())
     listener = tail.join(view, current_user.get_id())
     if listener is None:
         answer = jsonify(error="too many open pages; this one loads itself anew instead")

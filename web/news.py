@@ -13,13 +13,16 @@ from hub.state.tables import Alert, AlertState
 from web.console import Console
 from web.devices.troubles import troubles
 from web.now.snapshot import AlertView, Snapshot, alerts, sources_of, take
+from web.roles import Sites
 
 
 class View(Struct, frozen=True):
     """Readers for whom the same is drawn."""
 
     language: str
-    may_act: bool
+    sites: Sites
+    """Of which they hear."""
+    may_act: Sites
 
 
 class Heard(Struct, frozen=True):
@@ -66,10 +69,12 @@ class Draughtsman:
 
     def draw(self, changes: Sequence[Heard], view: View) -> str:
         """JSON of `News` for these readers; raises what the state store raises."""
-        with self._console.reader.connect() as connection:
-            now = take(connection, self._console)
-            touched = _alerts_touched(connection, self._console, changes)
-        places, nodes = _touched(self._console, changes)
+        here = self._console.only(view.sites)
+        changes = [one for one in changes if one.site in view.sites or one.kind == "notice"]
+        with here.reader.connect() as connection:
+            now = take(connection, here)
+            touched = _alerts_touched(connection, here, changes)
+        places, nodes = _touched(here, changes)
         places |= {(alert.site, alert.place) for alert in touched}
         with self._app.test_request_context(), force_locale(view.language):
             news = News(

@@ -1,9 +1,17 @@
 """Who may do what: one table of every endpoint, and the gate that looks there."""
 
 import enum
+from collections.abc import Callable, Iterator
 
-from flask import abort, request
+from flask import abort, current_app, g, request
 from flask_login import current_user
+from msgspec import Struct
+from sqlalchemy import Select, select
+
+from hub.cases.tables import Case
+from hub.patrols.tables import Patrol, PatrolPlan
+from hub.state.tables import Alert, Silence
+from web.console import Console
 
 
 class Role(enum.StrEnum):
@@ -18,6 +26,18 @@ class Role(enum.StrEnum):
         """Whether this role may do what ``least`` may."""
         order = list(Role)
         return order.index(self) >= order.index(least)
+
+
+class Sites(Struct, frozen=True):
+    """Sites by name; ``names`` None: all there are, and all there will be."""
+
+    names: frozenset[str] | None = None
+
+    def __contains__(self, site: object) -> bool:
+        return self.names is None or site in self.names
+
+    def __bool__(self) -> bool:
+        return self.names is None or bool(self.names)
 
 
 ANYONE = None
@@ -145,6 +165,26 @@ RESIDENTS = frozenset({
 of staff does for it."""
 
 
+EVERYWHERE = frozenset(
+    ("audit.page", "audit.table", "audit.verify", "people.page", "people.create", "people.change")
+)
+"""Not for those whose role is of some sites alone: these speak of all."""
+PUBLIC = ("residents", "account", "walks", "open311", "static")
+"""Blueprints that show everybody the same."""
+SUBJECTS: dict[str, Callable[[str], Select[str]] | None] = {
+    "site": None,
+    "alert_id": lambda name: select(Alert.site).where(Alert.id == name),
+    "alert": lambda name: select(Alert.site).where(Alert.id == name),
+    "case_id": lambda name: select(Case.site).where(Case.id == name),
+    "patrol_id": lambda name: select(Patrol.site).where(Patrol.id == name),
+    "plan_id": lambda name: select(PatrolPlan.site).where(PatrolPlan.id == name),
+    "number": lambda name: select(Silence.site).where(Silence.id == int(name)),
+    "silence": lambda name: select(Silence.site).where(Silence.id == int(name)),
+}
+"""Parts of an address, or fields of a form, that name something of a site: how to find which.
+None: it is the site itself."""
+
+
 def wants_json() -> bool:
     """Whether a script asks, which can do nothing with a page."""
     best = request.accept_mimetypes.best
@@ -152,7 +192,13 @@ def wants_json() -> bool:
 
 
 def gate() -> None:
-    """Before every request: let in, or 401 for those who must log in first, or 403."""
+    """Before every request: let in, or 401 for those who must log in first, or 403.
+
+    Whoever has a role at some sites alone gets 404 for what is of another site. For them
+    `web.console.console` has, from here on, only the sites where they may do what is asked.
+    """
+    if current_user.is_authenticated and current_user.sites and request.blueprint not in PUBLIC:
+        g.console = _console().only(current_user.where(Role.VIEWER))
     if request.endpoint is None:
         return  # no such address: 404 or 405 is the answer
     if request.endpoint not in LEAST:
@@ -164,3 +210,44 @@ def gate() -> None:
         abort(401)
     if not current_user.role.includes(least):
         abort(403)
+    if current_user.sites:
+        _narrow(least)
+
+
+def _narrow(least: Role) -> None:
+    seen, mine, here = current_user.where(Role.VIEWER), current_user.where(least), _console()
+    for site in _asked(here):
+        if site not in seen:
+            abort(404)
+        if site not in mine:
+            abort(403)
+    found = here.only(mine)
+    if request.endpoint in EVERYWHERE or not found.sites:
+        abort(403)
+    g.console = found
+
+
+def _asked(here: Console) -> Iterator[str]:
+    """The sites of what the address and the form name; what does not exist has none."""
+    given = [(name, str(value)) for name, value in (request.view_args or {}).items()]
+    given += [(name, value) for name, value in request.form.items(multi=True)]
+    with here.reader.connect() as connection:
+        for name, value in given:
+            if name not in SUBJECTS or (name in ("number", "silence") and not value.isdigit()):
+                continue
+            find = SUBJECTS[name]
+            site = value if find is None else connection.scalar(find(value))
+            if site is not None:
+                yield site
+
+
+def _console() -> Console:
+    """The whole console, whoever asks."""
+    found: Console = current_app.extensions["linli"]
+    return found
+
+
+def acting() -> Sites:
+    """Where the reader may act on alerts."""
+    found: Sites = current_user.where(ACT)
+    return found

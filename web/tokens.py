@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import time
+from collections.abc import Sequence
 
 from flask import Request
 from sqlalchemy import Engine, delete, insert, select
@@ -17,8 +18,11 @@ SCHEME = "Bearer "
 API = "/api/"
 
 
-def create(engine: Engine, name: str, *, actor: str, now: int | None = None) -> str:
-    """A new token, for the script ``name``; raises `UserError` where it has one."""
+def create(
+    engine: Engine, name: str, *, actor: str, now: int | None = None, sites: Sequence[str] = ()
+) -> str:
+    """A new token, for the script ``name``; raises `UserError` where it has one. It reads of
+    ``sites`` alone; none given: of all."""
     name = name.strip()[:80]
     token, at = f"linli_{secrets.token_urlsafe(32)}", _at(now)
     with engine.begin() as connection:
@@ -26,9 +30,9 @@ def create(engine: Engine, name: str, *, actor: str, now: int | None = None) -> 
         known = select(ApiToken.name).where(ApiToken.name == name)
         if not name or connection.scalar(known) is not None:
             raise UserError(f"there is a token {name!r} already; revoke-token takes it back")
-        row = {"name": name, "hash": _hash(token), "created_at": at}
+        row = {"name": name, "hash": _hash(token), "created_at": at, "sites": list(sites)}
         connection.execute(insert(ApiToken).values(row))
-        audit.enter(connection, actor, "token.create", name, "", at)
+        audit.enter(connection, actor, "token.create", name, ", ".join(sites), at)
     return token
 
 
@@ -50,12 +54,17 @@ def bearer(engine: Engine, asked: Request) -> Account | None:
     given = asked.headers.get("Authorization", "")
     if not given.startswith(SCHEME) or not (is_api(asked) or asked.endpoint == "pictures.show"):
         return None
-    found = select(ApiToken.name).where(ApiToken.hash == _hash(given.removeprefix(SCHEME).strip()))
+    found = select(ApiToken.name, ApiToken.sites).where(
+        ApiToken.hash == _hash(given.removeprefix(SCHEME).strip())
+    )
     with reading(engine).connect() as connection:
-        name = connection.scalar(found)
-    if name is None:
+        row = connection.execute(found).first()
+    if row is None:
         return None
-    return Account(id=0, name=f"token {name}", role=Role.VIEWER, language="en", session_key="")
+    return Account(
+        id=0, name=f"token {row.name}", role=Role.VIEWER, language="en", session_key="",
+        sites=dict.fromkeys(row.sites, Role.VIEWER),
+    )  # fmt: skip
 
 
 def is_api(asked: Request) -> bool:

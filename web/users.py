@@ -4,16 +4,17 @@ import secrets
 import time
 import unicodedata
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
-from msgspec import Struct
+from msgspec import Struct, field
 from sqlalchemy import Engine, RowMapping, func, insert, select, update
 
 from hub import audit
 from hub.state.store import reading
 from hub.state.tables import User
-from web.roles import Role
+from web.roles import Role, Sites
 
 MIN_PASSWORD = 10
 MAX_PASSWORD = 1000
@@ -23,6 +24,7 @@ _NOBODY = _hasher.hash(secrets.token_hex())
 """Verified for names that do not exist, so that they take as long as those that do."""
 
 
+NOWHERE_ELSE: Mapping[str, Role] = MappingProxyType({})
 ADMINS = (User.role == Role.ADMIN) & User.disabled.is_(False)
 
 
@@ -36,8 +38,11 @@ class Account(Struct, frozen=True):
     id: int
     name: str
     role: Role
+    """The highest that the user has anywhere."""
     language: str
     session_key: str
+    sites: dict[str, Role] = field(default_factory=dict)
+    """The role at each of some sites, and none elsewhere; empty: ``role`` holds everywhere."""
     sound: bool = True
     """Whether new alerts are heard, and counted in the page's title."""
     theme: str = ""
@@ -45,6 +50,12 @@ class Account(Struct, frozen=True):
     is_active: bool = True
     is_authenticated: bool = True
     is_anonymous: bool = False
+
+    def where(self, least: Role) -> Sites:
+        """The sites where the user may do what ``least`` may."""
+        if not self.sites:
+            return Sites(None if self.role.includes(least) else frozenset())
+        return Sites(frozenset(s for s, role in self.sites.items() if role.includes(least)))
 
     def get_id(self) -> str:
         """What the session carries: a new key ends every session of the user."""
@@ -108,18 +119,22 @@ def hashed(password: str, *, least: int = MIN_PASSWORD) -> str:
 
 
 def create(
-    engine: Engine, name: str, role: Role, password: str, *, actor: str, now: int | None = None
-) -> None:
-    """Make an account; raises `UserError` where the name is taken or the password too short."""
+    engine: Engine, name: str, role: Role, password: str, *, actor: str, now: int | None = None,
+    sites: Mapping[str, Role] = NOWHERE_ELSE,
+) -> None:  # fmt: skip
+    """Make an account; raises `UserError` where the name is taken or the password too short.
+
+    ``sites`` are its roles where it has some at single sites alone, instead of ``role``.
+    """
     name, at = _tidy(name), _at(now)
-    row = {"name": name, "role": role, "language": "", "disabled": False, "created_at": at,
-           "settings": {}}  # fmt: skip
+    row = {"name": name, "language": "", "disabled": False, "created_at": at, "settings": {}}
+    row |= _roles(role, sites)
     row |= {"password_hash": hashed(password), "session_key": secrets.token_hex(16)}
     with engine.begin() as connection:
         if connection.scalar(select(User.id).where(User.name == name)) is not None:
             raise UserError(f"there is a user {name!r} already; set-password changes its password")
         connection.execute(insert(User).values(row))
-        audit.enter(connection, actor, "user.create", name, role, at)
+        audit.enter(connection, actor, "user.create", name, _said(role, sites), at)
 
 
 def ensure_user(
@@ -160,22 +175,45 @@ class Known(Struct, frozen=True):
 
     name: str
     role: Role
+    sites: dict[str, Role]
     disabled: bool
     created_at: int
 
 
 def listed(engine: Engine) -> list[Known]:
     """Everybody, by name."""
-    query = select(User.name, User.role, User.disabled, User.created_at).order_by(User.name)
+    columns = (User.name, User.role, User.sites, User.disabled, User.created_at)
     with reading(engine).connect() as connection:
-        rows = connection.execute(query).all()
-    return [Known(row.name, Role(row.role), row.disabled, row.created_at) for row in rows]
+        rows = connection.execute(select(*columns).order_by(User.name)).all()
+    return [
+        Known(row.name, Role(row.role), _sites(row.sites), row.disabled, row.created_at)
+        for row in rows
+    ]
 
 
-def set_role(engine: Engine, name: str, role: Role, *, actor: str, now: int | None = None) -> None:
-    """Let a user do more, or less, from the next request on. Raises `UserError`."""
-    values = {"role": role, "session_key": secrets.token_hex(16)}
-    _change(engine, name, values, "user.role", actor=actor, now=now, detail=role)
+def set_role(
+    engine: Engine, name: str, role: Role, *, actor: str, now: int | None = None,
+    sites: Mapping[str, Role] = NOWHERE_ELSE,
+) -> None:  # fmt: skip
+    """Let a user do more, or less, from the next request on: ``role`` everywhere, or what
+    ``sites`` say at those alone. Raises `UserError`."""
+    values = _roles(role, sites) | {"session_key": secrets.token_hex(16)}
+    _change(engine, name, values, "user.role", actor=actor, now=now, detail=_said(role, sites))
+
+
+def _roles(role: Role, sites: Mapping[str, Role]) -> dict[str, object]:
+    if Role.ADMIN in sites.values():
+        raise UserError("an administrator is one everywhere: users are of no single site")
+    highest = max(sites.values(), key=list(Role).index) if sites else role
+    return {"role": highest, "sites": dict(sites)}
+
+
+def _said(role: Role, sites: Mapping[str, Role]) -> str:
+    return ", ".join(f"{own} at {site}" for site, own in sorted(sites.items())) or role
+
+
+def _sites(stored: Mapping[str, str]) -> dict[str, Role]:
+    return {site: Role(role) for site, role in sorted(stored.items())}
 
 
 def end_sessions(engine: Engine, name: str, *, actor: str, now: int | None = None) -> None:
@@ -205,13 +243,11 @@ def _change(
     name = _tidy(name)
     with engine.begin() as connection:
         audit.lock(connection)
-        if (
-            connection.execute(update(User).where(User.name == name).values(dict(values))).rowcount
-            != 1
-        ):
+        admin = connection.scalar(select(func.count()).where(ADMINS, User.name == name))
+        changed = connection.execute(update(User).where(User.name == name).values(dict(values)))
+        if changed.rowcount != 1:
             raise UserError(f"there is no user {name!r}; create-user makes one")
-        weaker = values.get("disabled") or values.get("role") not in (None, Role.ADMIN)
-        if weaker and not connection.scalar(select(func.count()).where(ADMINS)):
+        if admin and not connection.scalar(select(func.count()).where(ADMINS)):
             raise UserError(f"{name!r} is the last administrator: make another one first")
         audit.enter(connection, actor, action, name, detail, _at(now))
 
@@ -232,6 +268,7 @@ def _account(row: RowMapping) -> Account:
         role=Role(row["role"]),
         language=row["language"],
         session_key=row["session_key"],
+        sites=_sites(row["sites"]),
         sound=settings.get("sound", True) is True,
         theme=str(settings.get("theme", "")),
     )

@@ -305,7 +305,9 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(80), unique=True)
     password_hash: Mapped[str] = mapped_column(String(200))
     role: Mapped[str] = mapped_column(String(20))
-    """"viewer", "operator", "maintainer" or "admin"."""
+    """"viewer", "operator", "maintainer" or "admin": the highest that the user has."""
+    sites: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
+    """Site → role there, and none elsewhere; empty: the role holds everywhere."""
     language: Mapped[str] = mapped_column(String(5), default="")
     session_key: Mapped[str] = mapped_column(String(32))
     """Part of every session; a new one ends them all."""
@@ -325,6 +327,8 @@ class ApiToken(Base):
     """SHA-256 of the token, which itself is kept nowhere: it is long and random, so that a
     slow hash would add nothing."""
     created_at: Mapped[int]
+    sites: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
+    """Of which alone it reads; none: of all."""
 
 
 class HandoverNote(Base):

@@ -18,11 +18,13 @@ from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
 from web import users
 from web.news import Heard, View
+from web.roles import Sites
 from web.tail import BYE, QUEUE, RESYNC, ChangeTail, Listener
 from web.vitals import Meters
 
 Open = Callable[[str], Reader]
-VIEW = View("en", may_act=True)
+VIEW = View("en", Sites(), may_act=Sites())
+CHINESE = View("zh", Sites(), may_act=Sites(frozenset()))
 
 
 def ids_drawn(changes: Any, view: View) -> str:
@@ -101,11 +103,14 @@ def test_each_kind_of_reader_is_drawn_for_once(tail: ChangeTail, engine: Engine)
         return "x"
 
     tail._draw = draw
-    for view in (VIEW, VIEW, View("zh", may_act=False)):
+    for view in (VIEW, VIEW, CHINESE):
         joined(tail, view)
     write(engine, "courtyard")
     tail.step()
-    assert sorted(drawn, key=lambda view: view.language) == [VIEW, View("zh", may_act=False)]
+    assert sorted(drawn, key=lambda view: view.language) == [
+        VIEW,
+        CHINESE,
+    ]
 
 
 def test_more_listeners_than_the_limit_are_refused_until_one_leaves(tail: ChangeTail) -> None:

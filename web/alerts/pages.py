@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Response, abort, render_template, request, stream_with_context
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 from sqlalchemy import Connection, select
 
 from hub.notify.tables import Delivery
@@ -19,7 +18,7 @@ from web.alerts.seen import around
 from web.console import Console, console
 from web.language import iso
 from web.now.snapshot import AlertView, alerts
-from web.roles import ACT
+from web.roles import acting
 
 PAGE = 50
 ROWS = 20_000
@@ -48,7 +47,7 @@ def listing() -> ResponseReturnValue:
         more=more,
         asked=asked,
         none=NONE,
-        may_act=current_user.role.includes(ACT),
+        may_act=acting(),
     )
 
 
@@ -83,7 +82,7 @@ def detail(alert_id: str) -> ResponseReturnValue:
         deliveries=deliveries,
         seen=around(here, found[0]),
         facts=json.dumps(_facts(found[0]), ensure_ascii=False, indent=2),
-        may_act=current_user.role.includes(ACT),
+        may_act=found[0].site in acting(),
         hours=HOURS,
         asked=asked.asked,
         newer=newer,
@@ -106,7 +105,8 @@ def _page(
 def _rules(connection: Connection, here: Console) -> list[str]:
     """Rules that are in force or have raised an alert."""
     known = {rule.id for file in here.sites for rule in file.rules}
-    return sorted(known | set(connection.scalars(select(Alert.rule).distinct())))
+    mine = Alert.site.in_([file.site.id for file in here.sites])
+    return sorted(known | set(connection.scalars(select(Alert.rule).where(mine).distinct())))
 
 
 def _lines(here: Console, asked: Filter) -> Iterator[str]:

@@ -14,7 +14,7 @@ from hub.state.tables import Picture
 from web import pictures
 from web.console import Console, console
 from web.now.snapshot import PictureView, Snapshot, faults_of, sources_of, take
-from web.roles import ACT
+from web.roles import acting
 
 blueprint = Blueprint("cameras", __name__, template_folder="templates")
 PICTURES = 12
@@ -66,7 +66,7 @@ def page(site: str, node: str, source: str) -> ResponseReturnValue:
         state=_state(now, camera, look),
         pictures=shown,
         lasts=live.LASTS_MS // 1000,
-        may_act=current_user.role.includes(ACT),
+        may_act=site in acting(),
     )
 
 

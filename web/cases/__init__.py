@@ -41,7 +41,7 @@ from web.language import SEVERITIES
 from web.language import STEPS as TELLINGS
 from web.now.snapshot import alerts
 from web.residents import vault
-from web.roles import ACT
+from web.roles import acting
 
 blueprint = Blueprint("cases", __name__, template_folder="templates")
 PAGE = 100
@@ -71,8 +71,8 @@ def listing() -> ResponseReturnValue:
     here, asked = console(), request.args
     with here.reader.connect() as connection:
         found = cases(connection, *_asked(), limit=PAGE, order=_order())
-        held = len(cases(connection, VIEWS["held"](0), limit=PAGE))
-        late = len(cases(connection, LATE(here.now()), limit=PAGE))
+        held = len(cases(connection, _mine(), VIEWS["held"](0), limit=PAGE))
+        late = len(cases(connection, _mine(), LATE(here.now()), limit=PAGE))
     kinds = {kind.id: kind.name for file in here.sites for kind in file.residents.kinds}
     places = {f"{f.site.id}/{p.id}": p.name for f in here.sites for p in f.places}
     return render_template(
@@ -121,7 +121,7 @@ def _page(case_id: str, shown: list[str] | None) -> ResponseReturnValue:
         "cases/detail.html", case=case, events=events, alerts=around, linked=known,
         photos=pictures, messages=messages, steps=[s for s in Step if case.state in WALK[s][0]],
         templates=file.residents.templates if file else (), me=current_user.name,
-        may_act=current_user.role.includes(ACT), contacts=shown, **_words(),
+        may_act=case.site in acting(), contacts=shown, **_words(),
     )  # fmt: skip
 
 
@@ -299,7 +299,7 @@ def _told(outcome: Outcome) -> str:
 
 def _asked() -> list[ColumnElement[bool]]:
     asked, now = request.args, console().now()
-    where = [VIEWS.get(asked.get("view", ""), VIEWS[""])(now)]
+    where = [_mine(), VIEWS.get(asked.get("view", ""), VIEWS[""])(now)]
     if asked.get("kind"):
         where.append(Case.kind == asked["kind"])
     site, slash, place = asked.get("place", "").partition("/")
@@ -310,6 +310,11 @@ def _asked() -> list[ColumnElement[bool]]:
     if words := asked.get("words", "").strip():
         where.append(Case.text.contains(words, autoescape=True) | (Case.code == words.upper()))
     return where
+
+
+def _mine() -> ColumnElement[bool]:
+    """Of the reader's sites."""
+    return Case.site.in_([file.site.id for file in console().sites])
 
 
 def _order() -> Any:

@@ -13,7 +13,7 @@ from hub.state.tables import Alert, HandoverNote
 from web.console import console
 from web.devices.troubles import troubles
 from web.now.snapshot import alerts, take
-from web.roles import ACT
+from web.roles import acting
 
 blueprint = Blueprint("handover", __name__, template_folder="templates")
 HOURS = (4, 8, 12, 24)
@@ -57,7 +57,7 @@ def page() -> ResponseReturnValue:
         hours=hours,
         choices=HOURS,
         start=start,
-        may_act=current_user.role.includes(ACT),
+        may_act=acting(),
     )
 
 

@@ -2,13 +2,12 @@
 
 from flask import Blueprint, Response, abort, render_template, send_file
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
 from configs.plan import drawing
 from web.console import console
 from web.devices.troubles import troubles
 from web.now.snapshot import take
-from web.roles import ACT
+from web.roles import acting
 
 blueprint = Blueprint("now", __name__, template_folder="templates")
 SHOWN = 100
@@ -39,7 +38,7 @@ def page() -> ResponseReturnValue:
         notices=now.notices,
         broken=troubles(now),
         mark=now.mark,
-        may_act=current_user.role.includes(ACT),
+        may_act=acting(),
     )
 
 

@@ -268,7 +268,10 @@ def take(connection: Connection, console: Console) -> Snapshot:
         firing=sorted(
             alerts(connection, console, Alert.state == AlertState.FIRING), key=lambda a: a.order
         ),
-        notices=sorted(_rows(connection, Notice), key=lambda row: row["at"]),
+        # What is wrong with the files of one site is not for readers of another.
+        notices=sorted(_rows(connection, Notice), key=lambda row: row["at"])
+        if console.whole
+        else [],
     )
 
 

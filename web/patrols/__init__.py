@@ -22,7 +22,7 @@ from hub.patrols.walks import WalkView, found
 from web.cases.words import place_name
 from web.console import console
 from web.residents import vault
-from web.roles import ACT
+from web.roles import acting
 from web.when import as_ms, moment
 
 blueprint = Blueprint("patrols", __name__, template_folder="templates")
@@ -145,7 +145,7 @@ def _listing(kept: dict[str, Any], errors: dict[str, str], status: int) -> Respo
         ).all()
     page = render_template(
         "patrols/listing.html", file=file, ahead=ahead, past=past, weekly=weekly, kept=kept,
-        errors=errors, stops=range(STOPS), **_words(),
+        errors=errors, stops=range(STOPS), **_words(file.site.id),
     )  # fmt: skip
     return page, status
 
@@ -161,7 +161,9 @@ def _detail(patrol_id: str, people: list[dict[str, Any]] | None) -> ResponseRetu
             .order_by(CheckIn.at)
         )
         seen = connection.execute(query).all()
-    return render_template("patrols/detail.html", one=one, seen=seen, people=people, **_words())
+    return render_template(
+        "patrols/detail.html", one=one, seen=seen, people=people, **_words(one.site)
+    )
 
 
 def _one(connection: Any, patrol_id: str) -> WalkView:
@@ -187,6 +189,5 @@ def _refusal(error: PlanRefused) -> str:
     return str(words[error.field])
 
 
-def _words() -> dict[str, Any]:
-    return {"place_name": place_name, "now": console().now(),
-            "may_act": current_user.role.includes(ACT)}  # fmt: skip
+def _words(site: str) -> dict[str, Any]:
+    return {"place_name": place_name, "now": console().now(), "may_act": site in acting()}

@@ -17,22 +17,27 @@ blueprint = Blueprint("people", __name__, template_folder="templates")
 @blueprint.get("/users")
 def page() -> ResponseReturnValue:
     """Everybody, and what an administrator does about them."""
-    return render_template("people/page.html", people=users.listed(console().engine), roles=Role)
+    return render_template(
+        "people/page.html", people=users.listed(console().engine), roles=Role,
+        site_roles=[role for role in Role if role is not Role.ADMIN],
+    )  # fmt: skip
 
 
 @blueprint.post("/users")
 def create() -> ResponseReturnValue:
     """Make an account with a password that is shown once."""
     form, here = request.form, console()
-    name, role = form.get("name", "").strip(), form.get("role", "")
-    if not name or role not in list(Role):
+    name, role, at = form.get("name", "").strip(), form.get("role", ""), form.get("at", "")
+    fits = role in list(Role) and not (at and (role == Role.ADMIN or here.site(at) is None))
+    if not name or not fits:
         flash(gettext("Give a name and a role."), "warn")
         return redirect(url_for("people.page"))
     password = secrets.token_urlsafe(12)
     try:
         users.create(
-            here.engine, name, Role(role), password, actor=current_user.name, now=here.now()
-        )
+            here.engine, name, Role(role), password, actor=current_user.name, now=here.now(),
+            sites={at: Role(role)} if at else {},
+        )  # fmt: skip
     except users.UserError:
         flash(gettext("There is a user of that name already."), "warn")
     else:
@@ -42,7 +47,8 @@ def create() -> ResponseReturnValue:
 
 @blueprint.post("/users/change")
 def change() -> ResponseReturnValue:
-    """One thing about one user: role, new password, disable, enable, or end of all sessions."""
+    """One thing about one user: role, everywhere or at sites, new password, disable, enable, or
+    end of all sessions."""
     name, verb = request.form.get("name", ""), request.form.get("do", "")
     if name == current_user.name and verb != "logout":
         flash(gettext("Another administrator has to do that to your own account."), "warn")
@@ -71,9 +77,18 @@ def _do(name: str, verb: str) -> None:
             return
         case "role" if request.form.get("role") in list(Role):
             users.set_role(engine, name, Role(request.form["role"]), actor=actor, now=now)
+        case "sites" if sites := _at_sites():
+            users.set_role(engine, name, Role.VIEWER, actor=actor, now=now, sites=sites)
         case _:
             done = gettext("Nothing was changed.")
     flash(done, "ok")
+
+
+def _at_sites() -> dict[str, Role]:
+    """The roles at single sites that the form gives; what is no site or role there is left out."""
+    asked = {file.site.id: request.form.get(f"at.{file.site.id}", "") for file in console().sites}
+    known = [role for role in Role if role is not Role.ADMIN]
+    return {site: Role(role) for site, role in asked.items() if role in known}
 
 
 def _show_once(name: str, password: str) -> None:

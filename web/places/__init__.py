@@ -2,7 +2,6 @@
 
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
 from hub.series.points import SeriesStore
 from hub.state.tables import Alert
@@ -10,7 +9,7 @@ from web import pictures
 from web.charts import Curve, curve
 from web.console import console
 from web.now.snapshot import alerts, sources_of, take
-from web.roles import ACT
+from web.roles import acting
 from web.rules.force import Condition, watching
 
 blueprint = Blueprint("places", __name__, template_folder="templates")
@@ -61,7 +60,7 @@ def page(site: str, place: str) -> ResponseReturnValue:
         curves=curves,
         hours=hours,
         choices=HOURS,
-        may_act=current_user.role.includes(ACT),
+        may_act=acting(),
     )
 
 

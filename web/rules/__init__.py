@@ -1,6 +1,9 @@
 """Rules in force and how they changed, and what is quiet: silences and maintenance windows."""
 
+import re
 from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -13,9 +16,9 @@ from sqlalchemy import Connection, func, select
 from configs.site import SiteFile
 from hub import silences
 from hub.state.tables import Alert, Audit
-from web.console import console
+from web.console import Console, console
 from web.now.snapshot import sources_of
-from web.roles import ACT, Role
+from web.roles import Role, acting
 from web.rules.force import in_force
 from web.tuning.edits import EDITED
 from web.when import as_ms, moment
@@ -43,7 +46,7 @@ def page() -> ResponseReturnValue:
     with here.reader.connect() as connection:
         quiet = silences.listed(connection, now, over=True)
         fired = _fired(connection, now - WEEK_MS)
-        history = connection.execute(
+        changes = connection.execute(
             select(Audit.at, Audit.actor, Audit.action, Audit.target, Audit.detail)
             .where(Audit.action.in_(("configuration.reload", EDITED)))
             .order_by(Audit.id.desc())
@@ -56,10 +59,10 @@ def page() -> ResponseReturnValue:
         fired=fired,
         quiet=[one for one in mine if one.ends_at > now],
         over=[one for one in reversed(mine) if one.ends_at <= now][:OVER],
-        history=history,
-        scopes=[scope for file in here.sites for scope in _scopes(file)],
-        may_act=current_user.role.includes(ACT),
-        may_edit=here.config is not None and current_user.role.includes(Role.MAINTAINER),
+        history=[one for row in changes if (one := _mine(here, row._asdict()))],
+        scopes=[one for f in here.sites if f.site.id in acting() for one in _scopes(f)],
+        may_act=acting(),
+        may_edit=current_user.where(Role.MAINTAINER) if here.config is not None else (),
         asked=request.args,
     )
 
@@ -114,6 +117,16 @@ def _refusal(error: silences.SilenceError) -> str:
         silences.Refusal.LONG: gettext("It may last 90 days at most."),
     }
     return str(words[error.refusal])
+
+
+def _mine(here: Console, change: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A change of the configuration without what it says of sites that are not here."""
+    lines = [
+        line
+        for line in str(change["detail"]).splitlines()
+        if here.whole or here.site(re.split(r"[.\[]", line[2:])[0]) is not None
+    ]
+    return {**change, "detail": "\n".join(lines)} if lines else None
 
 
 def _scopes(file: SiteFile) -> list[tuple[str, str, object]]:
