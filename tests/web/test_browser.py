@@ -272,7 +272,7 @@ def test_a_new_alert_is_seen_on_the_plan_and_heard_once_the_page_was_touched(
 
 PAGES = (
     "/", "/alerts", "/alerts/{alert}", "/places/garden/bike-shed?hours=1", "/trends", "/expected",
-    "/devices", "/rules", "/handover", "/audit", "/users", "/me",
+    "/devices", "/patrols", "/rules", "/handover", "/audit", "/users", "/me",
 )  # fmt: skip
 
 
