@@ -116,6 +116,7 @@ def effects(found: Digest, words: Words) -> list[str]:
 
 def _look(hazard: Hazard, found: Digest, words: Words) -> str:
     titles = {rule.id: words.of(rule.title) for rule in found.site.rules}
+    titles[hazards.MISSED] = words(hazards.MISSED)
     named = [f"{titles.get(rule, rule)} ({number}×)" for rule, number in hazard.rules]
     return words("look", rules=", ".join(named))
 

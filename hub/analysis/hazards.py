@@ -12,13 +12,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Executable, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from configs.servers import HubSettings
 from configs.site import SiteFile
 from hub.analysis.hours import HOUR_MS, hours_of
 from hub.analysis.tails import log_above
+from hub.patrols.tables import Checkpoint, Patrol
 from hub.state import store
 from hub.state.tables import Alert
 
@@ -27,6 +28,8 @@ BLOCKS: Final = 24 // BLOCK_H
 MINOR: Final = ("info", "low", "medium")
 """What nobody is sent for; a pile of them may be worth a look."""
 NO_NEWS: Final = ("false", "test")
+MISSED: Final = "patrol.missed"
+"""Stands where an alert has its rule."""
 SAME_MS: Final = 30 * 60_000
 """The same rule at the same place again within this is the same event."""
 CHANCE: Final = 0.05
@@ -77,7 +80,7 @@ def read_events(
     settings: HubSettings, site: str, start: int, end: int, *, minor: bool = True
 ) -> list[Event]:
     """Alerts that fired in the range (ms) and were not called false, in order; ``minor``: those
-    of low severity alone. Raises `StateError`."""
+    of low severity alone, and checkpoints that a patrol missed. Raises `StateError`."""
     chosen = select(Alert.place, Alert.rule, Alert.fired_ts).where(
         Alert.site == site, Alert.fired_ts >= start, Alert.fired_ts < end,
         Alert.verdict.not_in(NO_NEWS),
@@ -87,7 +90,9 @@ def read_events(
     database = store.connect(store.address(settings.state_url, Path(settings.data)))
     try:
         with store.reading(database).begin() as connection:
-            rows = connection.execute(chosen.order_by(Alert.fired_ts)).all()
+            rows = list(connection.execute(chosen))
+            if minor:
+                rows += connection.execute(_missed(site, start, end))
     except SQLAlchemyError as error:
         raise store.StateError(
             f"cannot read the alerts ({error}): is {settings.data} the hub's data folder, and "
@@ -95,7 +100,18 @@ def read_events(
         ) from error
     finally:
         database.dispose()
-    return distinct(Event(place, rule, at) for place, rule, at in rows if at is not None)
+    found = (Event(place, rule, at) for place, rule, at in rows if at is not None)
+    return distinct(sorted(found, key=lambda event: event.at))
+
+
+def _missed(site: str, start: int, end: int) -> Executable:
+    """Places and times where a volunteer was to be and nobody came."""
+    columns = (Checkpoint.place, literal(MISSED), Patrol.starts_at)
+    passed = select(*columns).join(Patrol, Patrol.id == Checkpoint.patrol)
+    return passed.where(
+        Patrol.site == site, Patrol.starts_at >= start, Patrol.starts_at < end,
+        Checkpoint.missed_at.is_not(None),
+    )  # fmt: skip
 
 
 def distinct(events: Iterable[Event]) -> list[Event]:

@@ -59,6 +59,7 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "chance": Text("chance alone: 1 in {odds:,}", "偶然概率:{odds:,} 分之一"),
     "look": Text("Most of all {rules}. Look at the place at that time, and at what they have in "
                  "common.", "主要为 {rules}。请在该时段到现场查看,并找出共同原因。"),
+    "patrol.missed": Text("checkpoint missed on a patrol", "巡查点未到达"),
     "no-hazard": Text("No place has more small alerts than chance would make of {events}.",
                       "{events} 次轻微警报中,没有超出偶然的聚集。"),
     "too-little": Text(

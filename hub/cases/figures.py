@@ -15,11 +15,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Executable, select
 
 from configs.rules import Severity
 from configs.site import SiteFile
 from hub.cases.tables import ENDED, Case, CaseAlert, CaseOutcome
+from hub.patrols.tables import Checkpoint, Patrol
 from hub.state.store import reading
 from hub.state.tables import Alert
 
@@ -33,6 +34,10 @@ SATISFIED = 4
 """From this rating on, of 5."""
 SERIOUS = (Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
 """Alerts of these severities are hazards that sensors found."""
+
+
+BEGINNINGS = ("created_at", "fired_ts", "starts_at")
+"""When a case, an alert or a walk began."""
 
 
 class Share(Struct, frozen=True):
@@ -73,6 +78,8 @@ class Figures(Struct, frozen=True):
     by_both: int
     false_alarms: Share
     """Alerts judged false, of those judged true or false."""
+    patrolled: Share
+    """Checkpoints that patrols reached, of those on walks that are over."""
     to_room: Times
     """From the event to the control room."""
     to_acknowledge: Times
@@ -113,6 +120,8 @@ class Seen(Struct, frozen=True):
     hazards: frozenset[str]
     """Kinds of report that are hazards."""
     now: int
+    stops: Sequence[Any] = ()
+    """Checkpoints of walks that are over: patrol, place, starts_at, reached_at."""
 
 
 def read(engine: Engine, site: SiteFile, start: int, end: int, now: int) -> Seen:
@@ -127,10 +136,18 @@ def read(engine: Engine, site: SiteFile, start: int, end: int, now: int) -> Seen
         joined = select(CaseAlert.case, CaseAlert.alert).join(Case, Case.id == CaseAlert.case)
         # A case that was opened from an alert is what the sensors found, and nobody else.
         links = connection.execute(joined.where(Case.channel != "console")).all()
+        stops = connection.execute(_stops(site.site.id, start, end)).all()
     return Seen(
         cases, alerts, frozenset(row[0] for row in links), frozenset(row[1] for row in links),
-        frozenset(kind.id for kind in site.residents.kinds if kind.hazard), now,
+        frozenset(kind.id for kind in site.residents.kinds if kind.hazard), now, stops,
     )  # fmt: skip
+
+
+def _stops(site: str, start: int, end: int) -> Executable:
+    over = (Patrol.site == site) & Patrol.closed_at.is_not(None)
+    columns = (Checkpoint.patrol, Checkpoint.place, Checkpoint.reached_at, Patrol.starts_at)
+    passed = select(*columns).join(Patrol, Patrol.id == Checkpoint.patrol)
+    return passed.where(over, Patrol.starts_at.between(start, end - 1))
 
 
 def figures(seen: Seen) -> Figures:
@@ -149,6 +166,7 @@ def figures(seen: Seen) -> Figures:
         by_residents=len(told - seen.linked_cases),
         by_both=len(told & seen.linked_cases),
         false_alarms=Share(sum(alert.verdict == "false" for alert in judged), len(judged)),
+        patrolled=share(stop.reached_at is not None for stop in seen.stops),
         to_room=times(_took(seen.alerts, "fired_ts", "fired_rx")),
         to_acknowledge=times(_took(seen.alerts, "fired_ts", "acknowledged_at")),
         to_resolve=times(_took(seen.alerts, "fired_ts", "resolved_ts")),
@@ -156,27 +174,29 @@ def figures(seen: Seen) -> Figures:
 
 
 def grouped(seen: Seen, by: Callable[[Any], str]) -> dict[str, Figures]:
-    """The figures of each group of cases, by its name; those of alerts where it has them too."""
+    """The figures of each group of cases, alerts and checkpoints, by its name."""
     cases: dict[str, list[Any]] = defaultdict(list)
     alerts: dict[str, list[Any]] = defaultdict(list)
-    for rows, parts in ((seen.cases, cases), (seen.alerts, alerts)):
+    stops: dict[str, list[Any]] = defaultdict(list)
+    for rows, parts in ((seen.cases, cases), (seen.alerts, alerts), (seen.stops, stops)):
         for row in rows:
             parts[by(row)].append(row)
     return {
         name: figures(
             Seen(cases[name], alerts[name], seen.linked_cases, seen.linked_alerts, seen.hazards,
-                 seen.now)
+                 seen.now, stops[name])
         )
-        for name in sorted(cases.keys() | alerts.keys())
+        for name in sorted(cases.keys() | alerts.keys() | stops.keys())
     }  # fmt: skip
 
 
 def month_of(timezone: str) -> Callable[[Any], str]:
-    """Groups by the month in which a report came or an alert fired: ``2026-03``."""
+    """Groups by the month in which a report came, an alert fired or a walk began: ``2026-03``."""
     zone = ZoneInfo(timezone)
 
     def month(row: Any) -> str:
-        ts = row.created_at if hasattr(row, "created_at") else row.fired_ts
+        begins = next(name for name in BEGINNINGS if hasattr(row, name))
+        ts = getattr(row, begins)
         return f"{datetime.fromtimestamp(ts / 1000, zone):%Y-%m}"
 
     return month
@@ -194,8 +214,9 @@ def kind_of(row: Any) -> str:
 
 def compare(before: Seen, after: Seen, *, seed: int = 1) -> list[Change]:
     """What changed from one stretch of time to another, each with its interval."""
-    rates = (
+    rates: tuple[tuple[str, Callable[[Seen], Sequence[float]]], ...] = (
         ("answered", answered_in_time), ("solved", was_solved), ("satisfied", was_satisfied),
+        ("patrolled", was_patrolled),
     )  # fmt: skip
     stretches = (
         ("to_answer", "cases", "created_at", "answered_at"),
@@ -235,6 +256,15 @@ def was_solved(seen: Seen) -> list[bool]:
 def was_satisfied(seen: Seen) -> list[bool]:
     """Of each report that was rated."""
     return [case.rating >= SATISFIED for case in seen.cases if case.rating is not None]
+
+
+def was_patrolled(seen: Seen) -> list[float]:
+    """Of each walk, the part of its checkpoints that it reached: those of one walk are missed
+    together, so that walks are drawn again and not checkpoints."""
+    walks: dict[str, list[bool]] = defaultdict(list)
+    for stop in seen.stops:
+        walks[stop.patrol].append(stop.reached_at is not None)
+    return [sum(reached) / len(reached) for reached in walks.values()]
 
 
 def share(values: Iterable[bool]) -> Share:

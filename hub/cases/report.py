@@ -37,6 +37,7 @@ WORDS = {
     "by_residents": Text("Hazards found by residents alone", "仅居民发现的隐患"),
     "by_both": Text("Hazards found by both", "双方共同发现的隐患"),
     "false_alarms": Text("False alarms, of those judged", "误报率（已判定）"),
+    "patrolled": Text("Patrol checkpoints reached", "巡查到位率"),
     "title": Text("How it goes", "治理成效"),
     "figure": Text("Figure", "指标"),
     "value": Text("Value", "数值"),
@@ -56,6 +57,10 @@ WORDS = {
 SECOND = Text("s", "秒")
 UNITS = ((Text("d", "天"), 86_400), (Text("h", "小时"), 3600), (Text("min", "分钟"), 60))
 RATES = ("answered", "solved", "satisfied")
+PARTS = (*RATES, "patrolled")
+"""What is told in percent."""
+COLUMNS = ("reports", *RATES, "to_answer", "to_close", "patrolled")
+"""Of the tables of groups."""
 _STYLE = (
     "body{font:15px system-ui,sans-serif;margin:2em auto;max-width:60em;color:#1b2528}"
     "table{border-collapse:collapse;margin:1em 0;width:100%}"
@@ -162,12 +167,12 @@ def told(change: Change, language: str) -> list[str]:
     def value(number: float | None) -> str:
         if number is None:
             return "—"
-        return f"{number:.0%}" if change.name in RATES else span(number, language)
+        return f"{number:.0%}" if change.name in PARTS else span(number, language)
 
     def difference(number: float | None) -> str:
         if number is None:
             return "—"
-        if change.name in RATES:
+        if change.name in PARTS:
             return f"{number * 100:+.0f} %"
         return f"{'+' if number > 0 else ''}{span(number, language)}"
 
@@ -217,7 +222,7 @@ def page(report: Report) -> str:
         body += [f"<h2>{escape(report.word('change'))}</h2>", _table(head, report.changes)]
     for table in report.tables:
         body.append(f"<h2>{escape(table.title)}</h2>{plot(table, report)}")
-        head = ["", *(report.word(key) for key in ("reports", *RATES, "to_answer", "to_close"))]
+        head = ["", *(report.word(key) for key in COLUMNS)]
         body.append(_table(head, [cells(name, one, report.language) for name, one in table.groups]))
     return (
         f'<!doctype html><html lang="{report.language}"><meta charset="utf-8">'
@@ -226,14 +231,14 @@ def page(report: Report) -> str:
 
 
 def cells(name: str, found: Figures, language: str) -> list[str]:
-    """A group's line: name, reports, three rates, two times."""
-    spelt = (found.answered, found.solved, found.satisfied)
-    rates = ["—" if one.rate is None else f"{one.rate:.0%}" for one in spelt]
+    """A group's line: name, reports, three rates, two times, coverage of patrols."""
+    spelt = (found.answered, found.solved, found.satisfied, found.patrolled)
+    *rates, patrolled = ["—" if one.rate is None else f"{one.rate:.0%}" for one in spelt]
     waits = [
         "—" if one.median_s is None else span(one.median_s, language)
         for one in (found.to_answer, found.to_close)
     ]
-    return [name, str(found.reports), *rates, *waits]
+    return [name, str(found.reports), *rates, *waits, patrolled]
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

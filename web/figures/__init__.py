@@ -10,14 +10,13 @@ from markupsafe import Markup
 from configs.site import SiteFile
 from hub.cases import report as pages
 from hub.cases.figures import figures, read
-from hub.cases.report import RATES, Report
+from hub.cases.report import COLUMNS, Report
 from web.console import console
 from web.language import language
 from web.when import as_ms, moment
 
 blueprint = Blueprint("figures", __name__, template_folder="templates")
 RECENT_MS = 90 * 86_400_000
-COLUMNS = ("reports", *RATES, "to_answer", "to_close")
 
 
 @blueprint.get("/figures")
@@ -44,11 +43,11 @@ def recent(site: SiteFile) -> Sequence[pages.Row]:
     """Of the last 90 days, what the public board shows."""
     now = console().now()
     seen = read(console().engine, site, now - RECENT_MS, now + 1, now)
-    shown = ("reports", *RATES, "to_answer", "to_close")
     found = figures(seen)
     return [
         pages.Row(pages.WORDS[name].in_(language()), pages.spell(getattr(found, name), language()))
-        for name in shown
+        for name in COLUMNS
+        if name != "patrolled" or found.patrolled.of  # not every community walks
     ]
 
 

@@ -10,7 +10,10 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine, func, insert, select
 
+from configs.servers import HubSettings
 from hub import audit
+from hub.analysis import hazards
+from hub.cases import figures, report
 from hub.neighbours import forget
 from hub.neighbours.tables import Resident
 from hub.patrols import checkin, plans, signup, upkeep
@@ -212,6 +215,40 @@ def test_what_nobody_reached_is_missed_until_late_news_takes_it_back(office: Off
     shed = at_place(office, "shed", EVENING + 9 * MINUTE)
     checkin.check_in(office.engine, office.vault, 1, shed, now=over + DAY)
     assert stops(office.engine, patrol.id)["shed"] == (EVENING + 9 * MINUTE, None)
+
+
+def test_what_was_reached_and_missed_is_in_the_figures_and_in_the_evidence_of_hidden_hazards(
+    office: Office,
+) -> None:
+    for day in range(10):
+        patrol = planned(office, first_at=EVENING + day * DAY)
+        join(office, patrol, 1, most=99)
+        at = patrol.starts_at
+        for place in ("gate", "shed")[: 2 if day > 4 else 1]:
+            seen = at_place(office, place, at)
+            checkin.check_in(office.engine, office.vault, 1, seen, now=at)
+    planned(office, first_at=EVENING + 50 * DAY)  # not over: counts nowhere
+    end = EVENING + 20 * DAY
+    upkeep.close(office.engine, end)
+    known = figures.read(office.engine, SITE, MONDAY_10, end, end)
+    found = figures.figures(known).patrolled
+    assert (found.count, found.of) == (15, 20)
+    by_place = figures.grouped(known, figures.place_of)
+    assert [by_place[place].patrolled.rate for place in ("gate", "shed")] == [1, 0.5]
+    assert list(figures.grouped(known, figures.month_of("Asia/Shanghai"))) == ["2025-11", "2025-12"]
+    change = EVENING + 5 * DAY - HOUR
+    halves = [
+        figures.read(office.engine, SITE, start, until, end)
+        for start, until in ((MONDAY_10, change), (change, end))
+    ]
+    told = next(one for one in figures.compare(*halves) if one.name == "patrolled")
+    assert (told.before, told.after, told.count) == (0.5, 1.0, (5, 5))
+    page = report.page(report.make(SITE, known, (MONDAY_10, end), "zh"))
+    assert "<td>巡查到位率</td><td>75% (15 / 20)</td>" in page
+    settings = HubSettings(data=str(office.data))
+    missed = hazards.read_events(settings, "garden", MONDAY_10, end)
+    assert [(one.place, one.rule) for one in missed] == [("shed", "patrol.missed")] * 5
+    assert hazards.read_events(settings, "garden", MONDAY_10, end, minor=False) == []
 
 
 def test_a_walk_that_was_called_off_misses_nothing(office: Office) -> None:
