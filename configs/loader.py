@@ -288,5 +288,6 @@ def _web_beside(path: Path, web: WebSettings) -> WebSettings:
         web,
         data=_beside(path, web.data),
         secret_file=_beside(path, web.secret_file),
+        faces=_beside(path, web.faces),
         series=_series_beside(path, web.series),
     )

@@ -84,6 +84,9 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     trusted_proxy: str = ""
     """Address of the reverse proxy before it, such as 127.0.0.1, whose X-Forwarded-For and
     X-Forwarded-Proto are believed; limits by address need it. Left out: nobody's are."""
+    faces: str = ""
+    """A YuNet ONNX: faces in residents' photos are blurred before one is kept, and a photo may
+    stand on the public board. Left out: only staff see photos. Needs ``linli[faces]``."""
     threads: Annotated[int, Meta(ge=2, le=512)] = 64
     """Each open page holds one for its live events."""
 

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from configs.agent import Camera
 from edge.detections import Detections, FloatArray
-from edge.faces import FaceFinder, face_finder
 from edge.frames import Image
+from models.faces import blur, face_finder, hide_faces
 from wire.records import (
     AnyRecord,
     LineCross,
@@ -34,9 +34,6 @@ EVENT_GAP_MS: Final = 2_000
 """Pictures of events are at least this far apart for each camera."""
 BLUR_SCORE: Final = 0.2
 """A person seen with this score or more is blurred. Lower: safer, more blur on clutter."""
-FACE_PASSES: Final = 4
-CELLS: Final = 5
-"""A head becomes so many cells across: nothing of a face survives it."""
 
 
 class PictureDesk:
@@ -104,9 +101,9 @@ def render(image: Image, people_xyxy: FloatArray, camera: Camera) -> bytes:
     shown = _resized(image, scale) if scale < 1 else image.copy()
     if camera.blur:
         for box in people_xyxy * scale:
-            _blur(shown, head(box))
+            blur(shown, head(box))
         if camera.faces:
-            _blur_faces(shown, face_finder(camera.faces))
+            _blur_faces(shown, camera.faces)
     for mask in camera.masks:
         corners = np.array(mask) * (shown.shape[1], shown.shape[0])
         cv2.fillPoly(shown, [np.round(corners).astype(np.int32)], (0, 0, 0))
@@ -130,27 +127,15 @@ def head(xyxy: FloatArray) -> tuple[int, int, int, int]:
     )
 
 
-def _blur_faces(image: Image, finder: FaceFinder) -> None:
-    """Until none is found; what still looks like one when blurred becomes a patch of one colour."""
-    cells = CELLS
-    for _ in range(FACE_PASSES):
-        faces = finder.find(image)
-        for face in np.round(faces).astype(int):
-            left, top, right, bottom = (int(edge) for edge in face)
-            _blur(image, (left, top, right, bottom), cells)
-        if not len(faces):
-            return
-        cells = 1
-
-
-def _blur(image: Image, area: tuple[int, int, int, int], cells: int = CELLS) -> None:
-    left, top = max(area[0], 0), max(area[1], 0)
-    part = image[top : max(area[3], top), left : max(area[2], left)]
-    if not part.size:
-        return
-    high, wide = part.shape[:2]
-    few = cv2.resize(part, (min(cells, wide), min(cells, high)), interpolation=cv2.INTER_AREA)
-    part[:] = cv2.resize(few, (wide, high), interpolation=cv2.INTER_LINEAR)
+def _blur_faces(image: Image, path: str) -> None:
+    try:
+        finder = face_finder(path)
+    except ValueError as error:
+        raise ValueError(
+            f"faces: {error}; no picture leaves the camera until it can, or until `faces` is "
+            "left out"
+        ) from error
+    hide_faces(image, finder)
 
 
 def _resized(image: Image, scale: float) -> Image:

@@ -168,6 +168,7 @@ def _install_residents(app: Flask) -> None:
         app.register_blueprint(part.blueprint)
     residents.limit(app)
     account.limit(app)
+    residents.install_faces(app, app.extensions["linli"].settings.faces)
     open311.install(app)
     app.jinja_env.globals["cases_of_alert"] = cases.of_alert
 

@@ -110,6 +110,7 @@ LEAST: dict[str, Role | None] = {
     "residents.add": ANYONE,
     "residents.forget": ANYONE,
     "residents.board": ANYONE,
+    "residents.photo": ANYONE,  # that staff agreed to show
     "residents.feed": ANYONE,
     "open311.services": ANYONE,
     "open311.service": ANYONE,

@@ -72,6 +72,8 @@ class NewReport(Struct, frozen=True, kw_only=True):
     """16 to 64 characters that the sender made up; "" where it is sent once anyhow."""
     photos: Sequence[bytes] = ()
     """JPEGs, already re-encoded."""
+    blurred: bool = False
+    """Faces in them are hidden already."""
     held: str = ""
     """Why it should wait for somebody to look at it."""
     alert: str = ""
@@ -233,7 +235,10 @@ def _write(
             "created_at": now, "answer_due_at": answer_due, "due_at": due,
         }  # fmt: skip
         connection.execute(insert(Case).values(row))
-        rows = [{"case": case_id, "ref": ref, "size": len(jpeg)} for ref, jpeg in photos]
+        rows = [
+            {"case": case_id, "ref": ref, "size": len(jpeg), "blurred": report.blurred}
+            for ref, jpeg in photos
+        ]
         if rows:
             connection.execute(insert(CasePhoto), rows)
         mail_link = vault.seal(token) if report.mail else None

@@ -110,6 +110,10 @@ class CasePhoto(Base):
     case: Mapped[str] = mapped_column(String(32), primary_key=True)
     ref: Mapped[str] = mapped_column(String(32), primary_key=True)
     size: Mapped[int]
+    blurred: Mapped[bool] = mapped_column(default=False)
+    """Faces in it were looked for and hidden before it was kept."""
+    shown: Mapped[bool] = mapped_column(default=False)
+    """On the public board: somebody of the staff has agreed. Only a blurred one can be."""
 
 
 class Reporter(Base):

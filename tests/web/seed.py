@@ -12,6 +12,7 @@ from configs.rules import Alternative, Clear, Condition, Rule, Severity
 from configs.site import CountingLine, DoorOf, NodeOf, Override, Place, Site, SiteFile, View
 from configs.values import Duration, Text
 from hub.analysis.hours import HOUR_MS
+from hub.cases.photos import show_photo
 from hub.cases.receive import NewReport, receive
 from hub.cases.tables import CasePhoto
 from hub.cases.vault import Vault
@@ -206,6 +207,13 @@ def patrol(engine: Engine, data: Path, now: int, resident: int = 0) -> dict[str,
     seen = Seen(site="garden", place="fire-lane", code=code, at=now, note="A van blocks it")
     got = check_in(engine, Vault(data), resident, seen, now=now)
     return {"walk": walk, "plan": plan, "checkpoint": code, "check_in": got.id}
+
+
+def shown_case(engine: Engine, data: Path, now: int) -> dict[str, str]:
+    """A report whose photo is on the public board."""
+    told = case(engine, data, now, blurred=True)
+    show_photo(engine, told["case"], told["photo"], shown=True, actor="li", now=now)
+    return told
 
 
 def change(connection: Connection, kind: str, key: str, at: int) -> None:

@@ -92,6 +92,7 @@ PATHS = {
     "residents.add": "/r/{token}/add",
     "residents.forget": "/r/{token}/forget",
     "residents.board": "/board",
+    "residents.photo": "/board/{case}/{photo}.jpg",
     "residents.feed": "/board.atom",
     "open311.services": "/open311/v2/services.json",
     "open311.service": "/open311/v2/services/noise.xml",
@@ -166,7 +167,7 @@ def test_each_route_lets_in_exactly_those_with_the_role(
     walk = seed.patrol(engine, data, NOW, _enter(browser, engine) if who == RESIDENT else 0)
     for endpoint, path in PATHS.items():
         if "{" in path:
-            case = seed.case(engine, data, NOW)
+            case = seed.shown_case(engine, data, NOW)
             path = path.format(alert=some_alert(engine), **case, **walk)
         if "POST" in (methods[endpoint] or ()):
             answer = browser.post(path, page="/" if who else "/login")

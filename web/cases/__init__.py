@@ -31,6 +31,7 @@ from hub import audit
 from hub.cases import contacts, desk, receive
 from hub.cases.desk import WALK, Outcome, Step, Verdict
 from hub.cases.erase import erase
+from hub.cases.photos import show_photo
 from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.tables import ENDED, Case, CaseAlert, CaseOutcome, CaseState
 from hub.state.tables import Alert
@@ -151,7 +152,7 @@ def photo(case_id: str, ref: str) -> Response:
     here = console()
     with here.reader.connect() as connection:
         site = connection.scalar(select(Case.site).where(Case.id == case_id))
-        known = ref in photos(connection, case_id)
+        known = ref in [one["ref"] for one in photos(connection, case_id)]
     folder = here.data.resolve() / "cases" / "pictures"
     if site is None or not known or not (folder / site / case_id / f"{ref}.jpg").is_file():
         abort(404)
@@ -271,6 +272,10 @@ VERBS: dict[str, Callable[[str], Outcome]] = {
     "assign": lambda case_id: desk.assign(
         console().engine, case_id, owner=request.form.get("owner", ""), actor=current_user.name,
         now=console().now(),
+    ),
+    "photo": lambda case_id: show_photo(
+        console().engine, case_id, request.form.get("ref", ""),
+        shown=request.form.get("shown") == "yes", actor=current_user.name, now=console().now(),
     ),
     "release": lambda case_id: desk.release(
         console().engine, case_id, actor=current_user.name, now=console().now()

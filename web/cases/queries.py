@@ -79,9 +79,20 @@ def story(connection: Connection, case_id: str, *, public: bool) -> list[EventVi
     return [EventView(*row) for row in connection.execute(query)]
 
 
-def photos(connection: Connection, case_id: str) -> Sequence[str]:
-    """The refs of its photos."""
-    return connection.scalars(select(CasePhoto.ref).where(CasePhoto.case == case_id)).all()
+def photos(connection: Connection, case_id: str) -> Sequence[RowMapping]:
+    """Its photos: ref, blurred, shown."""
+    query = select(CasePhoto.__table__).where(CasePhoto.case == case_id)
+    return connection.execute(query).mappings().all()
+
+
+def shown_photos(connection: Connection, found: Sequence[CaseView]) -> dict[str, list[str]]:
+    """The refs of photos that all may see, by case."""
+    mine = CasePhoto.case.in_([case.id for case in found if not case.held])
+    query = select(CasePhoto.case, CasePhoto.ref).where(mine, CasePhoto.shown, CasePhoto.blurred)
+    refs: dict[str, list[str]] = {}
+    for case_id, ref in connection.execute(query):
+        refs.setdefault(case_id, []).append(ref)
+    return refs
 
 
 def tellings(connection: Connection, case_id: str) -> Sequence[RowMapping]:

@@ -37,6 +37,8 @@ EVENTS = {
     "graded": _("Severity"),
     "released": _("Let in"),
     "erased": _("The reporter's words and photos were deleted"),
+    "photo-shown": _("A photo was put on the board"),
+    "photo-hidden": _("A photo was taken off the board"),
     "warned": _("Time is nearly over"),
 }
 DEADLINES = {"answer": _("answer"), "solve": _("solution")}

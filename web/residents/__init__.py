@@ -18,6 +18,7 @@ from flask import (
     redirect,
     render_template,
     request,
+    send_from_directory,
     session,
     url_for,
 )
@@ -36,12 +37,12 @@ from hub.cases.vault import Vault
 from hub.patrols.walks import to_come
 from hub.state.tables import Alert, AlertState
 from web import neighbours
-from web.cases.queries import cases, story
+from web.cases.queries import cases, shown_photos, story
 from web.cases.words import EVENTS, OUTCOMES, STATES, kind_name, place_name
 from web.console import console
 from web.figures import recent
 from web.language import language
-from web.residents.photos import MAX_PHOTOS, redraw
+from web.residents.photos import MAX_PHOTOS, Hider, face_hider, redraw
 from web.roles import wants_json
 
 blueprint = Blueprint("residents", __name__, template_folder="templates")
@@ -62,6 +63,11 @@ def limit(app: Flask) -> None:
         name = f"residents.{view.__name__}"
         counted = limiter.limit(PER_ADDRESS, key_func=get_remote_address, scope="reports")
         app.view_functions[name] = counted(limiter.limit(PER_DEVICE, key_func=_device)(view))
+
+
+def install_faces(app: Flask, path: str) -> None:
+    """Hide faces in photos with the model in ``path``, if one is named. Raises `WebError`."""
+    app.extensions["linli.faces"] = face_hider(path) if path else None
 
 
 def widen() -> None:
@@ -124,7 +130,7 @@ def send() -> ResponseReturnValue:
             kind=sent.get("kind", ""), text=sent.get("text", ""), place=place.id if place else "",
             spot=sent.get("spot", ""), contact=sent.get("contact", ""),
             request_key=f"form-{key}" if key else "",
-            photos=redraw(request.files.getlist("photos")),
+            photos=redraw(request.files.getlist("photos"), _hider()), blurred=_hider() is not None,
             held="trap" if sent.get("website") else "",
             mail=bool(sent.get("mail") and file.residents.mail), language=language(),
         )  # fmt: skip
@@ -181,8 +187,15 @@ def follow(token: str) -> ResponseReturnValue:
     with here.reader.connect() as connection:
         case = cases(connection, Case.id == case_id)[0]
         events = story(connection, case_id, public=True)
+        pictures = shown_photos(connection, [case])
     answer = render_template(
-        "residents/follow.html", case=case, events=events, token=token, walk=WALK, **_words()
+        "residents/follow.html",
+        case=case,
+        events=events,
+        token=token,
+        walk=WALK,
+        photos=pictures,
+        **_words(),
     )
     response = current_app.make_response(answer)
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -235,7 +248,8 @@ def forget(token: str) -> ResponseReturnValue:
 def board() -> ResponseReturnValue:
     """What is open and what was solved; nothing personal."""
     here = console()
-    sites = []
+    sites: list[dict[str, Any]] = []
+    pictures: dict[str, list[str]] = {}
     with here.reader.connect() as connection:
         for file in _open_sites():
             mine = (Case.site == file.site.id) & (Case.held == "")
@@ -245,14 +259,29 @@ def board() -> ResponseReturnValue:
                 Case.closed_at > here.now() - RECENT_MS, limit=BOARD, order=Case.closed_at.desc(),
             )  # fmt: skip
             level = _level(connection, file.site.id)
+            pictures |= shown_photos(connection, [*open_, *solved])
             sites.append(
                 {"file": file, "open": open_, "solved": solved, "level": level,
                  "figures": recent(file),
                  "walks": to_come(connection, file.site.id, here.now(), limit=WALKS)}
             )  # fmt: skip
     return render_template(
-        "residents/board.html", sites=sites, request_key=secrets.token_hex(16), **_words()
-    )
+        "residents/board.html", sites=sites, request_key=secrets.token_hex(16), photos=pictures,
+        **_words(),
+    )  # fmt: skip
+
+
+@blueprint.get("/board/<id:case_id>/<id:ref>.jpg")
+def photo(case_id: str, ref: str) -> Response:
+    """A photo that staff agreed to show; its faces are hidden."""
+    here = console()
+    with here.reader.connect() as connection:
+        found = cases(connection, Case.id == case_id)
+        if not found or ref not in shown_photos(connection, found).get(case_id, ()):
+            abort(404)
+    folder = here.data.resolve() / "cases" / "pictures"
+    name = f"{found[0].site}/{case_id}/{ref}.jpg"
+    return send_from_directory(folder, name, mimetype="image/jpeg")
 
 
 @blueprint.get("/board.atom")
@@ -264,6 +293,12 @@ def feed() -> Response:
         found = cases(connection, seen, limit=BOARD)
     text = render_template("residents/feed.xml", cases=found, **_words())
     return Response(text, mimetype="application/atom+xml")
+
+
+def _hider() -> Hider | None:
+    """What hides faces here, where a model is installed."""
+    found: Hider | None = current_app.extensions["linli.faces"]
+    return found
 
 
 def vault() -> Vault:
@@ -298,7 +333,7 @@ def _form(kept: dict[str, str], errors: dict[str, str], status: int) -> Response
     kinds = {kind.id: kind for file in sites for kind in file.residents.kinds}
     page = render_template(
         "residents/report.html", sites=sites, kinds=kinds.values(), kept=kept, errors=errors,
-        max_photos=MAX_PHOTOS, writes=_writes(),
+        max_photos=MAX_PHOTOS, writes=_writes(), hides=_hider() is not None,
     )  # fmt: skip
     return page, status
 

@@ -1,8 +1,8 @@
 """Photos that residents send: opened, checked by content, made small and drawn anew.
 
 Nothing of the file goes on but its picture: place, time and phone model in its metadata
-are left behind. Heads in it are not blurred (no detector runs here), so that only staff and
-never the board shows it.
+are left behind. Where a face model is installed (`web.faces`) faces are hidden before anything
+is kept; without one only staff, and never the board, sees a photo.
 """
 
 import io
@@ -13,6 +13,7 @@ from typing import IO, Protocol
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from hub.cases.receive import ReportRefused
+from web.console import WebError
 
 MAX_PHOTOS = 4
 MAX_BYTES = 12 * 1024 * 1024
@@ -20,6 +21,8 @@ MAX_BYTES = 12 * 1024 * 1024
 MAX_PIXELS = 60_000_000
 LONG_SIDE = 1600
 QUALITY = 82
+FACE_SIDES = (640, 320, 160)
+"""Faces are looked for at these sizes too: one that fills the photo is seen only there."""
 FORMATS = ("JPEG", "PNG", "WEBP")
 
 
@@ -30,18 +33,50 @@ class Upload(Protocol):
     stream: IO[bytes]
 
 
-def redraw(uploads: Iterable[Upload]) -> tuple[bytes, ...]:
-    """JPEGs of the photos, the long side 1600 pixels at the most.
+class Hider(Protocol):
+    """Hides the faces of a picture."""
+
+    def __call__(self, image: Image.Image) -> Image.Image: ...
+
+
+def face_hider(path: str) -> Hider:
+    """What hides faces with the model in a file. Raises `WebError` where it cannot."""
+    try:
+        # Only a console that was given a model loads OpenCV.
+        import numpy as np
+
+        from models.faces import face_finder, hide_faces
+
+        finder = face_finder(path)
+    except ImportError as error:
+        raise WebError(
+            f"web.faces needs {error.name}: pip install 'linli[faces]', or leave it out"
+        ) from error
+    except ValueError as error:
+        raise WebError(
+            f"web.faces: {error}; fetch it with `linli models pull yunet`, or leave it out"
+        ) from error
+
+    def hide(image: Image.Image) -> Image.Image:
+        bgr = np.ascontiguousarray(np.asarray(image)[:, :, ::-1])
+        hide_faces(bgr, finder, FACE_SIDES)
+        return Image.fromarray(np.ascontiguousarray(bgr[:, :, ::-1]))
+
+    return hide
+
+
+def redraw(uploads: Iterable[Upload], hide: Hider | None) -> tuple[bytes, ...]:
+    """JPEGs of the photos, the long side 1600 pixels at the most, their faces hidden by ``hide``.
 
     Raises `ReportRefused` for one that is no picture, too large, or one too many.
     """
     given = [upload for upload in uploads if upload.filename]
     if len(given) > MAX_PHOTOS:
         raise ReportRefused("photos", f"has more than {MAX_PHOTOS} photos")
-    return tuple(_redraw(upload) for upload in given)
+    return tuple(_redraw(upload, hide) for upload in given)
 
 
-def _redraw(upload: Upload) -> bytes:
+def _redraw(upload: Upload, hide: Hider | None) -> bytes:
     raw = upload.stream.read(MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
         raise ReportRefused("photos", f"a photo is larger than {MAX_BYTES // 1024 // 1024} MB")
@@ -57,7 +92,7 @@ def _redraw(upload: Upload) -> bytes:
         raise ReportRefused("photos", "a file is no JPEG, PNG or WebP picture") from None
     upright.thumbnail((LONG_SIDE, LONG_SIDE))
     fresh = Image.new("RGB", upright.size)
-    fresh.paste(upright)
+    fresh.paste(upright if hide is None else hide(upright))
     out = io.BytesIO()
     fresh.save(out, "JPEG", quality=QUALITY, optimize=True)
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""whom cases tell: escalations that were told, and reporters who asked to be written to."""
+"""whom cases tell, reporters who asked to be written to, and photos that may be shown."""
 
 from collections.abc import Sequence
 
@@ -22,6 +22,10 @@ def upgrade() -> None:
         "case_event", sa.Column("waits", sa.Boolean(), nullable=False, server_default=sa.false())
     )
     op.create_index("case_event_waits", "case_event", ["waits"])
+    for name in ("blurred", "shown"):
+        op.add_column(
+            "case_photo", sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false())
+        )
     op.add_column("reporter", sa.Column("mail_link", sa.LargeBinary(), nullable=True))
     op.add_column(
         "reporter",
@@ -32,6 +36,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_column("reporter", "language")
     op.drop_column("reporter", "mail_link")
+    op.drop_column("case_photo", "shown")
+    op.drop_column("case_photo", "blurred")
     op.drop_index("case_event_waits", table_name="case_event")
     op.drop_column("case_event", "waits")
     op.drop_column("case_file", "called")
