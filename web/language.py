@@ -202,6 +202,7 @@ def install(app: Flask) -> None:
         "word": word,
         "brief": brief,
         "trouble": trouble,
+        "flaw": flaw,
         "label": lambda name: str(LABELS.get(name, name)),
     }
     app.jinja_env.globals |= {
@@ -266,6 +267,11 @@ def trouble(kind: str, detail: str) -> str:
         return word(kind, TROUBLES)
     said_ = word(detail, FAULTS) if kind == "fault" else f"{detail}{UNITS.get(kind, '')}"
     return said_ if kind == "fault" else f"{TROUBLES[kind]} {said_}"
+
+
+def flaw(detail: str) -> str:
+    """What is wrong with a camera or sensor."""
+    return word(detail, FAULTS) if detail in FAULTS else word(detail, TROUBLES)
 
 
 def clock(ts: int, site: str, *, seconds: bool = True) -> str:

@@ -13,6 +13,7 @@ from hub.state.tables import Alert, AlertState
 from web.console import Console
 from web.devices.troubles import troubles
 from web.now.snapshot import AlertView, Snapshot, alerts, sources_of, take
+from web.now.spots import spot, standing
 from web.roles import Sites
 
 
@@ -51,6 +52,15 @@ class AlertPiece(Struct, frozen=True):
     active: bool
 
 
+class SpotPiece(Struct, frozen=True):
+    """How a camera or sensor on the plan is now."""
+
+    id: str
+    state: str
+    says: str
+    ts: int
+
+
 class News(Struct, frozen=True):
     """What travels to the browser."""
 
@@ -58,6 +68,7 @@ class News(Struct, frozen=True):
     firing: int
     alerts: list[AlertPiece]
     swap: list[Piece]
+    spots: list[SpotPiece]
 
 
 class Draughtsman:
@@ -87,6 +98,7 @@ class Draughtsman:
                     *_broken(now, changes),
                     *_notices(now, changes),
                 ],
+                spots=_spots(now, changes),
             )
         return msgspec.json.encode(news).decode()
 
@@ -156,6 +168,21 @@ def _nodes(now: Snapshot, nodes: set[tuple[str, str]]) -> list[Piece]:
         Piece(f"node.{site}.{node}", str(draw(now.node(site, node))))
         for site, node in sorted(nodes)
     ]
+
+
+def _spots(now: Snapshot, changes: Sequence[Heard]) -> list[SpotPiece]:
+    nodes = {(one.site, one.key) for one in changes if one.kind == "node"}
+    sources = {(one.site, one.key) for one in changes if one.kind == "source"}
+    if not nodes | sources:
+        return []
+    says = get_template_attribute("parts.html", "spot_says")
+    found = [
+        spot(now, file, node, source)
+        for file in now.console.sites
+        for node, source in standing(file)
+        if (file.site.id, node) in nodes or (file.site.id, f"{node}/{source.id}") in sources
+    ]
+    return [SpotPiece(one.id, one.state, str(says(one)), one.ts) for one in found]
 
 
 def _broken(now: Snapshot, changes: Sequence[Heard]) -> list[Piece]:

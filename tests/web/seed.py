@@ -9,7 +9,17 @@ import numpy as np
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from configs.rules import Alternative, Clear, Condition, Rule, Severity
-from configs.site import CountingLine, DoorOf, NodeOf, Override, Place, Site, SiteFile, View
+from configs.site import (
+    CountingLine,
+    DoorOf,
+    NodeOf,
+    Override,
+    Place,
+    Site,
+    SiteFile,
+    SourceOf,
+    View,
+)
 from configs.values import Duration, Text
 from hub.analysis.hours import HOUR_MS
 from hub.cases.photos import show_photo
@@ -72,8 +82,27 @@ def site_file() -> SiteFile:
             plan=str(GARDEN / "plan.svg"),
         ),
         nodes=(
-            NodeOf(id=gate, name=Text("Gatehouse", "门岗")),
-            NodeOf(id=yard, name=Text("Courtyard cabinet", "庭院机柜")),
+            NodeOf(
+                id=gate,
+                name=Text("Gatehouse", "门岗"),
+                sources=(
+                    SourceOf(id="cam-gate", name=Text("Gate camera", "大门摄像头"), at=(120, 270)),
+                    SourceOf(id="door-gate", name=Text("Gate", "大门"), at=(40, 330)),
+                    SourceOf(id="cam-lobby", name=Text("Lobby camera", "大堂摄像头"), at=(250, 90)),
+                    SourceOf(id="door-pump", name=Text("Pump room door", "泵房门"), at=(400, 80)),
+                ),
+            ),
+            NodeOf(
+                id=yard,
+                name=Text("Courtyard cabinet", "庭院机柜"),
+                sources=(
+                    SourceOf(id="cam-yard", name=Text("Yard camera", "庭院摄像头"), at=(330, 240)),
+                    SourceOf(id="cam-lane", name=Text("Lane camera", "通道摄像头"), at=(600, 260)),
+                    SourceOf(id="cam-bikes", name=Text("Shed camera", "车棚摄像头"), at=(450, 350)),
+                    SourceOf(id="door-shed", name=Text("Shed door", "车棚门"), at=(540, 300)),
+                    SourceOf(id="cam-roof", name=Text("Roof camera", "屋顶摄像头"), at=(500, 50)),
+                ),
+            ),
         ),
         places=(
             Place(

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, update
 
 from configs.servers import WebSettings
 from hub import desk
-from hub.state.tables import NodeState, PlaceState
+from hub.state.tables import NodeState, PlaceState, SourceState
 from tests.web import seed
 from tests.web.conftest import PASSWORD
 from web.serve import serve
@@ -270,9 +270,44 @@ def test_a_new_alert_is_seen_on_the_plan_and_heard_once_the_page_was_touched(
     expect(page).to_have_title(re.compile("^Now"))
 
 
+def test_a_camera_on_the_plan_leads_to_its_live_view_which_renews_itself(
+    browser: Browser, address: str, engine: Engine, data: Path
+) -> None:
+    page = log_in(browser, address, "maintainer")
+    door = page.locator('[id="spot.garden.gate-1.door-gate"]')
+    expect(door).to_have_attribute("aria-label", "Gate, closed")
+    with engine.begin() as connection:
+        of = SourceState.source == "door-gate"
+        connection.execute(update(SourceState).where(of).values(values={"open": True}))
+        seed.change(connection, "source", "gate-1/door-gate", now_ms())
+    expect(door).to_have_class("spot thing sensor open")
+    expect(door).to_have_attribute("aria-label", "Gate, open")
+    page.locator("svg.plan").click(position={"x": 400, "y": 30})
+    expect(page.locator(".pointed output")).to_have_text(re.compile(r"at: \[\d+, \d+\]$"))
+    page.locator('[id="spot.garden.yard-1.cam-bikes"]').focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Shed camera")
+    page.get_by_role("button", name="Look live").click()
+    expect(page.locator(".watch .left")).to_be_visible()
+    page.evaluate("window.same = true")
+    page.evaluate(WATCH_SHIFTS)
+    with engine.begin() as connection:
+        seed.picture(connection, data, "yard-1", "live-9", "cam-bikes", now_ms())
+        of = SourceState.source == "cam-bikes"
+        connection.execute(
+            update(SourceState).where(of).values(evidence="live-9", evidence_ts=now_ms())
+        )
+    expect(page.locator(".scene img")).to_have_attribute("src", re.compile("live-9.jpg$"))
+    assert page.evaluate("window.same")
+    assert page.evaluate("window.shifted") < 0.1
+    page.get_by_role("button", name="Stop looking").click()
+    expect(page.get_by_role("button", name="Look live")).to_be_visible()
+
+
 PAGES = (
-    "/", "/alerts", "/alerts/{alert}", "/places/garden/bike-shed?hours=1", "/trends", "/expected",
-    "/devices", "/patrols", "/rules", "/handover", "/audit", "/users", "/me",
+    "/", "/alerts", "/alerts/{alert}", "/places/garden/bike-shed?hours=1",
+    "/cameras/garden/yard-1/cam-lane", "/trends", "/expected", "/devices", "/patrols", "/rules",
+    "/handover", "/audit", "/users", "/me",
 )  # fmt: skip
 
 

@@ -25,8 +25,8 @@ def test_what_needs_a_visit_is_a_list_to_print(reader: Open) -> None:
     html = reader("viewer").client.get("/devices").text
     visits = words(html[html.index('id="visits"') : html.index("</ul>")])
     assert "What needs a visit 2" in visits
-    assert "cam-lane (yard-1) : picture blurred" in visits
-    assert "door-shed (yard-1) : battery low 9%" in visits
+    assert "Lane camera (yard-1) : picture blurred" in visits
+    assert "Shed door (yard-1) : battery low 9%" in visits
 
 
 def test_a_node_that_is_cut_off_is_told_of_once_and_not_its_sensors(

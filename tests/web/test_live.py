@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, delete, insert
+from sqlalchemy import Engine, delete, insert, update
 
 from hub import desk
 from hub.state.store import reading
-from hub.state.tables import Alert, Change
+from hub.state.tables import Alert, Change, NodeState
 from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
 from web import users
@@ -241,6 +241,22 @@ def test_news_of_a_source_draws_its_places_its_node_and_alerts_that_wait_for_a_p
         "node.garden.yard-1",
         "broken",
     ]
+
+
+def test_news_of_a_node_and_of_a_source_reaches_the_plan(reader: Open, engine: Engine) -> None:
+    events = stream(reader("viewer"))
+    next(events)
+    with engine.begin() as connection:
+        connection.execute(update(NodeState).where(NodeState.node == "gate-1").values(online=False))
+        seed.change(connection, "node", "gate-1", NOW)
+    _number, news = next_news(events)
+    spots = {spot["id"]: (spot["state"], spot["says"]) for spot in news["spots"]}
+    assert spots["spot.garden.gate-1.cam-gate"] == ("cut-off", "Gate camera, cut off")
+    assert len(spots) == 4
+    with engine.begin() as connection:
+        seed.change(connection, "source", "yard-1/door-shed", NOW)
+    _number, news = next_news(events)
+    assert [spot["says"] for spot in news["spots"]] == ["Shed door, open"]
 
 
 def test_a_disabled_user_hears_no_more(reader: Open, engine: Engine) -> None:

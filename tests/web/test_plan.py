@@ -19,14 +19,45 @@ def test_places_stand_on_the_plan_in_the_colour_of_their_state(reader: Open) -> 
     browser = reader("viewer")
     html = browser.client.get("/").text
     assert 'viewBox="0.0 0.0 640.0 420.0"' in html
-    spots = dict(re.findall(r'class="spot ([^"]*)" id="spot\.garden\.([^"]+)"', html))
-    assert {name.strip() for name in spots} == {"critical", "low", "medium", "", "faulty"}
+    spots = re.findall(r'class="spot ([^"]*)" id="spot\.garden\.([^".]+)"', html)
+    assert {name.strip() for name, _ in spots} == {"critical", "low", "medium", "", "faulty"}
     assert 'href="#place.garden.bike-shed"' in html
     assert 'aria-label="Bike shed: Critical"' in html
     answer = browser.client.get("/plans/garden", buffered=True)
     assert answer.mimetype == "image/svg+xml"
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
     assert browser.client.get("/plans/elsewhere").status_code == 404
+
+
+def test_cameras_and_doors_stand_on_it_with_their_state_in_words(reader: Open) -> None:
+    html = reader("viewer").client.get("/").text
+    found = re.findall(
+        r'<a href="([^"]+)" class="spot thing (\w+) ([^"]*)" id="spot\.garden\.([^"]+)" '
+        r'aria-label="([^"]+)"',
+        html,
+    )
+    assert {name: (kind, state, says, to) for to, kind, state, name, says in found} == {
+        "gate-1.cam-gate": (
+            "camera", "", "Gate camera", "/cameras/garden/gate-1/cam-gate"),
+        "gate-1.door-gate": ("sensor", "", "Gate, closed", "#place.garden.west-gate"),
+        "gate-1.cam-lobby": (
+            "camera", "", "Lobby camera", "/cameras/garden/gate-1/cam-lobby"),
+        "gate-1.door-pump": (
+            "sensor", "", "Pump room door, closed", "#place.garden.pump-room"),
+        "yard-1.cam-yard": ("camera", "", "Yard camera", "/cameras/garden/yard-1/cam-yard"),
+        "yard-1.cam-lane": (
+            "camera", "faulty", "Lane camera, picture blurred", "/cameras/garden/yard-1/cam-lane"),
+        "yard-1.cam-bikes": (
+            "camera", "", "Shed camera", "/cameras/garden/yard-1/cam-bikes"),
+        "yard-1.door-shed": ("sensor", "open", "Shed door, open", "#place.garden.bike-shed"),
+        "yard-1.cam-roof": (
+            "sensor", "unheard", "Roof camera, no word yet", "/devices#garden.yard-1"),
+    }  # fmt: skip
+
+
+def test_the_plan_tells_maintainers_where_they_clicked(reader: Open) -> None:
+    assert 'class="pointed dim"' in reader("maintainer").client.get("/").text
+    assert 'class="pointed dim"' not in reader("operator").client.get("/").text
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from flask import Blueprint, Response, abort, render_template, send_file
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from configs.plan import drawing
 from web.console import console
 from web.devices.troubles import troubles
 from web.now.snapshot import take
-from web.roles import acting
+from web.now.spots import spots
+from web.roles import Role, acting
 
 blueprint = Blueprint("now", __name__, template_folder="templates")
 SHOWN = 100
@@ -24,6 +26,7 @@ def page() -> ResponseReturnValue:
         {
             "site": file.site,
             "plan": drawing(file.site.plan),
+            "spots": spots(now, file),
             "places": {place.id: place for place in file.places},
             "cards": [now.card(file.site.id, place) for place in file.places],
             "nodes": [now.node(file.site.id, node.id) for node in file.nodes],
@@ -39,6 +42,7 @@ def page() -> ResponseReturnValue:
         broken=troubles(now),
         mark=now.mark,
         may_act=acting(),
+        may_draw=current_user.where(Role.MAINTAINER),
     )
 
 

@@ -27,6 +27,10 @@ export function drawAges(root = document) {
     card.classList.toggle("stale", stale);
     document.getElementById(card.id.replace("place.", "spot."))?.classList.toggle("stale", stale);
   }
+  for (const camera of root.querySelectorAll(".spot.camera[data-ts]")) {
+    const stale = Number(camera.dataset.ts) > 0 && now - Number(camera.dataset.ts) > STALE_MS;
+    camera.classList.toggle("stale", stale);
+  }
   const wall = document.getElementById("wall");
   if (wall) {
     put(wall, new Date(now).toLocaleTimeString("en-GB", { timeZone: wall.dataset.zone }));

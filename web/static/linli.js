@@ -3,6 +3,7 @@ import { startAges } from "./ages.js";
 import { startActing } from "./act.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
+import { startPointing } from "./plan.js";
 import { startSound } from "./sound.js";
 import { startWatching } from "./watch.js";
 
@@ -11,4 +12,5 @@ startActing();
 startKeys();
 startSound();
 startWatching();
+startPointing();
 if (document.body.classList.contains("live")) startLive();

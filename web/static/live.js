@@ -78,6 +78,17 @@ function mirror(id) {
   spot.querySelector(".much").textContent = card.dataset.much;
 }
 
+// So a camera or sensor, which has no card.
+function mark({ id, state, says, ts }) {
+  const spot = document.getElementById(id);
+  if (!spot) return;
+  const kind = spot.classList.contains("camera") ? "camera" : "sensor";
+  spot.setAttribute("class", `spot thing ${kind} ${state}`);
+  spot.setAttribute("aria-label", says);
+  spot.querySelector("title").textContent = says;
+  if (kind === "camera") spot.dataset.ts = ts;
+}
+
 function takeAway(row) {
   const heir = row.contains(document.activeElement) && (row.nextElementSibling ?? row.previousElementSibling);
   keepStill(list, () => row.remove());
@@ -94,6 +105,7 @@ function news(event) {
     if (old) swap(old, made(html));
     mirror(id);
   }
+  for (const one of found.spots) mark(one);
   count(found.firing);
   // Those that were kept back move up when others go.
   if (list && list.children.length < Math.min(found.firing, Number(list.dataset.shown))) reload();
@@ -128,6 +140,10 @@ function reloadBoard(fresh) {
     const old = document.getElementById(part.id);
     if (old) swap(old, made(part.outerHTML));
     mirror(part.id);
+  }
+  for (const one of fresh.querySelectorAll(".spot.thing")) {
+    const state = [...one.classList].slice(3).join(" "); // after "spot thing camera"
+    mark({ id: one.id, state, says: one.getAttribute("aria-label"), ts: one.dataset.ts });
   }
   count(Number(fresh.getElementById("firing").textContent));
 }
