@@ -8,16 +8,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import to_builtins
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, select
 
 from configs.rules import Rule
 from configs.site import SiteFile
 from hub import audit, silences
+from hub.alert_draft import BLANK, Draft
 from hub.rules.place import PlaceAtWork
 from hub.rules.watch import Step, Transition
 from hub.ruletext import rule_text
 from hub.silences import Quiet
-from hub.state.tables import Alert, AlertEvent, AlertState, Change
+from hub.state.tables import Alert, AlertEvent, AlertState
 
 ACTIVE = (AlertState.PENDING, AlertState.FIRING)
 
@@ -35,100 +36,89 @@ class AlertBook:
             for (site, place), work in places.items()
             for watch in work.watches
         }
-        self._texts: dict[tuple[str, str, str], str] = {}
+        self._texts: dict[tuple[str, str, str], tuple[str, list[str]]] = {}
 
     def write(
         self, connection: Connection, steps: Sequence[Transition], *, rx: int,
         late: set[str], evidence: Mapping[str, str],
     ) -> list[Transition]:  # fmt: skip
-        """Write transitions decided at ``rx`` (ms); returns those that were news."""
+        """Write transitions decided at ``rx`` (ms); returns those that were news.
+
+        They are played through in memory and written in a handful of statements: when a place
+        is busy, rules that wait for a while begin and drop many alerts in one batch.
+        """
         if not steps:
             return []
         audit.lock(connection)
         fires = any(step.step is Step.FIRING for step in steps)
         quiet = silences.current(connection, rx) if fires else []
-        return [
+        draft = Draft(connection, {step.alert for step in steps})
+        news = [
             step
             for step in steps
-            if self._write_one(
-                connection, step, rx, late=step.alert in late,
-                picture=evidence.get(step.alert, ""), quiet=quiet,
+            if self._take(
+                draft, step, rx, late=step.alert in late, picture=evidence.get(step.alert, ""),
+                quiet=quiet,
             )
         ]  # fmt: skip
+        draft.write(connection, rx)
+        return news
 
-    def _write_one(
-        self, connection: Connection, step: Transition, rx: int, *, late: bool, picture: str,
+    def _take(
+        self, draft: Draft, step: Transition, rx: int, *, late: bool, picture: str,
         quiet: Sequence[Quiet],
     ) -> bool:  # fmt: skip
         match step.step:
             case Step.PENDING:
-                news = self._begin(connection, step, AlertState.PENDING, {})
+                pending = {"state": AlertState.PENDING, "details": self._details(step)}
+                news = draft.begin({**_row(step), **pending})
             case Step.FIRING:
-                news = self._fire(connection, step, rx, late=late, picture=picture, quiet=quiet)
+                muted = silences.among(quiet, step.site, step.place, step.rule, self._sources(step))
+                fired = {
+                    "state": AlertState.FIRING, "details": self._details(step),
+                    "fired_ts": step.ts, "fired_rx": rx, "late": late, "evidence": picture,
+                    "severity": step.severity, "inhibited_by": step.inhibited_by,
+                    "muted_by": muted.id if muted is not None else None,
+                }  # fmt: skip
+                news = draft.begin({**_row(step), **fired}) or draft.move(
+                    step.alert, AlertState.PENDING, fired
+                )
             case Step.DROPPED:
-                news = _drop(connection, step.alert, rx)
+                news = draft.drop(step.alert, rx)
             case Step.RISEN:
-                risen = {"severity": step.severity}
-                news = _move(connection, step.alert, AlertState.FIRING, risen)
+                news = draft.move(step.alert, AlertState.FIRING, {"severity": step.severity})
             case Step.RELEASED:
-                news = _move(connection, step.alert, AlertState.FIRING, {"inhibited_by": ""})
+                news = draft.move(step.alert, AlertState.FIRING, {"inhibited_by": ""})
             case Step.RESOLVED:
-                news = _move(connection, step.alert, AlertState.FIRING, _ended(step.ts, "rule"))
+                news = draft.move(step.alert, AlertState.FIRING, _ended(step.ts, "rule"))
         if news:
-            _tell(connection, step.site, step.alert, rx)
+            draft.tell(step.site, step.alert)
             if step.step is not Step.DROPPED:
-                _log(connection, step.alert, str(step.step), step.ts, rx, _remark(step))
+                draft.log(step.alert, str(step.step), step.ts, rx, _remark(step))
         return news
 
-    def _begin(
-        self, connection: Connection, step: Transition, state: AlertState, more: dict[str, Any]
-    ) -> bool:
-        if connection.scalar(select(Alert.id).where(Alert.id == step.alert)) is not None:
-            return False
-        connection.execute(
-            insert(Alert),
-            {
-                "id": step.alert,
-                "site": step.site,
-                "place": step.place,
-                "rule": step.rule,
-                "severity": step.severity,
-                "state": state,
-                "pending_ts": step.pending_ts,
-                "details": self._details(step),
-                **more,
-            },
-        )
-        return True
-
-    def _fire(
-        self, connection: Connection, step: Transition, rx: int, *, late: bool, picture: str,
-        quiet: Sequence[Quiet],
-    ) -> bool:  # fmt: skip
-        details = self._details(step)
-        muted = silences.among(quiet, step.site, step.place, step.rule, details["sources"])
-        fired = {
-            "fired_ts": step.ts, "fired_rx": rx, "late": late, "evidence": picture,
-            "severity": step.severity, "inhibited_by": step.inhibited_by,
-            "muted_by": muted.id if muted is not None else None,
-        }  # fmt: skip
-        if self._begin(connection, step, AlertState.FIRING, fired):
-            return True
-        more = {"state": AlertState.FIRING, "details": details, **fired}
-        return _move(connection, step.alert, AlertState.PENDING, more)
-
     def _details(self, step: Transition) -> dict[str, Any]:
-        key = (step.site, step.place, step.rule)
-        rule, place = self._rules[key], self._places[step.site, step.place]
-        if key not in self._texts:
-            self._texts[key] = rule_text(rule)
+        rule = self._rules[step.site, step.place, step.rule]
         return {
             "title": {"en": rule.title.en, "zh": rule.title.zh},
             "advice": {"en": rule.advice.en, "zh": rule.advice.zh},
             "values": to_builtins(step.causes),
-            "rule": self._texts[key],
-            "sources": silences.sources_of(place, _signals(rule)),
+            "rule": self._known(step)[0],
+            "sources": self._sources(step),
         }
+
+    def _sources(self, step: Transition) -> list[str]:
+        return self._known(step)[1]
+
+    def _known(self, step: Transition) -> tuple[str, list[str]]:
+        """The rule's text at a place, and where its signals come from there."""
+        key = (step.site, step.place, step.rule)
+        known = self._texts.get(key)
+        if known is None:
+            rule, place = self._rules[key], self._places[step.site, step.place]
+            known = rule_text(rule), silences.sources_of(place, _signals(rule))
+            self._texts[key] = known
+        return known
 
     def close_orphans(
         self, connection: Connection, sites: set[str], active: set[str], now: int
@@ -141,40 +131,25 @@ class AlertBook:
             )
         ).all()
         orphans = [row for row in rows if row.id not in active]
+        draft = Draft(connection, {row.id for row in orphans})
         for row in orphans:
-            if row.state == AlertState.PENDING:
-                _drop(connection, row.id, now)
-            else:
-                _move(connection, row.id, AlertState.FIRING, _ended(now, "configuration"))
-                _log(connection, row.id, "resolved", now, now, "the configuration changed")
-            _tell(connection, row.site, row.id, now)
+            if not draft.drop(row.id, now):
+                draft.move(row.id, AlertState.FIRING, _ended(now, "configuration"))
+                draft.log(row.id, "resolved", now, now, "the configuration changed")
+            draft.tell(row.site, row.id)
+        draft.write(connection, now)
         return len(orphans)
+
+
+def _row(step: Transition) -> dict[str, Any]:
+    return {
+        **BLANK, "id": step.alert, "site": step.site, "place": step.place, "rule": step.rule,
+        "severity": step.severity, "pending_ts": step.pending_ts,
+    }  # fmt: skip
 
 
 def _ended(ts: int, by: str) -> dict[str, Any]:
     return {"state": AlertState.RESOLVED, "resolved_ts": ts, "resolved_by": by}
-
-
-def _move(connection: Connection, alert: str, before: AlertState, values: dict[str, Any]) -> bool:
-    where = (Alert.id == alert) & (Alert.state == before)
-    return connection.execute(update(Alert).where(where).values(**values)).rowcount > 0
-
-
-def _tell(connection: Connection, site: str, alert: str, at: int) -> None:
-    connection.execute(insert(Change), {"kind": "alert", "site": site, "key": alert, "at": at})
-
-
-def _drop(connection: Connection, alert: str, now: int) -> bool:
-    pending = (Alert.id == alert) & (Alert.state == AlertState.PENDING)
-    if not connection.execute(delete(Alert).where(pending)).rowcount:
-        return False
-    connection.execute(delete(AlertEvent).where(AlertEvent.alert == alert))
-    audit.enter(connection, "hub", audit.DROPPED, alert, "", now)
-    return True
-
-
-def _log(connection: Connection, alert: str, kind: str, ts: int, at: int, note: str) -> None:
-    audit.enter_event(connection, alert, kind, actor="hub", note=note, ts=ts, now=at)
 
 
 def _remark(step: Transition) -> str:

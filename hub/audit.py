@@ -15,7 +15,7 @@ each other.
 
 import hashlib
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -77,30 +77,73 @@ def lock(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
 
 
+class Line(Struct, frozen=True):
+    """What is to be written down: who did what. Times in ms."""
+
+    actor: str
+    action: str
+    target: str
+    at: int
+    detail: str = ""
+    ts: int | None = None
+    """Of an event."""
+    event: str = ""
+    """Where this is an event of the alert ``target`` to be kept with it: its kind."""
+
+
 def enter(
-    connection: Connection, actor: str, action: str, target: str, detail: str, now: int,
-    *, event: int | None = None, ts: int | None = None,
+    connection: Connection, actor: str, action: str, target: str, detail: str, now: int
 ) -> None:  # fmt: skip
-    """Write down who did what, in the caller's transaction. ``now`` and ``ts`` in ms."""
-    lock(connection)
-    before = _head(connection)
-    row = {
-        "id": before.id + 1, "at": now, "actor": actor, "action": action, "target": target,
-        "detail": detail, "event": event, "ts": ts, "prev_hash": before.hash,
-    }  # fmt: skip
-    connection.execute(insert(Audit), {**row, "hash": digest(row)})
+    """Write down who did what, in the caller's transaction. ``now`` in ms."""
+    enter_all(connection, [Line(actor, action, target, now, detail)])
 
 
 def enter_event(
     connection: Connection, alert: str, kind: str, *, actor: str, note: str, ts: int, now: int
 ) -> int:
     """Write an ``alert_event`` and the entry that vouches for it; returns the event's id."""
-    row = {"alert": alert, "kind": kind, "ts": ts, "at": now, "actor": actor, "note": note}
-    made = connection.execute(insert(AlertEvent).values(row)).inserted_primary_key
-    assert made is not None  # noqa: S101 - an insert of one row has a key
-    event = int(made[0])
-    enter(connection, actor, f"alert.{kind}", alert, note, now, event=event, ts=ts)
+    (event,) = enter_all(
+        connection, [event_line(alert, kind, actor=actor, note=note, ts=ts, at=now)]
+    )
     return event
+
+
+def event_line(alert: str, kind: str, *, actor: str, note: str, ts: int, at: int) -> Line:
+    """What `enter_all` writes as an ``alert_event`` too."""
+    return Line(actor, f"alert.{kind}", alert, at, note, ts, kind)
+
+
+def enter_all(connection: Connection, lines: Sequence[Line]) -> list[int]:
+    """Write lines one after the other, in the caller's transaction, in as few statements as for
+    one; returns the ids of their events."""
+    lock(connection)
+    before = _head(connection)
+    events = _insert_events(connection, [line for line in lines if line.event])
+    ids = iter(events)
+    rows: list[dict[str, Any]] = []
+    for line in lines:
+        row = {
+            "id": before.id + 1, "at": line.at, "actor": line.actor, "action": line.action,
+            "target": line.target, "detail": line.detail,
+            "event": next(ids) if line.event else None, "ts": line.ts, "prev_hash": before.hash,
+        }  # fmt: skip
+        before = Head(before.id + 1, digest(row))
+        rows.append({**row, "hash": before.hash})
+    if rows:
+        connection.execute(insert(Audit), rows)
+    return events
+
+
+def _insert_events(connection: Connection, lines: Sequence[Line]) -> list[int]:
+    if not lines:
+        return []
+    rows = [
+        {"alert": line.target, "kind": line.event, "ts": line.ts, "at": line.at,
+         "actor": line.actor, "note": line.detail}
+        for line in lines
+    ]  # fmt: skip
+    made = insert(AlertEvent).returning(AlertEvent.id, sort_by_parameter_order=True)
+    return list(connection.scalars(made, rows))
 
 
 def head(engine: Engine) -> Head:

@@ -33,7 +33,7 @@ OLDEST_MS = 31 * 86_400_000
 its places live through the decades since."""
 
 
-class Arrived(Struct, frozen=True):
+class Arrived(Struct, frozen=True, gc=False):
     """A message as it came from the broker."""
 
     topic: str

@@ -36,7 +36,7 @@ _LIMITS: Final = {
 }
 
 
-class _Wire(Struct, frozen=True):
+class _Wire(Struct, frozen=True, gc=False):
     epoch: Id
     sent: Natural
     records: tuple[AnyRecord, ...]

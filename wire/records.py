@@ -46,8 +46,11 @@ class Fault(enum.StrEnum):
     LOST = "lost"
 
 
-class Record(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
-    """Something a source saw or sensed, at a time."""
+class Record(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True, gc=False):
+    """Something a source saw or sensed, at a time.
+
+    ``gc=False``: it holds nothing that could hold it, so Python need not look whether it does.
+    """
 
     type: ClassVar[str]
     seq: Natural
@@ -239,7 +242,7 @@ class About(Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: ModelAbout | None = None
 
 
-class Batch(Struct, frozen=True, kw_only=True):
+class Batch(Struct, frozen=True, kw_only=True, gc=False):
     """What travels on ``records``: at most 500 records of one epoch, sent together.
 
     ``unknown`` and ``bad`` are what a decoder could not read; both are empty in a

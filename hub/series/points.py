@@ -43,7 +43,7 @@ class PointsRejected(SeriesRefused):
         self.points = tuple(points)
 
 
-class Stored(Struct, frozen=True, array_like=True):
+class Stored(Struct, frozen=True, array_like=True, gc=False):
     """An admitted record, as the hub had it."""
 
     site: str
@@ -62,7 +62,7 @@ Taken = tuple[int, int, str, AnyRecord]
 """at (ms), rx (µs), node, record: of a `Stored`, what a replay needs."""
 
 
-class SignalPoint(Struct, frozen=True, array_like=True):
+class SignalPoint(Struct, frozen=True, array_like=True, gc=False):
     """A signal took a value."""
 
     site: str
@@ -73,7 +73,7 @@ class SignalPoint(Struct, frozen=True, array_like=True):
     value: float
 
 
-class AlertPoint(Struct, frozen=True, array_like=True):
+class AlertPoint(Struct, frozen=True, array_like=True, gc=False):
     """An alert changed its state."""
 
     site: str
@@ -85,7 +85,7 @@ class AlertPoint(Struct, frozen=True, array_like=True):
     id: str
 
 
-class Entry(Struct, frozen=True, array_like=True):
+class Entry(Struct, frozen=True, array_like=True, gc=False):
     """One batch: what one transaction of the hub admitted and derived. A row of the journal."""
 
     records: tuple[Stored, ...]
