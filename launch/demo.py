@@ -18,7 +18,7 @@ from launch import report as reports
 from launch.scene import Scene, write_scene
 from launch.supervisor import Child, LaunchError, Supervisor, folder
 from launch.together import edge_child, start_site
-from launch.users import first_login
+from launch.users import demo_login
 
 USER = "demo"
 DRAIN_S = 60.0
@@ -54,7 +54,7 @@ def run(wish: Wish, console: Console) -> None:
         pace=wish.pace,
     )
     site = configs.load_site(scene.site)
-    password = first_login(site.web, USER, renew=True)
+    password = demo_login(site.web, USER)
     edge_report = data / "edge-report.json"
     with Supervisor() as supervisor:
         started = time.monotonic()
@@ -104,7 +104,7 @@ def _edge_options(wish: Wish, edge_report: Path) -> list[str]:
     return options
 
 
-def _welcome(console: Console, scene: Scene, password: str | None, took_s: float) -> None:
+def _welcome(console: Console, scene: Scene, password: str, took_s: float) -> None:
     console.print(f"Up in {took_s:.1f} s. Open the console:\n")
     console.print(f"    http://127.0.0.1:{scene.web_port}/", style="bold", highlight=False)
     console.print(f"    name      {USER}", highlight=False)

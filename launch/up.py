@@ -9,9 +9,7 @@ from rich.console import Console
 import configs
 from launch.supervisor import LaunchError, Supervisor, folder, free_port
 from launch.together import check_ports, local, start_site
-from launch.users import first_login
-
-USER = "admin"
+from launch.users import first_link
 
 
 def run(path: Path, console: Console) -> None:
@@ -21,17 +19,14 @@ def run(path: Path, console: Console) -> None:
     if busy:
         raise LaunchError("\n".join(busy))
     folder(Path(site.hub.data))
-    password = first_login(site.web, USER)
+    link = first_link(site.web)
     with suppress(KeyboardInterrupt), Supervisor() as supervisor:
         start_site(supervisor, path, site, hub_port=site.hub.http_port or free_port())
-        console.print(
-            f"{site.site.name.en} is up: http://{local(site.web.host)}:{site.web.port}/",
-            highlight=False,
-        )
-        if password is not None:
-            console.print("First login, shown once:", highlight=False)
-            console.print(f"    name      {USER}", highlight=False)
-            console.print(f"    password  {password}", highlight=False, markup=False)
+        address = f"http://{local(site.web.host)}:{site.web.port}"
+        console.print(f"{site.site.name.en} is up: {address}/", highlight=False)
+        if link is not None:
+            console.print("Make the first administrator here, once, within a day:")
+            console.print(f"    {address}{link}", highlight=False, markup=False, soft_wrap=True)
         console.print(f"Logs are in {Path(site.hub.data) / 'logs'}. Ctrl-C stops everything.")
         while True:
             supervisor.watch()

@@ -28,6 +28,7 @@ from web import (
     cases,
     devices,
     figures,
+    first,
     handover,
     headers,
     language,
@@ -59,7 +60,7 @@ from web.tuning.trials import Trials
 
 PARTS = (
     vitals, login, me, now, alerts, places, cameras, devices, rules, handover, audit, people,
-    trends, analysis, api, live, pictures, tuning,
+    trends, analysis, api, live, pictures, tuning, first,
 )  # fmt: skip
 PUBLIC = ("residents", "account", "walks")
 """Parts that residents see, in their own dress."""

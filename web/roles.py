@@ -51,6 +51,8 @@ LEAST: dict[str, Role | None] = {
     "login.show": ANYONE,
     "login.enter": ANYONE,
     "login.language": ANYONE,
+    "first.show": ANYONE,  # who has the link
+    "first.create": ANYONE,
     "login.leave": Role.VIEWER,
     "me.sound": Role.VIEWER,
     "me.theme": Role.VIEWER,

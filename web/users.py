@@ -9,7 +9,7 @@ from types import MappingProxyType
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 from msgspec import Struct, field
-from sqlalchemy import Engine, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
 from hub import audit
 from hub.state.store import reading
@@ -126,15 +126,25 @@ def create(
 
     ``sites`` are its roles where it has some at single sites alone, instead of ``role``.
     """
-    name, at = _tidy(name), _at(now)
-    row = {"name": name, "language": "", "disabled": False, "created_at": at, "settings": {}}
-    row |= _roles(role, sites)
-    row |= {"password_hash": hashed(password), "session_key": secrets.token_hex(16)}
+    known = hashed(password)  # takes a while, so not while the store is locked
     with engine.begin() as connection:
-        if connection.scalar(select(User.id).where(User.name == name)) is not None:
-            raise UserError(f"there is a user {name!r} already; set-password changes its password")
-        connection.execute(insert(User).values(row))
-        audit.enter(connection, actor, "user.create", name, _said(role, sites), at)
+        add(connection, name, role, known, actor=actor, now=_at(now), sites=sites)
+
+
+def add(
+    connection: Connection, name: str, role: Role, password_hash: str, *, actor: str, now: int,
+    sites: Mapping[str, Role] = NOWHERE_ELSE,
+) -> None:  # fmt: skip
+    """`create` in the caller's transaction, of a password that is hashed already."""
+    name = _tidy(name)
+    row = {"name": name, "language": "", "disabled": False, "created_at": now, "settings": {}}
+    row |= _roles(role, sites)
+    row |= {"password_hash": password_hash, "session_key": secrets.token_hex(16)}
+    audit.lock(connection)
+    if connection.scalar(select(User.id).where(User.name == name)) is not None:
+        raise UserError(f"there is a user {name!r} already; set-password changes its password")
+    connection.execute(insert(User).values(row))
+    audit.enter(connection, actor, "user.create", name, _said(role, sites), now)
 
 
 def ensure_user(

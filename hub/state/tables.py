@@ -317,6 +317,16 @@ class User(Base):
     """sound (false: new alerts make no noise), theme ("dark", "light", "": the browser's)."""
 
 
+class FirstLink(Base):
+    """Lets whoever has it make the first administrator. There is one at most."""
+
+    __tablename__ = "first_link"
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the token in the link, which itself is kept nowhere."""
+    expires_at: Mapped[int]
+
+
 class ApiToken(Base):
     """A script that may read what the pages show."""
 

@@ -33,6 +33,8 @@ PATHS = {
     "login.show": "/login",
     "login.enter": "/login",
     "login.language": "/language",
+    "first.show": "/first/0",
+    "first.create": "/first/0",
     "login.leave": "/logout",
     "me.sound": "/me/sound",
     "me.theme": "/me/theme",
@@ -191,7 +193,8 @@ def _enter(browser: Reader, engine: Engine) -> int:
 EMPTY = {
     "login.enter": 401, "people.password": 401, "account.log_in": 401, "account.password": 401,
     "account.delete": 401, "open311.create": 403, "residents.send": 422, "account.create": 422,
-    "patrols.plan": 422, **{endpoint: 404 for endpoint in PATHS if endpoint.startswith("tuning.")},
+    "patrols.plan": 422, "first.show": 404, "first.create": 422,
+    **{endpoint: 404 for endpoint in PATHS if endpoint.startswith("tuning.")},
 }  # fmt: skip
 """What an empty form gets from those who may send it; the rules' files are absent here."""
 

@@ -1,4 +1,4 @@
-"""roles and tokens of single sites."""
+"""roles and tokens of single sites, and the link that makes the first administrator."""
 
 from collections.abc import Sequence
 
@@ -18,8 +18,15 @@ def upgrade() -> None:
     op.add_column(
         "api_token", sa.Column("sites", sa.JSON(), nullable=False, server_default=sa.text("'[]'"))
     )
+    op.create_table(
+        "first_link",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("hash"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("first_link")
     op.drop_column("api_token", "sites")
     op.drop_column("user", "sites")
