@@ -104,6 +104,9 @@ class Residents(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long it is kept who came to a patrol and what they wrote."""
     patrol_sign_ups: Annotated[int, Meta(ge=1)] = 4
     """How many patrols to come one resident may be signed up for."""
+    remind: Duration = Duration(12 * HOUR)
+    """How long before a patrol its volunteers are reminded: on the pages, and by ``mail`` where
+    they gave an address."""
     api_keys_file: str = ""
     """Who may send reports over Open311: lines of ``name: key``. Left out: nobody may."""
 

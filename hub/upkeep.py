@@ -18,6 +18,7 @@ from hub.neighbours import forget as accounts
 from hub.notify import retention
 from hub.patrols import plans
 from hub.patrols import upkeep as patrols
+from hub.patrols.remind import remind
 from hub.pictures import PictureFolder
 from hub.series.points import SeriesError, SeriesStore
 from hub.state.tables import Change, DeadLetter, Picture
@@ -65,6 +66,7 @@ class Upkeep:
         self._trim()
         self._escalator.run(now)
         patrols.close(self._database, now)
+        remind(self._database, self._sites(), self._data, now)
         if now - self._purged_at >= PURGE_EVERY_MS:
             self._purged_at = now
             self._purge(now)

@@ -235,6 +235,7 @@ def _for_every_page() -> dict[str, object]:
         "sites_known": console().sites,
         "pages_known": _pages,
         "neighbour": neighbours.resident,
+        "next_walk": account.next_walk,
     }
 
 

@@ -27,6 +27,7 @@ from hub.notify.metrics import NotifyMetrics
 from hub.notify.planner import CALLS, insert_once, row_of
 from hub.notify.senders.base import Sender, SendError, SendRefused
 from hub.notify.tables import Delivery, DeliveryAttempt, DeliveryKind, DeliveryState
+from hub.patrols import remind
 from hub.state.store import reading
 from hub.state.tables import Alert, AlertState
 
@@ -146,7 +147,7 @@ class Courier:
             muted = muted_by(connection, row["alert"], now)
             if muted:
                 return {"state": DeliveryState.MUTED, "why": muted}
-        needless = self._needless(connection, row, kind) or tell.needless(connection, _item(row))
+        needless = self._needless(connection, row, kind) or _not_wanted(connection, _item(row), now)
         if needless:
             return {"state": DeliveryState.NEEDLESS, "why": needless}
         wakes = self._wakes_at(Severity(row["severity"]), now)
@@ -364,6 +365,13 @@ class Courier:
         if not self._trouble:  # once for each outage
             log.warning("route %s: messages wait: %s", self.route.id, problem)
             self._trouble = str(problem)
+
+
+def _not_wanted(connection: Connection, item: Item, now: int) -> str:
+    """Why what waited about a case or a patrol need not be told any more."""
+    if item.walk is not None:
+        return remind.needless(connection, item.walk, now)
+    return tell.needless(connection, item)
 
 
 def _item(row: RowMapping) -> Item:

@@ -34,6 +34,13 @@ class CaseStep(Struct, frozen=True, kw_only=True):
     """Whom a letter is for: a row of ``reporter``, which alone says how they are reached."""
 
 
+class WalkStep(Struct, frozen=True, kw_only=True):
+    """A patrol that a volunteer is reminded of: rows of ``patrol`` and ``resident``."""
+
+    patrol: str
+    resident: int
+
+
 class Item(Struct, frozen=True, kw_only=True):
     """One step of an alert, or of a ``case``: then ``alert`` names that, ``title`` is its kind,
     ``pending_ts`` and ``fired_ts`` are when it came. Times are ms since the epoch."""
@@ -61,6 +68,9 @@ class Item(Struct, frozen=True, kw_only=True):
     at: int = 0
     """When this step was decided."""
     case: CaseStep | None = None
+    walk: WalkStep | None = None
+    """Then ``alert`` names the volunteer, ``title`` is the patrol's and ``fired_ts`` when it
+    begins."""
 
     @property
     def active(self) -> bool:

@@ -71,6 +71,10 @@ def test_a_patrol_from_the_plan_to_the_report_and_the_own_record(
     assert "Evening walk" in reader("").client.get("/board").text
     wang.post(f"{walk}/join", walk)
     assert "You are coming. It begins in 16" in wang.client.get(walk).text.replace("\u00a0", " ")
+    assert "Your patrol:" not in wang.client.get("/board").text
+    clock.ms += 5 * HOUR
+    assert "Your patrol: Evening walk, 19:00" in wang.client.get("/board").text
+    assert "Your patrol:" not in reader("").client.get("/board").text
     during(app, clock, walk)
     gate = code(staff, app, "west-gate")
     assert "Check in here" in wang.client.get(gate).text

@@ -25,7 +25,7 @@ from werkzeug import Response as Answer
 from hub.cases import contacts
 from hub.neighbours.forget import forget
 from web import neighbours, users
-from web.account.record import reports, walks
+from web.account.record import reports, soon, walks
 from web.cases.words import STATES, kind_name, place_name
 from web.console import console
 from web.login import local
@@ -171,6 +171,12 @@ def delete() -> ResponseReturnValue:
     forget(here.engine, me.id, actor=neighbours.SELF, now=here.now())
     flash(gettext("Your account and what was personal in it are deleted."), "ok")
     return neighbours.log_out(_answer(redirect(url_for("residents.board"))))
+
+
+def next_walk() -> Any:
+    """What the reader is reminded of on each page of residents."""
+    me = resident()
+    return soon(console(), me.id) if me is not None else None
 
 
 def too_many() -> ResponseReturnValue:

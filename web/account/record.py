@@ -44,6 +44,24 @@ def reports(here: Console, vault: Vault, resident: int) -> list[tuple[CaseView, 
     return [(case, tokens[case.id]) for case in found]
 
 
+def soon(here: Console, resident: int) -> Any:
+    """Their next walk, where it is near enough to be reminded of it, or goes on; else None."""
+    now = here.now()
+    query = (
+        select(*Patrol.__table__.columns)
+        .join(SignUp, SignUp.patrol == Patrol.id)
+        .where(SignUp.resident == resident, Patrol.ends_at > now, Patrol.cancelled_at.is_(None))
+        .order_by(Patrol.starts_at)
+    )
+    with here.reader.connect() as connection:
+        for patrol in connection.execute(query).all():
+            file = here.site(patrol.site)
+            near = file is not None and patrol.starts_at <= now + file.residents.remind
+            if near and resident in volunteers(connection, patrol)[0]:
+                return patrol
+    return None
+
+
 def walks(here: Console, resident: int) -> list[Walked]:
     """Their walks, the latest first."""
     signed = select(SignUp.patrol).where(SignUp.resident == resident)

@@ -1,7 +1,8 @@
-"""Letters to those who reported something, each by itself, over the site's own mail server.
+"""Letters to those who reported something and to volunteers, each by itself, over the site's own
+mail server.
 
-The address stands encrypted in the reporter's row alone. It is opened here, when a letter
-goes out, and is written nowhere: not into the outbox, its log or this program's.
+The address stands encrypted in the reporter's or the resident's row alone. It is opened here,
+when a letter goes out, and is written nowhere: not into the outbox, its log or this program's.
 """
 
 import logging
@@ -16,9 +17,11 @@ from configs.notify import Route
 from hub.cases import letters
 from hub.cases.contacts import mail_address
 from hub.cases.tables import Reporter
+from hub.neighbours.tables import Resident
 from hub.notify.item import Message
 from hub.notify.senders.apprise import AppriseSender
 from hub.notify.senders.base import SendRefused
+from hub.patrols import remind
 from hub.state.store import reading
 
 _ADDRESS = re.compile(r"[^\s\"<>:/@]+@[^\s\"<>/?]+")
@@ -47,13 +50,18 @@ class LetterSender:
 
     def send(self, message: Message) -> None:
         """Return once the mail server has accepted."""
-        step = message.items[0].case
-        if step is None or not step.reporter:
+        first, base_url = message.items[0], self._route.base_url
+        if first.walk is not None:
+            address = self._volunteer(first.walk.resident)
+            self._post(*remind.compose(message.items, base_url), address)
+        elif first.case is not None and first.case.reporter:
+            address, token, language = self._reader(first.case.reporter)
+            link = f"{base_url.rstrip('/')}/r/{token}"
+            self._post(*letters.compose(message.items, language, link), address, token)
+        else:
             self._plain.send(message)
-            return
-        address, token, language = self._reader(step.reporter)
-        link = f"{self._route.base_url.rstrip('/')}/r/{token}"
-        title, body = letters.compose(message.items, language, link)
+
+    def _post(self, title: str, body: str, address: str, *secrets: str) -> None:
         carrier = self._plain.carrier()
         service: Any = carrier[0]  # the types do not know which service it is
         if service.secure_protocol != "mailtos":
@@ -61,7 +69,20 @@ class LetterSender:
                 f"route {self._route.id} is no mail server: write mailto:// or mailtos://"
             )
         service.targets, service.cc, service.bcc = [(False, address)], set(), set()
-        self._plain.notify(carrier, title, body, apprise.NotifyType.INFO, hide=(address, token))
+        hide = (address, *secrets)
+        self._plain.notify(carrier, title, body, apprise.NotifyType.INFO, hide=hide)
+
+    def _volunteer(self, resident: int) -> str:
+        """Their address."""
+        from hub.cases.vault import Vault  # only a hub that writes letters loads cryptography
+
+        found = select(Resident.contact).where(Resident.id == resident)
+        with reading(self._database).connect() as connection:
+            sealed = connection.scalar(found)
+        address = mail_address(Vault(self._data).open(sealed)) if sealed else ""
+        if not address:
+            raise SendRefused("the volunteer's address is deleted, or cannot be read")
+        return address
 
     def _reader(self, reporter: int) -> tuple[str, str, str]:
         """Address, token of the link, language."""

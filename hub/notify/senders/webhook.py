@@ -47,6 +47,7 @@ def facts(item: Item) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(item)
     if item.case is None:
         del plain["case"]
+    del plain["walk"]  # told by letter alone
     return {**plain, "active": item.active}
 
 
