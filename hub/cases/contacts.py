@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, select, update
 
 from hub import audit
+from hub.cases.family import sources
 from hub.cases.tables import ENDED, Case, Reporter
 
 if TYPE_CHECKING:
@@ -32,10 +33,12 @@ def mail_address(contact: str) -> str:
 
 
 def show(engine: Engine, vault: "Vault", case_id: str, *, actor: str, now: int) -> list[str]:
-    """The contacts of a case; that ``actor`` saw them is written down."""
+    """The contacts of those who follow a case; that ``actor`` saw them is written down."""
     with engine.begin() as connection:
         rows = connection.scalars(
-            select(Reporter.contact).where(Reporter.case == case_id, Reporter.contact != b"")
+            select(Reporter.contact).where(
+                Reporter.case.in_(sources(connection, case_id)), Reporter.contact != b""
+            )
         ).all()
         if rows:
             audit.enter(connection, actor, "case.contact.view", case_id, "", now)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, Row, insert, select, update
 from configs.rules import Severity
 from configs.site import SiteFile
 from hub import audit
+from hub.cases.family import parts
 from hub.cases.receive import token_hash
 from hub.cases.tables import ENDED, Case, CaseAlert, CaseOutcome, CaseState, Reporter
 from hub.cases.worktime import deadlines
@@ -212,17 +213,18 @@ def link(engine: Engine, case_id: str, alert_id: str, *, actor: str, now: int) -
 
 def rate(
     engine: Engine, site: SiteFile, token: str, *, solved: bool, rating: int | None, text: str,
-    now: int,
+    now: int, part: str = "",
 ) -> Outcome:  # fmt: skip
     """The word of the one who reported it first: solved or not, 1 to 5. Not solved opens it
-    again, with new deadlines."""
+    again, with new deadlines. ``part`` names one of the cases that it was split into."""
     if rating is not None and not 1 <= rating <= 5:
         return Outcome(Verdict.NOTHING_SAID)
     values: dict[str, Any] = {"solved": solved, "rating": rating, "rated_at": now}
     with engine.begin() as connection:
         mine = select(Reporter.case).where(Reporter.token_hash == token_hash(token), Reporter.first)
-        case = _find(connection, connection.scalar(mine) or "")
-        if case is None:
+        own = connection.scalar(mine) or ""
+        case = _find(connection, part or own)
+        if case is None or case.id not in parts(connection, own):
             return Outcome(Verdict.NO_SUCH_CASE)
         if solved:
             values["state"] = S.RATED

@@ -7,15 +7,16 @@ from sqlalchemy import Engine, delete, select, update
 from hub import audit
 from hub.cases.contacts import GONE
 from hub.cases.desk import RESIDENT, Outcome, Verdict
+from hub.cases.family import parts
 from hub.cases.tables import Case, CaseEvent, CasePhoto, Reporter
 from hub.cases.write import say
 from hub.pictures import PictureFolder
 
 
 def erase(engine: Engine, data: Path, case_id: str, *, actor: str, now: int) -> Outcome:
-    """Delete the words, photos and contacts of those who reported a case; its steps, times and
-    rating stay, for the figures. Staff's words stay too. Raises OSError where a photo cannot
-    be deleted; then nothing is.
+    """Delete the words, photos and contacts of those who reported a case, in what was split off
+    it too; its steps, times and rating stay, for the figures. Staff's words stay too. Raises
+    OSError where a photo cannot be deleted; then nothing is.
     """
     with engine.begin() as connection:
         audit.lock(connection)
@@ -24,10 +25,11 @@ def erase(engine: Engine, data: Path, case_id: str, *, actor: str, now: int) -> 
         if case is None:
             return Outcome(Verdict.NO_SUCH_CASE)
         photos = connection.scalars(select(CasePhoto.ref).where(CasePhoto.case == case_id)).all()
-        connection.execute(update(Case).where(Case.id == case_id).values(text="", spot=""))
-        theirs = (CaseEvent.case == case_id) & (CaseEvent.actor == RESIDENT)
+        whole = parts(connection, case_id)
+        connection.execute(update(Case).where(Case.id.in_(whole)).values(text="", spot=""))
+        theirs = CaseEvent.case.in_(whole) & (CaseEvent.actor == RESIDENT)
         connection.execute(update(CaseEvent).where(theirs).values(note=""))
-        connection.execute(update(Reporter).where(Reporter.case == case_id).values(GONE))
+        connection.execute(update(Reporter).where(Reporter.case.in_(whole)).values(GONE))
         connection.execute(delete(CasePhoto).where(CasePhoto.case == case_id))
         folder = PictureFolder(data / "cases")
         for ref in photos:

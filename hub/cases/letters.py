@@ -17,6 +17,8 @@ EVENTS = {
     "closed": Text("It is closed. Please say whether it is solved.", "已结案，请您评价是否解决。"),
     "answered": Text("There is an answer for you.", "有一条给您的答复。"),
     "confirmed": Text("Sensors confirm what you told us.", "传感器证实了您反映的情况。"),
+    "split": Text("A part of it goes on as a report of its own; your page shows both.",
+                  "其中一部分已另立为单独的上报，您的页面会同时显示。"),
 }  # fmt: skip
 TITLE = Text("{site}: news of your report {code}", "{site}：您的上报 {code} 有新进展")
 READ = Text("Read it, answer or rate it on your page:", "在您的专属页面查看、补充或评价：")

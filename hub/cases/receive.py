@@ -15,8 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from configs.rules import Severity
 from configs.site import SiteFile
 from hub import audit
+from hub.cases import family
 from hub.cases.contacts import mail_address
-from hub.cases.family import followed_from
 from hub.cases.tables import ENDED, Case, CaseAlert, CasePhoto, CaseState, Reporter
 from hub.cases.vault import Vault
 from hub.cases.worktime import deadlines
@@ -95,7 +95,7 @@ def receive(
     engine: Engine, site: SiteFile, report: NewReport, *, vault: Vault, data: Path, now: int
 ) -> Received:
     """Keep a report. Raises `ReportRefused`, and OSError where a picture cannot be kept."""
-    report = _checked(site, report)
+    report = checked(site, report)
     token = vault.derive(report.request_key) if report.request_key else secrets.token_hex(20)
     case_id = secrets.token_hex(8)
     photos = [(secrets.token_hex(8), jpeg) for jpeg in report.photos]
@@ -143,12 +143,21 @@ def me_too(
     return Received(case_id, case.code, token, new=True)
 
 
-def followed(engine: Engine, token: str) -> str | None:
-    """The case that a link leads to; one that was merged leads to where it went."""
+def followed(engine: Engine, token: str) -> list[str]:
+    """The cases that a link leads to, the oldest first: more than one where it was split, and
+    where it was merged that which it went to. None of no link."""
     query = select(Reporter.case).where(Reporter.token_hash == token_hash(token))
     with reading(engine).connect() as connection:
         found = connection.scalar(query)
-        return None if found is None else followed_from(connection, found)
+        return [] if found is None else family.followed(connection, found)
+
+
+def rateable(engine: Engine, token: str) -> set[str]:
+    """The cases of which the holder of a link has the last word: who reported it first."""
+    mine = (Reporter.token_hash == token_hash(token)) & Reporter.first
+    with reading(engine).connect() as connection:
+        found = connection.scalar(select(Reporter.case).where(mine))
+        return set() if found is None else set(family.parts(connection, found))
 
 
 def similar(
@@ -180,7 +189,8 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _checked(site: SiteFile, report: NewReport) -> NewReport:
+def checked(site: SiteFile, report: NewReport) -> NewReport:
+    """The report as it is kept. Raises `ReportRefused` with the part that is wrong."""
     places = {place.id for place in site.places}
     key = report.request_key
     text, spot = _plain(report.text)[:TEXT_CHARS], _plain(report.spot)[:SPOT_CHARS]
@@ -226,7 +236,7 @@ def _write(
     answer_due, due = deadlines(site, report.kind, report.severity, now)
     with engine.begin() as connection:
         audit.lock(connection)
-        code = _free_code(connection)
+        code = free_code(connection)
         row = {
             "id": case_id, "code": code, "request_key": report.request_key or None,
             "site": site.site.id, "place": report.place, "spot": report.spot,
@@ -261,7 +271,8 @@ def _follow(
     connection.execute(insert(Reporter).values(row))
 
 
-def _free_code(connection: Connection) -> str:
+def free_code(connection: Connection) -> str:
+    """A code that no case has."""
     while True:
         letters = "".join(secrets.choice(ALPHABET) for _ in range(6))
         code = f"{letters[:3]}-{letters[3:]}"

@@ -3,7 +3,7 @@ can be deleted."""
 
 import enum
 
-from sqlalchemy import JSON, Index, LargeBinary, String, Text
+from sqlalchemy import JSON, BigInteger, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.state.tables import Base, BigId
@@ -69,6 +69,10 @@ class Case(Base):
     closed_at: Mapped[int | None]
     reopened: Mapped[int] = mapped_column(default=0)
     merged_into: Mapped[str] = mapped_column(String(32), default="")
+    split_from: Mapped[str] = mapped_column(String(32), default="", index=True)
+    """The case that it was a part of."""
+    split_event: Mapped[int | None] = mapped_column(BigInteger)
+    """The event of that case that tells of it: what came before is the history of both."""
     solved: Mapped[bool | None]
     """What the reporter says."""
     rating: Mapped[int | None]

@@ -9,7 +9,7 @@ from hub.cases.tables import CaseEvent
 from hub.state.tables import Change
 
 NOTE_CHARS = 2000
-LETTERS = ("verified", "dispatched", "handled", "closed", "answered", "confirmed")
+LETTERS = ("verified", "dispatched", "handled", "closed", "answered", "confirmed", "split")
 """What a reporter who asked for it is written of."""
 TOLD = (*LETTERS, "assigned")
 """What somebody may have to be told of."""
@@ -18,10 +18,10 @@ TOLD = (*LETTERS, "assigned")
 def say(
     connection: Connection, case_id: str, site: str, kind: str, *,
     actor: str, note: str, public: bool, now: int,
-) -> None:  # fmt: skip
-    """In the caller's transaction. The log gets the note's SHA-256 and not its words: it
-    vouches for them while they are there, and they can still be deleted. The hub looks at
-    what staff did and tells who should hear of it (`hub.cases.tell`)."""
+) -> int:  # fmt: skip
+    """In the caller's transaction; returns the event's id. The log gets the note's SHA-256 and
+    not its words: it vouches for them while they are there, and they can still be deleted. The
+    hub looks at what staff did and tells who should hear of it (`hub.cases.tell`)."""
     note = note.strip()[:NOTE_CHARS]
     row = {"case": case_id, "kind": kind, "at": now, "actor": actor, "note": note,
            "public": public, "waits": kind in TOLD}  # fmt: skip
@@ -31,3 +31,4 @@ def say(
     audit.enter(connection, actor, f"case.{kind}", case_id, f"event {made[0]}{digest}", now)
     news = {"kind": "case", "site": site, "key": case_id, "at": now}
     connection.execute(insert(Change).values(news))
+    return int(made[0])

@@ -69,6 +69,33 @@ def test_a_report_is_taken_dispatched_solved_and_rated_without_any_script(
     assert "fast" in staff.client.get(f"/cases/{case.id}").text
 
 
+def test_a_report_of_two_things_is_split_and_the_reporters_page_shows_both(
+    reader: Open, engine: Engine
+) -> None:
+    resident, staff = reader(""), reader("operator")
+    link = report(resident, text="The lamp is out, and the door is broken").headers["Location"]
+    case = the_case(engine)
+    work(staff, case.id, "split", kind="door", place="bike-shed", text="The door is broken")
+    with engine.connect() as connection:
+        part = connection.execute(select(Case.id, Case.code).where(Case.split_from == case.id))
+        part_id, code = part.one()
+    page = resident.client.get(link).text
+    assert page.count('class="steps"') == 2
+    assert f">{case.code}</span>" in page
+    assert f">{code}</span>" in page
+    for step in STEPS:
+        work(staff, part_id, "walk", step=step)
+    resident.post(f"{link}/rate", page="/report", solved="yes", rating="5", case=part_id)
+    resident.post(f"{link}/add", page="/report", text="still dark", case=case.id)
+    assert resident.post(f"{link}/add", page="/report", text="x", case="0" * 16).status_code == 404
+    with engine.connect() as connection:
+        states = dict(connection.execute(select(Case.id, Case.state)).all())
+    assert states == {case.id: "received", part_id: "rated"}
+    shown = staff.client.get(f"/cases/{part_id}").text
+    assert f">{case.code}</a>" in shown
+    assert "still dark" not in shown
+
+
 def test_not_solved_opens_it_again(reader: Open, engine: Engine) -> None:
     resident, staff = reader(""), reader("operator")
     link = report(resident).headers["Location"]

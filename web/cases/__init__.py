@@ -33,9 +33,10 @@ from hub.cases.desk import WALK, Outcome, Step, Verdict
 from hub.cases.erase import erase
 from hub.cases.photos import show_photo
 from hub.cases.receive import NewReport, ReportRefused
+from hub.cases.split import split
 from hub.cases.tables import ENDED, Case, CaseAlert, CaseOutcome, CaseState
 from hub.state.tables import Alert
-from web.cases.queries import CaseView, cases, linked, near, photos, story, tellings
+from web.cases.queries import CaseView, cases, linked, near, photos, relatives, story, tellings
 from web.cases.words import EVENTS, OUTCOMES, STATES, STEPS, kind_name, place_name, told
 from web.console import console
 from web.language import SEVERITIES
@@ -117,11 +118,13 @@ def _page(case_id: str, shown: list[str] | None) -> ResponseReturnValue:
         events = story(connection, case_id, public=False)
         pictures = photos(connection, case_id)
         messages = tellings(connection, case_id)
+        kin = relatives(connection, case)
     file = here.site(case.site)
     return render_template(
         "cases/detail.html", case=case, events=events, alerts=around, linked=known,
-        photos=pictures, messages=messages, steps=[s for s in Step if case.state in WALK[s][0]],
-        templates=file.residents.templates if file else (), me=current_user.name,
+        photos=pictures, messages=messages, kin=kin,
+        steps=[s for s in Step if case.state in WALK[s][0]],
+        templates=file.residents.templates if file else (), file=file, me=current_user.name,
         may_act=case.site in acting(), contacts=shown, **_words(),
     )  # fmt: skip
 
@@ -152,7 +155,7 @@ def photo(case_id: str, ref: str) -> Response:
     here = console()
     with here.reader.connect() as connection:
         site = connection.scalar(select(Case.site).where(Case.id == case_id))
-        known = ref in [one["ref"] for one in photos(connection, case_id)]
+        known = (case_id, ref) in [(p["case"], p["ref"]) for p in photos(connection, case_id)]
     folder = here.data.resolve() / "cases" / "pictures"
     if site is None or not known or not (folder / site / case_id / f"{ref}.jpg").is_file():
         abort(404)
@@ -250,6 +253,21 @@ def _grade(case_id: str) -> Outcome:
     return desk.grade(here.engine, file, case_id, severity, actor=current_user.name, now=here.now())
 
 
+def _split(case_id: str) -> Outcome:
+    form, here = request.form, console()
+    with here.reader.connect() as connection:
+        found = cases(connection, Case.id == case_id)
+    file = here.site(found[0].site) if found else None
+    if file is None:
+        return Outcome(Verdict.NO_SUCH_CASE)
+    part = NewReport(
+        kind=form.get("kind", ""), text=form.get("text", ""),
+        place=form.get("place", ""), spot=form.get("spot", "") or found[0].spot,
+        severity=Severity(found[0].severity),
+    )  # fmt: skip
+    return split(here.engine, file, case_id, part, actor=current_user.name, now=here.now())
+
+
 def _forget(case_id: str) -> Outcome:
     here = console()
     count = contacts.forget(here.engine, case_id, actor=current_user.name, now=here.now())
@@ -269,6 +287,7 @@ VERBS: dict[str, Callable[[str], Outcome]] = {
         console().engine, case_id, request.form.get("code", ""), actor=current_user.name,
         now=console().now(),
     ),
+    "split": _split,
     "assign": lambda case_id: desk.assign(
         console().engine, case_id, owner=request.form.get("owner", ""), actor=current_user.name,
         now=console().now(),

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, RowMapping, func, select
 
-from hub.cases.family import sources
+from hub.cases.family import origins, sources
 from hub.cases.tables import ENDED, Case, CaseAlert, CaseEvent, CasePhoto, Reporter
 from hub.notify.tables import Delivery
 from hub.state.tables import Alert
@@ -71,17 +71,22 @@ def cases(
 
 
 def story(connection: Connection, case_id: str, *, public: bool) -> list[EventView]:
-    """What happened to a case, oldest first; ``public`` leaves out what stays inside."""
+    """What happened to a case, and before it was split off to the whole, oldest first;
+    ``public`` leaves out what stays inside."""
     columns = (CaseEvent.kind, CaseEvent.at, CaseEvent.actor, CaseEvent.note, CaseEvent.public)
-    query = select(*columns).where(CaseEvent.case == case_id).order_by(CaseEvent.id)
+    mine = CaseEvent.case == case_id
+    for whole, until in origins(connection, case_id):
+        mine |= (CaseEvent.case == whole) & (CaseEvent.id < until)
+    query = select(*columns).where(mine).order_by(CaseEvent.id)
     if public:
         query = query.where(CaseEvent.public)
     return [EventView(*row) for row in connection.execute(query)]
 
 
 def photos(connection: Connection, case_id: str) -> Sequence[RowMapping]:
-    """Its photos: ref, blurred, shown."""
-    query = select(CasePhoto.__table__).where(CasePhoto.case == case_id)
+    """Its photos, and those of what it was split off: case, ref, blurred, shown."""
+    whole = [case_id, *(origin for origin, _ in origins(connection, case_id))]
+    query = select(CasePhoto.__table__).where(CasePhoto.case.in_(whole))
     return connection.execute(query).mappings().all()
 
 
@@ -111,6 +116,12 @@ def _reporters(connection: Connection, case_id: str) -> Sequence[int]:
 def linked(connection: Connection, case_id: str) -> set[str]:
     """Alerts that are said to be about the same."""
     return set(connection.scalars(select(CaseAlert.alert).where(CaseAlert.case == case_id)))
+
+
+def relatives(connection: Connection, case: CaseView) -> list[CaseView]:
+    """What it was split off or merged into, and what was split off it or merged into it."""
+    kin = (Case.split_from == case.id) | (Case.merged_into == case.id)
+    return cases(connection, kin | Case.id.in_([case.split_from, case.merged_into]))
 
 
 def near(case: CaseView) -> Any:

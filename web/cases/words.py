@@ -32,6 +32,8 @@ EVENTS = {
     "me-too": _("Somebody else sees it too"),
     "confirmed": _("Sensors confirm it"),
     "merged": _("Another report of the same was added"),
+    "split": _("A part of it goes on as a report of its own"),
+    "split-off": _("Split off another report"),
     "noted": _("Note"),
     "assigned": _("Owner"),
     "graded": _("Severity"),

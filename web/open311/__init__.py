@@ -114,7 +114,7 @@ def token(token: str, form: str) -> Response:
     """The request that a reporter's link belongs to."""
     here, found = console(), receive.followed(console().engine, token)
     with here.reader.connect() as connection:
-        code = connection.scalar(select(Case.code).where(Case.id == found))
+        code = connection.scalar(select(Case.code).where(Case.id.in_(found[:1])))
     if code is None:
         raise Refused(404, f"token {token!r} was not found")
     row = {"service_request_id": code, "token": token}

@@ -183,19 +183,17 @@ def me_too(case_id: str) -> ResponseReturnValue:
 def follow(token: str) -> ResponseReturnValue:
     """Where a report stands, what was answered, and the say at the end."""
     here = console()
-    case_id = _case_of(token)
+    mine = receive.rateable(here.engine, token)
     with here.reader.connect() as connection:
-        case = cases(connection, Case.id == case_id)[0]
-        events = story(connection, case_id, public=True)
-        pictures = shown_photos(connection, [case])
+        views = {case.id: case for case in cases(connection, Case.id.in_(_cases_of(token)))}
+        told = [
+            {"case": views[one], "events": story(connection, one, public=True),
+             "rates": one in mine}
+            for one in _cases_of(token)
+        ]  # fmt: skip
+        pictures = shown_photos(connection, list(views.values()))
     answer = render_template(
-        "residents/follow.html",
-        case=case,
-        events=events,
-        token=token,
-        walk=WALK,
-        photos=pictures,
-        **_words(),
+        "residents/follow.html", told=told, token=token, walk=WALK, photos=pictures, **_words()
     )
     response = current_app.make_response(answer)
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -214,7 +212,7 @@ def rate(token: str) -> ResponseReturnValue:
         return redirect(url_for("residents.follow", token=token))
     outcome = desk.rate(
         here.engine, file, token, solved=said["solved"] == "yes", rating=stars,
-        text=said.get("text", ""), now=here.now(),
+        text=said.get("text", ""), now=here.now(), part=case.id,
     )  # fmt: skip
     if outcome.done:
         flash(gettext("Thank you. Your word counts."), "ok")
@@ -356,11 +354,21 @@ def _where_of(asked: str) -> str:
     return ""
 
 
-def _case_of(token: str) -> str:
+def _cases_of(token: str) -> list[str]:
+    """The cases that a link shows, the oldest first."""
     found = receive.followed(console().engine, token)
-    if found is None:
+    if not found:
         abort(404)
     return found
+
+
+def _case_of(token: str) -> str:
+    """The one of them that a form is about."""
+    found = _cases_of(token)
+    asked = request.form.get("case") or found[0]
+    if asked not in found:
+        abort(404)
+    return asked
 
 
 def _refusal(error: ReportRefused) -> str:

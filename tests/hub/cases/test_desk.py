@@ -138,7 +138,7 @@ def test_closing_unsolved_needs_a_reason(office: Office) -> None:
 def test_a_merged_case_leads_its_reporter_to_the_other(office: Office) -> None:
     first, second = office.report(), office.report("Fire lane blocked again")
     assert desk.merge(office.engine, second.case, first.code, actor="li", now=MONDAY_10).done
-    assert receive.followed(office.engine, second.token) == first.case
+    assert receive.followed(office.engine, second.token) == [first.case]
     assert not desk.merge(office.engine, second.case, "ZZZ-ZZZ", actor="li", now=MONDAY_10).done
 
 

@@ -1,4 +1,4 @@
-"""whom cases tell, reporters who asked to be written to, and photos that may be shown."""
+"""cases that are split, whom they tell and write to, and photos that may be shown."""
 
 from collections.abc import Sequence
 
@@ -13,6 +13,12 @@ depends_on: str | Sequence[str] | None = None
 
 def upgrade() -> None:
     op.add_column("case_file", sa.Column("called", sa.JSON(), nullable=False, server_default="[]"))
+    op.add_column(
+        "case_file",
+        sa.Column("split_from", sa.String(length=32), nullable=False, server_default=""),
+    )
+    op.add_column("case_file", sa.Column("split_event", sa.BigInteger(), nullable=True))
+    op.create_index("ix_case_file_split_from", "case_file", ["split_from"])
     case = sa.table("case_file", sa.column("called", sa.JSON()), sa.column("warned_at"))
     warned = sa.update(case).where(case.c.warned_at.is_not(None))
     op.execute(warned.values(called=["solve:75"]))
@@ -40,5 +46,7 @@ def downgrade() -> None:
     op.drop_column("case_photo", "blurred")
     op.drop_index("case_event_waits", table_name="case_event")
     op.drop_column("case_event", "waits")
-    op.drop_column("case_file", "called")
+    op.drop_index("ix_case_file_split_from", table_name="case_file")
+    for name in ("split_event", "split_from", "called"):
+        op.drop_column("case_file", name)
     op.add_column("case_file", sa.Column("warned_at", sa.BigInteger(), nullable=True))
