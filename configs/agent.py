@@ -177,6 +177,16 @@ class Outbox(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     now goes before them. Lower: kinder to a slow network, longer until the hub has it all."""
 
 
+class Pictures(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The last days' pictures on the device's disk, blurred as they are sent."""
+
+    max_mb: Annotated[int, Meta(ge=16, le=1_000_000)] = 1000
+    """All cameras together, in millions of bytes; the oldest go first. A camera makes some 600 a
+    day while `picture_every` is 10s. Lower: a longer outage loses pictures."""
+    keep: Duration = Duration(7 * 86_400_000)
+    """Older pictures are deleted whatever room there is."""
+
+
 class HomeAssistant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Tells a Home Assistant of this node's doors, zones and cameras by MQTT discovery."""
 
@@ -204,6 +214,7 @@ class EdgeFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     readers: tuple[AccessReader, ...] = ()
     webhooks: Webhooks = Webhooks()
     outbox: Outbox = Outbox()
+    pictures: Pictures = Pictures()
     home_assistant: HomeAssistant | None = None
     """Left out: nothing is told to any Home Assistant."""
     health_every: Duration = Duration(15_000)

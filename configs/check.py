@@ -23,6 +23,8 @@ from configs.rules import Active, Alternative, Clear, Condition, Rule, Take
 from configs.signals import is_signal, known_signals
 from configs.site import CountingLine, DoorOf, Place, SiteFile, SourceOf, View
 
+HOUR_MS = 3_600_000
+
 
 def edge(file: EdgeFile, document: Document) -> None:
     """An edge.yaml."""
@@ -41,6 +43,9 @@ def edge(file: EdgeFile, document: Document) -> None:
         if reader.kind == "mqtt" and not reader.topic:
             document.complain(reader, "", "topic is missing", "where the reader publishes")
     _pins(file, document)
+    if file.pictures.keep < HOUR_MS:
+        hint = "an hour (1h) or more: what waits for the broker is read from there"
+        document.complain(file.pictures, "keep", "is too short to outlast an outage", hint)
 
 
 def _camera(camera: Camera, document: Document) -> None:

@@ -16,23 +16,23 @@ from typing import Any, Final, NamedTuple
 import cv2
 import psutil
 from msgspec import UNSET
-from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from configs.agent import AccessReader, Camera, DoorSensor, EdgeFile, Webhooks
+from configs.agent import AccessReader, DoorSensor, EdgeFile, Webhooks
 from edge.camera import CameraWorker, Condition
+from edge.cameras import Cameras, Opener
 from edge.commands import Commands
-from edge.doors import Doors, SimulatedDoor
-from edge.frames import Frame
+from edge.doors import Doors
 from edge.heat import hottest_celsius
 from edge.home_assistant import Home
 from edge.link import Link
 from edge.metrics import EdgeMetrics
 from edge.outbox import Outbox, OutboxFailed
+from edge.picture_ring import FOLDER, PictureRing
 from edge.recorder import Recorder
 from edge.reload import MakeDetector, Reloader
 from edge.shared_detector import AnyDetector, SharedDetector
-from edge.sources import Source, open_source
+from edge.sources import open_source
 from edge.watch import ADDRESS_FILE
 from health import HealthServer
 from wire.errors import LinkRefused
@@ -48,9 +48,7 @@ FLUSH_S: Final = 5.0
 """How long a stop waits for the broker to take what is left."""
 FINISHED_FLUSH_S: Final = 60.0
 """The same when all files have ended: then nothing is more urgent."""
-
-REDRAWN: Final = ("zones", "lines", "masks", "blur", "unblurred_reason")
-"""What of a camera may change while it is watched."""
+MB: Final = 1_000_000
 
 Now = Callable[[], int]
 
@@ -70,7 +68,7 @@ class Agent:
         *,
         model: ModelAbout | None = None,
         now: Now = wall_ms,
-        opener: Callable[[Camera, Now], Source] = open_source,
+        opener: Opener = open_source,
         registry: CollectorRegistry | None = None,
         config: Path | None = None,
         make_detector: MakeDetector | None = None,
@@ -84,11 +82,6 @@ class Agent:
         self._settings = settings
         self._model = model
         self._now = now
-        self._recorded = bool(settings.cameras) and all(
-            camera.file and camera.pace == "fast" for camera in settings.cameras
-        )
-        """All cameras are recordings, read as fast as possible: then time is theirs."""
-        self._frame_ts = 0
         self._link_is_due = self._reload_is_asked = False
         self._started_ts = now()
         self._process = psutil.Process()
@@ -102,9 +95,13 @@ class Agent:
             Path(settings.data) / OUTBOX_FILE, max_records=settings.outbox.max_records
         )
         self._stack.callback(self.outbox.close)
-        self._expose_outbox()
-        self.recorder = Recorder(self.outbox, self.metrics)
-        self._opener = opener
+        self.ring = PictureRing(
+            Path(settings.data) / FOLDER,
+            max_bytes=settings.pictures.max_mb * MB,
+            keep_ms=settings.pictures.keep,
+        )
+        self._expose_disk()
+        self.recorder = Recorder(self.outbox, self.metrics, self.ring)
         self._detector = SharedDetector(detector)
         self._changing = threading.RLock()
         """Held while parts are exchanged."""
@@ -114,13 +111,27 @@ class Agent:
             detector=self._detector,
             restart=self.restart,
             reload=self.reload,
+            recorder=self.recorder,
             metrics=self.metrics,
         )
+        self._cameras = Cameras(
+            settings,
+            opener=opener,
+            detector=self._detector,
+            recorder=self.recorder,
+            metrics=self.metrics,
+            now=now,
+            on_finished=self._note_finished,
+        )
         self.link = self._make_link()
-        self.cameras = [self._camera(camera) for camera in settings.cameras]
         self.doors = self._make_doors()
         self.home = Home(self.recorder, _version())
         self.health: HealthServer | None = None
+
+    @property
+    def cameras(self) -> list[CameraWorker]:
+        """Those of the settings."""
+        return self._cameras.workers
 
     def start(self) -> None:
         """Begin; parts that cannot reach what they need keep trying by themselves.
@@ -140,8 +151,7 @@ class Agent:
         self._stack.callback(self._stop_doors)
         self.doors.start()
         self._stack.callback(self._stop_cameras)
-        for camera in self.cameras:
-            camera.start()
+        self._cameras.start()
         self._stack.callback(self._stop_ticker)
         self._ticker.start()
 
@@ -173,9 +183,7 @@ class Agent:
 
     def about(self) -> About:
         """What this node is."""
-        # As configured: a worker takes up what was drawn anew with its next picture only.
-        workers = {each.camera.id: each for each in self.cameras}
-        cameras = [_about_camera(each, workers.get(each.id)) for each in self._settings.cameras]
+        cameras = [self._cameras.about(each) for each in self._settings.cameras]
         doors = [SourceAbout(id=door.id, kind="door") for door in self._settings.doors]
         readers = [SourceAbout(id=each.id, kind="reader") for each in self._settings.readers]
         sources = (*cameras, *doors, *readers)
@@ -217,10 +225,8 @@ class Agent:
     def restart(self, source: str) -> tuple[bool, str]:
         """Open a camera, or the door sensors' connection, anew."""
         with self._changing:
-            for index, worker in enumerate(self.cameras):
-                if worker.camera.id == source:
-                    self.cameras[index] = self._exchange(worker, worker.camera)
-                    return True, f"camera {source} is opened anew"
+            if self._cameras.restart(source):
+                return True, f"camera {source} is opened anew"
             if any(door.id == source for door in _door_wiring(self._settings).doors):
                 self._renew_doors()
                 return True, f"the connection of door {source} is made anew"
@@ -236,10 +242,14 @@ class Agent:
             if detector is not None:
                 made, self._model = detector
                 self._detector.replace(made)
-            changes = self._take_up_cameras(old, afresh=detector is not None)
+            changes = self._cameras.take_up(new, afresh=detector is not None)
             if _door_wiring(new) != _door_wiring(old):
                 self._renew_doors()
                 changes.append("doors")
+            if new.pictures != old.pictures:
+                limits = new.pictures
+                self.ring.limit(limits.max_mb * MB, limits.keep, self._now())
+                changes.append("pictures")
             if self.home.use(new):
                 changes.append("home_assistant")
             if new.mqtt != old.mqtt:
@@ -247,47 +257,6 @@ class Agent:
                 changes.append("mqtt")
             self.link.tell_about()
         return ", ".join(changes) or "nothing that was running had to change"
-
-    def _take_up_cameras(self, old: EdgeFile, *, afresh: bool) -> list[str]:
-        """``afresh``: every camera must be opened anew."""
-        before = {worker.camera.id: worker for worker in self.cameras}
-        workers: list[CameraWorker] = []
-        changes: list[str] = []
-        kept = {camera.id for camera in self._settings.cameras}
-        for gone in before.keys() - kept:
-            before[gone].stop()
-            changes.append(f"camera {gone} removed")
-        for camera in self._settings.cameras:
-            worker = before.get(camera.id)
-            if worker is None:
-                workers.append(self._exchange(None, camera))
-                changes.append(f"camera {camera.id} added")
-            elif afresh or self._is_another(worker.camera, camera, old):
-                workers.append(self._exchange(worker, camera))
-                changes.append(f"camera {camera.id} opened anew")
-            else:
-                workers.append(worker)
-                if worker.camera != camera:
-                    worker.redraw(camera)
-                    changes.append(f"camera {camera.id} redrawn")
-        self.cameras = workers
-        return changes
-
-    def _is_another(self, old: Camera, new: Camera, file: EdgeFile) -> bool:
-        """Whether a camera must be opened anew for a change."""
-        drawn = {name: getattr(new, name) for name in REDRAWN}
-        doors = [
-            [door for door in settings.doors if door.camera == new.id]
-            for settings in (file, self._settings)
-        ]
-        return replace(old, **drawn) != new or doors[0] != doors[1]
-
-    def _exchange(self, worker: CameraWorker | None, camera: Camera) -> CameraWorker:
-        if worker is not None:
-            worker.stop()
-        made = self._camera(camera)
-        made.start()
-        return made
 
     def _renew_doors(self) -> None:
         self.doors.stop()
@@ -315,7 +284,7 @@ class Agent:
             on_caught_up=self._tell_health,
             on_draining=self._tell_node_health,
             # What a recording shows is long ago and all in order.
-            drain_per_s=0 if self._recorded else self._settings.outbox.drain_per_s,
+            drain_per_s=0 if self._cameras.recorded else self._settings.outbox.drain_per_s,
             on_do=self.commands.answer,
         )
 
@@ -332,31 +301,6 @@ class Agent:
             metrics=self.metrics,
         )
 
-    def _camera(self, camera: Camera) -> CameraWorker:
-        doors = [
-            SimulatedDoor(door, self.recorder)
-            for door in self._settings.doors
-            if door.kind == "simulated" and door.camera == camera.id
-        ]
-
-        def on_frame(source: Source, frame: Frame) -> None:
-            self._frame_ts = max(self._frame_ts, frame.ts)
-            for door in doors:
-                door.look(source, frame)
-
-        return CameraWorker(
-            camera,
-            open_source=lambda each: self._opener(each, self._now),
-            detector=self._detector,
-            score=self._settings.model.score,
-            recorder=self.recorder,
-            metrics=self.metrics,
-            now=self._time,
-            on_frame=on_frame,
-            on_finished=self._note_finished,
-            memory=None if camera.file else Path(self._settings.data),
-        )
-
     def _make_doors(self) -> Doors:
         return Doors(self._settings, recorder=self.recorder, metrics=self.metrics, now=self._now)
 
@@ -366,7 +310,7 @@ class Agent:
         file.write_text(f"http://{host}:{port}\n", encoding="utf-8")
         self._stack.callback(file.unlink, missing_ok=True)
 
-    def _expose_outbox(self) -> None:
+    def _expose_disk(self) -> None:
         self.metrics.outbox_set_aside.set_function(lambda: len(self.outbox.set_aside))
         self.metrics.outbox_oldest.set_function(self._oldest_s)
         self.metrics.resident.set_function(lambda: self._process.memory_info().rss)
@@ -375,6 +319,8 @@ class Agent:
         self.metrics.outbox_dropped.set_function(lambda: self.outbox.dropped)
         self.metrics.pictures_waiting.set_function(lambda: self.outbox.pictures_waiting)
         self.metrics.pictures_dropped.set_function(lambda: self.outbox.pictures_dropped)
+        self.metrics.pictures_kept.set_function(lambda: self.ring.pictures)
+        self.metrics.pictures_kept_bytes.set_function(lambda: self.ring.size)
 
     def _oldest_s(self) -> float:
         try:
@@ -386,8 +332,7 @@ class Agent:
     def _note_finished(self) -> None:
         # A node that also has a door, or another camera, has still something to watch.
         others = bool(_door_wiring(self._settings).doors)
-        cameras = self.cameras
-        if not others and cameras and all(each.condition is Condition.FINISHED for each in cameras):
+        if not others and self._cameras.finished:
             log.info("every camera's file has ended")
             self._ended.set()
 
@@ -398,10 +343,10 @@ class Agent:
             if self._now() >= next_health:
                 next_health = self._now() + self._settings.health_every
                 self._tell_health()
+                self.ring.prune(self._time())
 
     def _look_after(self) -> None:
-        for camera in list(self.cameras):
-            camera.check()
+        self._cameras.check()
         if self._reload_is_asked:
             self._reload_is_asked = False
             self.reload()
@@ -411,11 +356,10 @@ class Agent:
             self._renew_link()  # not by the command that asked for it: its answer goes first
 
     def _time(self) -> int:
-        """Now (ms), or what a recording shows as now: records of one node go by one clock."""
-        return self._frame_ts if self._recorded and self._frame_ts else self._now()
+        return self._cameras.time()
 
     def _tell_health(self) -> None:
-        if self._recorded and not self._frame_ts:
+        if self._cameras.recorded and not self._cameras.frame_ts:
             return  # when that would be is not known before the first picture
         cameras = [each.health() for each in self.cameras]
         self.recorder.append([self.node_health(), *cameras, *self.doors.health()])
@@ -426,12 +370,13 @@ class Agent:
     def node_health(self) -> NodeHealth:
         """How the node itself does."""
         celsius = hottest_celsius()
-        lost = [each.camera.id for each in self.cameras if each.condition is Condition.LOST]
+        lost = self._cameras.lost
         aside = self.outbox.set_aside
         reasons = [
             f"lost: {', '.join(lost)}" if lost else "",
             f"a corrupt outbox was set aside as {aside[-1]}" if aside else "",
             self.reloader.problem if self.reloader is not None else "",
+            f"pictures are not kept: {self.ring.problem}" if self.ring.problem else "",
         ]
         return NodeHealth(
             seq=0,
@@ -454,12 +399,10 @@ class Agent:
         self.doors.stop()  # whichever run by then
 
     def _stop_cameras(self) -> None:
-        for camera in reversed(self.cameras):
-            camera.stop()
+        self._cameras.stop()
 
     def _stop_link(self) -> None:
-        done = self.cameras and all(each.condition is Condition.FINISHED for each in self.cameras)
-        self.link.stop(FINISHED_FLUSH_S if done else FLUSH_S)
+        self.link.stop(FINISHED_FLUSH_S if self._cameras.finished else FLUSH_S)
 
 
 class _Wiring(NamedTuple):
@@ -474,18 +417,6 @@ def _door_wiring(settings: EdgeFile) -> _Wiring:
     doors = tuple(door for door in settings.doors if door.kind != "simulated")
     broker = settings.sensors_mqtt or settings.mqtt
     return _Wiring((*doors, *settings.readers), broker, settings.webhooks)
-
-
-def _about_camera(camera: Camera, worker: CameraWorker | None) -> SourceAbout:
-    return SourceAbout(
-        id=camera.id,
-        kind="camera",
-        zones=tuple(zone.id for zone in camera.zones),
-        lines=tuple(line.id for line in camera.lines),
-        size_wh=(worker.size_wh if worker is not None else None) or UNSET,
-        blurred=camera.blur,
-        unblurred_reason=camera.unblurred_reason[:200],
-    )
 
 
 def _version() -> str:

@@ -22,6 +22,7 @@ from edge.doctor.cli import cli as doctor
 from edge.draw.cli import cli as draw
 from edge.evidence import BLUR_SCORE
 from edge.outbox import OutboxError
+from edge.pictures_cli import cli as pictures
 from edge.shared_detector import AnyDetector
 from edge.track import TrackSettings
 from edge.watch_cli import cli as watch
@@ -40,6 +41,7 @@ cli.add_command(doctor)
 cli.add_command(draw)
 cli.add_command(init)
 cli.add_command(install_service)
+cli.add_command(pictures)
 cli.add_command(watch)
 
 

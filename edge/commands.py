@@ -1,15 +1,19 @@
 """What the control room may ask of a node over ``do``, answered over ``done``."""
 
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from edge.blur_check import BlurCheck, check_blur
 from edge.camera import CameraWorker, Condition
 from edge.metrics import EdgeMetrics
+from edge.recorder import Recorder
 from edge.shared_detector import SharedDetector
-from wire.records import Do, Done
+from wire.records import Do, Done, NodeHealth
 
 MAX_DETAIL: Final = 2000
+NEAR_MS: Final = 60_000
+"""A picture farther from the moment that is asked for does not show it."""
 _ABLE: Final = (Condition.STARTING, Condition.WATCHING)
 """Conditions in which a camera has a next picture, as far as is known."""
 Outcome = tuple[bool, str]
@@ -26,6 +30,7 @@ class Commands:
         detector: SharedDetector,
         restart: Callable[[str], Outcome],
         reload: Callable[[], Outcome],
+        recorder: Recorder,
         metrics: EdgeMetrics,
     ) -> None:
         """``restart`` gets the id of a source."""
@@ -33,11 +38,12 @@ class Commands:
         self._detector = detector
         self._restart = restart
         self._reload = reload
+        self._recorder = recorder
         self._metrics = metrics
-        self._verbs: dict[str, Callable[[str], Outcome]] = {
-            "ping": lambda _source: (True, "pong"),
+        self._verbs: dict[str, Callable[[Do], Outcome]] = {
+            "ping": lambda _command: (True, "pong"),
             "snapshot": self._snapshot,
-            "reload": lambda _source: self._reload(),
+            "reload": lambda _command: self._reload(),
             "restart": self._restart_one,
             "blur-check": self._blur_check,
         }
@@ -50,7 +56,7 @@ class Commands:
             return self._done(
                 command, "unknown", (False, f"unknown verb {command.verb!r}; known: {known}")
             )
-        return self._done(command, command.verb, verb(command.source))
+        return self._done(command, command.verb, verb(command))
 
     def _done(self, command: Do, label: str, outcome: Outcome) -> Done:
         ok, detail = outcome
@@ -61,10 +67,12 @@ class Commands:
         """The camera that is meant, or all of them."""
         return [each for each in self._cameras() if source in ("", each.camera.id)]
 
-    def _snapshot(self, source: str) -> Outcome:
-        chosen = self._chosen(source)
+    def _snapshot(self, command: Do) -> Outcome:
+        if command.at:
+            return self._past(command.source, command.at)
+        chosen = self._chosen(command.source)
         if not chosen:
-            return False, f"no camera {source!r} on this node"
+            return False, f"no camera {command.source!r} on this node"
         able = [each for each in chosen if each.condition in _ABLE]
         if not able:
             away = (f"camera {each.camera.id} is {_how(each)}" for each in chosen)
@@ -73,15 +81,30 @@ class Commands:
             camera.snapshot()
         return True, "the next picture of each camera is sent"
 
-    def _restart_one(self, source: str) -> Outcome:
-        if not source:
-            return False, "name the source that is to be restarted"
-        return self._restart(source)
+    def _past(self, source: str, at: int) -> Outcome:
+        """Send the kept picture that was taken nearest to ``at`` (ms) once more."""
+        ring = self._recorder.ring
+        kept = ring.nearest(source, at, NEAR_MS) if ring is not None and source else None
+        jpeg = ring.read(kept.ref) if ring is not None and kept is not None else None
+        if kept is None or jpeg is None:
+            return False, f"no picture of {source or 'no camera'!r} is kept from within a minute"
+        ref = f"{kept.ts:x}-{secrets.token_hex(6)}"
+        record = NodeHealth(seq=0, ts=kept.ts, source=source, evidence=ref)
+        seqs = self._recorder.append([record])
+        if not seqs:
+            return False, self._recorder.problem
+        self._recorder.send_picture(seqs[-1], ref, jpeg)
+        return True, f"the picture {ref} of {abs(kept.ts - at) / 1000:.1f} s from then is sent"
 
-    def _blur_check(self, source: str) -> Outcome:
-        chosen = self._chosen(source)
+    def _restart_one(self, command: Do) -> Outcome:
+        if not command.source:
+            return False, "name the source that is to be restarted"
+        return self._restart(command.source)
+
+    def _blur_check(self, command: Do) -> Outcome:
+        chosen = self._chosen(command.source)
         if not chosen:
-            return False, f"no camera {source!r} on this node"
+            return False, f"no camera {command.source!r} on this node"
         found = [(each.camera.id, self._blur_of(each)) for each in chosen]
         said = "; ".join(f"{camera}: {check.says}" for camera, check in found)
         return all(check.good for _, check in found), said

@@ -138,6 +138,12 @@ class EdgeMetrics:
             "Pictures dropped since the outbox's epoch began",
             registry=registry,
         )
+        self.pictures_kept = Gauge(
+            "linli_edge_pictures_kept", "Pictures of the last days on disk", registry=registry
+        )
+        self.pictures_kept_bytes = Gauge(
+            "linli_edge_pictures_kept_bytes", "What they take", registry=registry
+        )
         self.door_messages_bad = Counter(
             "linli_edge_door_messages_bad",
             "Messages of door sensors that could not be read",

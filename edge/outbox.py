@@ -40,6 +40,7 @@ CREATE INDEX IF NOT EXISTS counts ON records (seq) WHERE is_count = 1;
 CREATE TABLE IF NOT EXISTS pictures (
     id INTEGER PRIMARY KEY AUTOINCREMENT, seq INTEGER NOT NULL, ref TEXT NOT NULL,
     size INTEGER NOT NULL, jpeg BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS picture_refs ON pictures (ref);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 INSERT OR IGNORE INTO facts VALUES ('dropped', '0'), ('pictures_dropped', '0');
 """
@@ -107,6 +108,8 @@ class Outbox:
         self._max_records = max_records
         self._max_picture_bytes = max_picture_bytes
         self.on_append = on_append
+        self.kept: Callable[[str], bytes | None] = lambda _ref: None
+        """Where the JPEGs lie of pictures that were added without one, by ref."""
         self._lock = threading.RLock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,7 +174,7 @@ class Outbox:
     def add_picture(self, seq: int, ref: str, jpeg: bytes) -> None:
         """Keep the picture that record ``seq`` points to with ``ref``; may drop the oldest ones.
 
-        Raises `OutboxFailed`.
+        An empty ``jpeg`` lies elsewhere, where `kept` finds it. Raises `OutboxFailed`.
         """
         with self._transaction("NORMAL") as db:
             db.execute(
@@ -181,7 +184,7 @@ class Outbox:
             self._pictures += 1
             self._picture_bytes += len(jpeg)
             while self._picture_bytes > self._max_picture_bytes:
-                self._drop_pictures(db, "id = (SELECT min(id) FROM pictures)")
+                self._drop_pictures(db, "id = (SELECT min(id) FROM pictures WHERE size > 0)")
         self.on_append()
 
     def peek(self, *, after: int, limit_records: int, limit_bytes: int) -> Slice:
@@ -239,14 +242,25 @@ class Outbox:
 
     def peek_picture(self) -> Picture | None:
         """The oldest picture whose record has gone out. Raises `OutboxFailed`."""
-        if not self._pictures:
-            return None
-        with self._reading() as db:
-            row = db.execute(
-                "SELECT id, ref, jpeg FROM pictures AS p WHERE NOT EXISTS"
-                " (SELECT 1 FROM records WHERE seq = p.seq) ORDER BY id LIMIT 1"
-            ).fetchone()
-            return None if row is None else Picture(*row)
+        while self._pictures:
+            with self._reading() as db:
+                row = db.execute(
+                    "SELECT id, ref, jpeg FROM pictures AS p WHERE NOT EXISTS"
+                    " (SELECT 1 FROM records WHERE seq = p.seq) ORDER BY id LIMIT 1"
+                ).fetchone()
+            if row is None:
+                return None
+            picture = Picture(*row)
+            if jpeg := picture.jpeg or self.kept(picture.ref):
+                return picture._replace(jpeg=jpeg)
+            self.drop_picture(picture.ref)
+        return None
+
+    def drop_picture(self, ref: str) -> None:
+        """Forget and count a picture that can no longer be sent, where it still waits."""
+        if self._pictures:
+            with self._transaction("NORMAL") as db:
+                self._drop_pictures(db, "ref = ?", ref)
 
     def delete_picture(self, picture_id: int) -> None:
         """Forget a picture: the broker has it."""
@@ -281,16 +295,19 @@ class Outbox:
         ]
         db.executemany("DELETE FROM records WHERE seq = ?", [(seq,) for seq in doomed])
         for seq in doomed if self._pictures else []:
-            self._drop_pictures(db, f"seq = {seq:d}")
+            self._drop_pictures(db, "seq = ?", seq)
         self._depth -= excess
         self._dropped += excess
         db.execute("UPDATE facts SET value = ? WHERE name = 'dropped'", (str(self._dropped),))
 
-    def _drop_pictures(self, db: sqlite3.Connection, which: str) -> None:
-        sizes = db.execute(f"SELECT size FROM pictures WHERE {which}").fetchall()  # noqa: S608
+    def _drop_pictures(self, db: sqlite3.Connection, which: str, *values: str | int) -> None:
+        sizes = db.execute(
+            f"SELECT size FROM pictures WHERE {which}",  # noqa: S608 - our own words
+            values,
+        ).fetchall()
         if not sizes:
             return
-        db.execute(f"DELETE FROM pictures WHERE {which}")  # noqa: S608 - our own words
+        db.execute(f"DELETE FROM pictures WHERE {which}", values)  # noqa: S608 - our own words
         self._pictures -= len(sizes)
         self._picture_bytes -= sum(size for (size,) in sizes)
         self._pictures_dropped += len(sizes)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from edge.metrics import EdgeMetrics
 from edge.outbox import Outbox, OutboxFailed
+from edge.picture_ring import PictureRing
 from wire.records import AnyRecord
 
 log = logging.getLogger(__name__)
@@ -15,8 +16,15 @@ log = logging.getLogger(__name__)
 class Recorder:
     """Appends to the outbox; a full disk loses records, never the agent. Thread-safe."""
 
-    def __init__(self, outbox: Outbox, metrics: EdgeMetrics) -> None:
+    def __init__(
+        self, outbox: Outbox, metrics: EdgeMetrics, ring: PictureRing | None = None
+    ) -> None:
+        """Without a ``ring`` pictures wait in the outbox itself, and are kept no longer."""
         self._outbox = outbox
+        self.ring = ring
+        if ring is not None:
+            outbox.kept = ring.read
+            ring.on_gone = self._let_go
         self._metrics = metrics
         self._lock = threading.Lock()
         self.by_type: Counter[str] = Counter()
@@ -50,9 +58,20 @@ class Recorder:
         self.on_records(records)
         return seqs
 
-    def picture(self, seq: int, ref: str, jpeg: bytes) -> None:
-        """Keep a picture to follow record ``seq``."""
+    def picture(self, source: str, ts: int, seq: int, ref: str, jpeg: bytes) -> None:
+        """Keep a picture, taken at ``ts`` (ms), to follow record ``seq`` and for the days after."""
+        kept = self.ring is not None and self.ring.add(source, ts, ref, jpeg)
+        self.send_picture(seq, ref, b"" if kept else jpeg)
+
+    def send_picture(self, seq: int, ref: str, jpeg: bytes) -> None:
+        """Let a picture follow record ``seq``; an empty one lies in the ring."""
         try:
             self._outbox.add_picture(seq, ref, jpeg)
         except OutboxFailed as error:
-            log.error("%s; picture %s is lost", error, ref)
+            log.error("%s; picture %s is not sent", error, ref)
+
+    def _let_go(self, ref: str) -> None:
+        try:
+            self._outbox.drop_picture(ref)
+        except OutboxFailed as error:
+            log.error("%s; picture %s waits though it is gone", error, ref)

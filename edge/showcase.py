@@ -134,7 +134,7 @@ class Showcase:
                 self.camera.id, due.seq, error,
             )  # fmt: skip
             return
-        self._recorder.picture(due.seq, due.ref, jpeg)
+        self._recorder.picture(self.camera.id, look.frame.ts, due.seq, due.ref, jpeg)
         self._metrics.pictures_made.labels(self.camera.id).inc()
 
     def _people(self, detections: Detections, tracker: Tracker) -> FloatArray:

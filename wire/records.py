@@ -285,6 +285,8 @@ class Do(Struct, frozen=True, omit_defaults=True):
     id: Id
     verb: Label
     source: Annotated[str, Meta(max_length=63)] = ""
+    at: Natural = 0
+    """Of which moment, ms since the Unix epoch; 0: of now."""
 
 
 class Done(Struct, frozen=True, omit_defaults=True):
