@@ -33,7 +33,8 @@ from edge.recorder import Recorder
 from edge.reload import MakeDetector, Reloader
 from edge.shared_detector import AnyDetector, SharedDetector
 from edge.sources import open_source
-from edge.watch import ADDRESS_FILE
+from edge.watch.figures import ADDRESS_FILE
+from edge.watch.live import Live, write_token
 from health import HealthServer
 from wire.errors import LinkRefused
 from wire.mqtt import Broker
@@ -140,7 +141,8 @@ class Agent:
         broker cannot be used as configured.
         """
         host, port = self._settings.http_host, self._settings.http_port
-        self.health = HealthServer(host, port, self.registry, self.ready)
+        live = Live(write_token(Path(self._settings.data)), lambda: self._cameras)
+        self.health = HealthServer(host, port, self.registry, self.ready, live.answer)
         self._stack.callback(self.health.close)
         log.info("health at http://%s:%d/healthz", host, self.health.port)
         self._tell_address(host, self.health.port)

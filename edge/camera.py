@@ -8,13 +8,15 @@ import enum
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from configs.agent import Camera
-from edge.detections import Detections
+from edge.detections import Detections, FloatArray
+from edge.evidence import people
 from edge.faults import SceneFaults
 from edge.frames import Frame
 from edge.gate import Gate
@@ -25,7 +27,7 @@ from edge.scene import Scene
 from edge.shared_detector import SharedDetector
 from edge.showcase import WAIT_MS, Showcase
 from edge.sources import Source, SourceBroken
-from wire.records import Fault, NodeHealth, SceneFault
+from wire.records import AnyRecord, Fault, NodeHealth, SceneFault, ZoneCount
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,9 @@ BACKOFF_S: Final = (1.0, 30.0)
 """The first and the longest wait before a failed camera is opened again."""
 LOST_MS: Final = 5_000
 """A camera without a picture this long is reported lost. Higher: tolerates hiccups."""
-
+RECENT: Final = 12
+"""Records that somebody who watches is shown."""
+WATCHED_MS: Final = 5_000
 
 PACE_MS: Final = 3_000
 """Whether the device keeps up is judged over this long at least."""
@@ -48,6 +52,22 @@ class Condition(enum.StrEnum):
     WATCHING = "watching"
     LOST = "lost"
     FINISHED = "finished"
+
+
+class View(NamedTuple):
+    """What a camera saw when it was last looked at, for somebody who watches."""
+
+    frame: Frame
+    people: FloatArray
+    """(N, 4) boxes of everybody who may be in it, pixels."""
+    tracks: Detections
+    names: Sequence[str]
+    """Of the labels."""
+    counts: dict[str, dict[str, int]]
+    records: tuple[AnyRecord, ...]
+    """The newest ones, the oldest first."""
+    still: bool
+    """Nothing has moved since."""
 
 
 class _Counts(NamedTuple):
@@ -108,6 +128,9 @@ class CameraWorker:
         self._redrawn: Camera | None = None
         self.newest: Frame | None = None
         """The picture that was last looked at."""
+        self._watched_at: int | None = None
+        self._view: View | None = None
+        self._recent: deque[AnyRecord] = deque(maxlen=RECENT)
         self._thread = threading.Thread(target=self._run, name=f"camera {camera.id}", daemon=True)
         self.condition = Condition.STARTING
         self.detail = ""
@@ -142,6 +165,14 @@ class CameraWorker:
     def snapshot(self) -> None:
         """Send a picture of the next look."""
         self._showcase.ask()
+
+    def watch(self) -> View | None:
+        """What it sees; None where it has seen nothing since somebody began to watch.
+
+        Views are made while this is asked for and for `WATCHED_MS` after, and cost then only.
+        """
+        self._watched_at = self._now()
+        return self._view
 
     def redraw(self, camera: Camera) -> None:
         """From the next picture on, use this camera's zones, lines, masks and blurring.
@@ -270,8 +301,32 @@ class CameraWorker:
         if detections is not None:
             self._gate.looked(frame.ts, settled=scene.tracker.settled)
         self._showcase.look(frame, detections, scene.tracker, scene.tracks, found)
+        if self._watched_at is not None:
+            self._note_view(frame, detections, scene, found)
         if faults:
             self._note_faults()
+
+    def _note_view(
+        self,
+        frame: Frame,
+        detections: Detections | None,
+        scene: Scene,
+        found: Sequence[AnyRecord],
+    ) -> None:
+        if self._watched_at is None or self._now() - self._watched_at > WATCHED_MS:
+            self._watched_at = self._view = None
+            return
+        self._recent += (each for each in found if not isinstance(each, ZoneCount))
+        if detections is not None:
+            names = self._detector.labels
+            boxes = people(detections, scene.tracker.alive(), names)
+            seen = View(frame, boxes, scene.tracks, names, {}, (), still=False)
+        elif self._view is not None:
+            # Nothing has moved: what was seen then is what is there now.
+            seen = self._view._replace(still=True)
+        else:
+            return
+        self._view = seen._replace(counts=scene.counts, records=tuple(self._recent))
 
     def _new_scene(self, size_wh: tuple[int, int], ts: int) -> Scene:
         self._showcase.scene_changed()

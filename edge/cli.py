@@ -25,7 +25,7 @@ from edge.outbox import OutboxError
 from edge.pictures_cli import cli as pictures
 from edge.shared_detector import AnyDetector
 from edge.track import TrackSettings
-from edge.watch_cli import cli as watch
+from edge.watch.cli import cli as watch
 from models.catalog import ModelError, folders, resolve
 from wire.errors import LinkRefused
 from wire.records import ModelAbout

@@ -40,6 +40,11 @@ class Scene:
         ]
         return [record for watch in ended for record in watch.end(ts)]
 
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many of what stand in each zone, as last told; labels of which there are any."""
+        return {watch.zone.id: watch.counts for watch in self._zones}
+
     def remembered(self, ts: int) -> Memory:
         """What a restart shall know."""
         next_id, tracks = self.tracker.remembered(self._names)

@@ -92,6 +92,11 @@ class ZoneWatch:
         occupied = [label for label, count in self._counts.items() if count.told]
         return [*exits, *(self._count(label, 0, 0.0, ts) for label in occupied)]
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each label were last told to be there; those of which there are any."""
+        return {self._names[label]: each.told for label, each in self._counts.items() if each.told}
+
     def remembered(self) -> dict[int, Visit]:
         """Who is in the zone, by track."""
         return {

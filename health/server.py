@@ -12,6 +12,8 @@ log = logging.getLogger(__name__)
 
 TEXT = "text/plain; charset=utf-8"
 REQUEST_TIMEOUT_S = 10.0
+Answer = tuple[int, str, bytes]
+"""Status, content type, body."""
 
 
 class HealthServer:
@@ -22,11 +24,20 @@ class HealthServer:
     """
 
     def __init__(
-        self, host: str, port: int, registry: CollectorRegistry, ready: Callable[[], str | None]
+        self,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        ready: Callable[[], str | None],
+        more: Callable[[str, str], Answer | None] = lambda _path, _authorization: None,
     ) -> None:
-        """Listen; port 0 takes a free one. Raises OSError where it cannot."""
+        """Listen; port 0 takes a free one. Raises OSError where it cannot.
+
+        ``more`` answers other paths, given the Authorization that came with them, or None.
+        """
         self._registry = registry
         self._ready = ready
+        self._more = more
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -62,7 +73,8 @@ class HealthServer:
         self.close()
 
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
-        status, kind, body = self._page(request.path.partition("?")[0])
+        path = request.path.partition("?")[0]
+        status, kind, body = self._page(path, request.headers.get("Authorization", ""))
         request.send_response(status)
         request.send_header("Content-Type", kind)
         request.send_header("Content-Length", str(len(body)))
@@ -70,7 +82,7 @@ class HealthServer:
         if request.command != "HEAD":
             request.wfile.write(body)
 
-    def _page(self, path: str) -> tuple[int, str, bytes]:
+    def _page(self, path: str, authorization: str) -> Answer:
         if path == "/healthz":
             return 200, TEXT, b"ok\n"
         if path == "/readyz":
@@ -78,6 +90,8 @@ class HealthServer:
             return (200, TEXT, b"ok\n") if reason is None else (503, TEXT, f"{reason}\n".encode())
         if path == "/metrics":
             return 200, CONTENT_TYPE_LATEST, generate_latest(self._registry)
+        if (answer := self._more(path, authorization)) is not None:
+            return answer
         return 404, TEXT, b"try /healthz, /readyz or /metrics\n"
 
     def _reason(self) -> str | None:

@@ -1,5 +1,7 @@
 // Zones, lines and masks of one camera, drawn on its picture. Points are fractions of the picture.
 
+import { fit, make, outline, px, unit } from "/shapes.js";
+
 const ZH = {
   camera: "摄像头", save: "保存", addZone: "+ 区域", addLine: "+ 计数线", addMask: "+ 隐私遮挡",
   hint: "拖动角点，或用 Tab 选中后用方向键移动（按住 Shift 微调）。双击边线或按 Insert 增加角点，按 Delete 删除。",
@@ -17,7 +19,6 @@ const t = (key) => (chinese ? ZH : EN)[key];
 const NAME = /^[a-z0-9-]{1,63}$/;
 const REFRESH_MS = 1000;
 const STEP = 0.01, FINE = 0.002;
-const SVG = "http://www.w3.org/2000/svg";
 const at = (id) => document.getElementById(id);
 const canvas = at("canvas"), picture = at("picture"), frame = at("frame");
 
@@ -36,13 +37,6 @@ function translate() {
 function say(words, bad = false) {
   at("said").textContent = words;
   at("said").classList.toggle("bad", bad);
-}
-
-function make(name, attributes = {}, parent = null) {
-  const part = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) part.setAttribute(key, value);
-  if (parent) parent.append(part);
-  return part;
 }
 
 function open(id) {
@@ -99,54 +93,25 @@ picture.addEventListener("error", async () => {
 
 // Drawing
 
-const px = ([x, y]) => [x * size[0], y * size[1]];
-const unit = () => Math.max(size[0], 320) / 640;
-
 function draw() {
   const kept = document.activeElement?.dataset?.corner;
-  canvas.replaceChildren();
-  canvas.setAttribute("viewBox", `0 0 ${size[0]} ${size[1]}`);
-  canvas.setAttribute("preserveAspectRatio", "none");
-  for (const shape of shapes) outline(shape);
+  fit(canvas, size);
+  for (const shape of shapes) outlined(shape);
   if (chosen) corners(chosen);
   if (kept !== undefined) canvas.querySelector(`[data-corner="${kept}"]`)?.focus();
 }
 
-function outline(shape) {
-  const points = shape.points.map(px);
-  const tag = shape.kind === "line" ? "polyline" : "polygon";
-  const part = make(tag, {
-    points: points.map((each) => each.join(",")).join(" "),
-    class: `shape ${shape.kind}${shape === chosen ? " chosen" : ""}`,
-  }, canvas);
+function outlined(shape) {
+  const part = outline(canvas, shape, size, { left: t("left"), right: t("right") }, shape === chosen ? "chosen" : "");
   part.addEventListener("pointerdown", () => choose(shape));
   part.addEventListener("dblclick", (event) => addCorner(shape, where(event)));
-  if (shape.kind === "line") arrow(points);
-  const middle = points.reduce((sum, each) => [sum[0] + each[0] / points.length, sum[1] + each[1] / points.length], [0, 0]);
-  const name = make("text", { x: middle[0], y: middle[1] - (shape.kind === "line" ? 16 : 0) * unit(), "text-anchor": "middle" }, canvas);
-  name.textContent = shape.kind === "mask" ? "" : shape.id;
-}
-
-function arrow([a, b]) {
-  const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
-  const length = Math.hypot(dx, dy) || 1;
-  const [ux, uy] = [dx / length, dy / length];
-  const r = 14 * unit();
-  const tip = [[b[0], b[1]], [b[0] - r * ux + r * 0.5 * uy, b[1] - r * uy - r * 0.5 * ux], [b[0] - r * ux - r * 0.5 * uy, b[1] - r * uy + r * 0.5 * ux]];
-  make("polygon", { class: "arrow", points: tip.map((each) => each.join(",")).join(" ") }, canvas);
-  // Seen along the line: in a picture, where y grows downwards, left is (uy, -ux).
-  for (const [side, sign] of [["left", 1], ["right", -1]]) {
-    const away = 30 * unit() * sign;
-    const word = make("text", { x: (a[0] + b[0]) / 2 + uy * away, y: (a[1] + b[1]) / 2 - ux * away, "text-anchor": "middle", "dominant-baseline": "middle" }, canvas);
-    word.textContent = t(side);
-  }
 }
 
 function corners(shape) {
   shape.points.forEach((point, index) => {
-    const [x, y] = px(point);
+    const [x, y] = px(point, size);
     const part = make("circle", {
-      class: "corner", cx: x, cy: y, r: 7 * unit(), tabindex: 0, role: "button", "data-corner": index,
+      class: "corner", cx: x, cy: y, r: 7 * unit(size), tabindex: 0, role: "button", "data-corner": index,
       "aria-label": `${shape.id || t(shape.kind)}: ${t("corner")} ${index + 1}, ${Math.round(point[0] * 100)} % ${Math.round(point[1] * 100)} %`,
     }, canvas);
     part.addEventListener("pointerdown", (event) => drag(event, shape, index));

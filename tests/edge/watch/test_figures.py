@@ -12,7 +12,7 @@ from configs import load_edge
 from edge.agent import Agent
 from edge.metrics import EdgeMetrics
 from edge.outbox import Outbox
-from edge.watch import ADDRESS_FILE, Look, look, picture
+from edge.watch.figures import ADDRESS_FILE, Look, look, picture
 from health import HealthServer
 from tests.edge.fakes import ScriptedDetector, ScriptedSource, boxes, until
 from tests.servers import Server, free_port

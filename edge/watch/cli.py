@@ -3,6 +3,7 @@
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -10,7 +11,8 @@ from rich.live import Live
 
 from configs import ConfigError
 from configs.document import read
-from edge.watch import Unreachable, address, look, picture
+from edge.watch.figures import Unreachable, address, look, picture
+from edge.watch.server import WatchServer
 
 CONFIG_WRONG, NO_AGENT = 2, 1
 
@@ -20,16 +22,26 @@ CONFIG_WRONG, NO_AGENT = 2, 1
 @click.option("--url", default="", help="Of an agent's health, instead of --config.")
 @click.option("--every", type=click.FloatRange(0.2, 60), default=1.0, show_default=True, help="s.")
 @click.option("--once", is_flag=True, help="Show it once and end.")
-def cli(config: Path | None, url: str, every: float, once: bool) -> None:
+@click.option("--page", is_flag=True, help="Serve a page with pictures, boxes, tracks and zones.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Its; default: a free one.")
+def cli(config: Path | None, url: str, every: float, port: int, *, once: bool, page: bool) -> None:
     """Show live what a running agent sees: rates, inference, records, outbox, broker.
 
-    Ctrl-C ends it. It reads the agent's /metrics and disturbs nothing.
+    With --page also its cameras' pictures, blurred as all that leaves the device, with boxes,
+    tracks, zones and lines, on this device's loopback; from elsewhere: `ssh -L
+    8091:127.0.0.1:8091 …` and --port 8091. Ctrl-C ends it. It disturbs nothing.
     """
-    if not url and config is None:
-        raise click.UsageError("give --config or --url")
+    if (not url or page) and config is None:
+        raise click.UsageError("give --config" if page else "give --config or --url")
     try:
         where = url or _of(config or Path())
-        _show(where, every, once=once)
+        if page:
+            _serve(where, _data(config or Path()), port)
+        else:
+            _show(where, every, once=once)
+    except OSError as error:
+        click.echo(f"edge: port {port} cannot be had: {error.strerror}", err=True)
+        sys.exit(NO_AGENT)
     except ConfigError as error:
         click.echo(f"edge: {error}", err=True)
         sys.exit(CONFIG_WRONG)
@@ -42,12 +54,26 @@ def cli(config: Path | None, url: str, every: float, once: bool) -> None:
 
 def _of(config: Path) -> str:
     """Where its agent answers. The file need not be good: an agent that refused it runs on."""
-    given = read(config).value
-    known = given if isinstance(given, dict) else {}
+    known = _known(config)
     port = known.get("http_port", 0)
-    data = config.parent / str(known.get("data", "data"))
     host = str(known.get("http_host", "127.0.0.1"))
-    return address(data, host, port if isinstance(port, int) else 0)
+    return address(_data(config), host, port if isinstance(port, int) else 0)
+
+
+def _data(config: Path) -> Path:
+    return config.parent / str(_known(config).get("data", "data"))
+
+
+def _known(config: Path) -> dict[str, Any]:
+    given = read(config).value
+    return given if isinstance(given, dict) else {}
+
+
+def _serve(where: str, data: Path, port: int) -> None:
+    with WatchServer(where, data, port=port) as server:
+        click.echo(f"open {server.address}")
+        click.echo("Ctrl-C ends it")
+        threading.Event().wait()
 
 
 def _show(where: str, every: float, *, once: bool) -> None:

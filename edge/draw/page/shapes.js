@@ -1,0 +1,48 @@
+// What pages draw over a camera's picture. Points are fractions of the picture; size is in pixels.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export const px = ([x, y], size) => [x * size[0], y * size[1]];
+export const unit = (size) => Math.max(size[0], 320) / 640;
+
+export function make(name, attributes = {}, parent = null) {
+  const part = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) part.setAttribute(key, value);
+  if (parent) parent.append(part);
+  return part;
+}
+
+export function fit(canvas, size) {
+  canvas.replaceChildren();
+  canvas.setAttribute("viewBox", `0 0 ${size[0]} ${size[1]}`);
+  canvas.setAttribute("preserveAspectRatio", "none");
+}
+
+// A zone, a line or a mask, with its name; sides are the words for left and right.
+export function outline(canvas, shape, size, sides, kind = "") {
+  const points = shape.points.map((each) => px(each, size));
+  const part = make(shape.kind === "line" ? "polyline" : "polygon", {
+    points: points.map((each) => each.join(",")).join(" "),
+    class: `shape ${shape.kind} ${kind}`.trim(),
+  }, canvas);
+  if (shape.kind === "line") arrow(canvas, points, size, sides);
+  const middle = points.reduce((sum, each) => [sum[0] + each[0] / points.length, sum[1] + each[1] / points.length], [0, 0]);
+  const name = make("text", { x: middle[0], y: middle[1] - (shape.kind === "line" ? 16 : 0) * unit(size), "text-anchor": "middle" }, canvas);
+  name.textContent = shape.kind === "mask" ? "" : shape.id;
+  return part;
+}
+
+function arrow(canvas, [a, b], size, sides) {
+  const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
+  const length = Math.hypot(dx, dy) || 1;
+  const [ux, uy] = [dx / length, dy / length];
+  const r = 14 * unit(size);
+  const tip = [[b[0], b[1]], [b[0] - r * ux + r * 0.5 * uy, b[1] - r * uy - r * 0.5 * ux], [b[0] - r * ux - r * 0.5 * uy, b[1] - r * uy + r * 0.5 * ux]];
+  make("polygon", { class: "arrow", points: tip.map((each) => each.join(",")).join(" ") }, canvas);
+  // Seen along the line: in a picture, where y grows downwards, left is (uy, -ux).
+  for (const [side, sign] of [["left", 1], ["right", -1]]) {
+    const away = 30 * unit(size) * sign;
+    const word = make("text", { x: (a[0] + b[0]) / 2 + uy * away, y: (a[1] + b[1]) / 2 - ux * away, "text-anchor": "middle", "dominant-baseline": "middle" }, canvas);
+    word.textContent = sides[side];
+  }
+}

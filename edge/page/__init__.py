@@ -1,0 +1,1 @@
+"""Pages that the device itself serves, to who sits at it or comes through SSH."""
