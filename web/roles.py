@@ -95,6 +95,8 @@ LEAST: dict[str, Role | None] = {
     "alerts.listing": Role.VIEWER,
     "alerts.table": Role.VIEWER,
     "alerts.detail": Role.VIEWER,
+    "alerts.keep": Role.VIEWER,
+    "alerts.drop": Role.VIEWER,
     "alerts.acknowledge_many": ACT,
     "alerts.acknowledge": ACT,
     "alerts.resolve": ACT,

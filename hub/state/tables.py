@@ -7,7 +7,17 @@ happened, by the edge's clock), ``*_rx`` and ``*_at`` the hub's or the console's
 import enum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows in INTEGER alone
@@ -315,6 +325,22 @@ class User(Base):
     created_at: Mapped[int]
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
     """sound (false: new alerts make no noise), theme ("dark", "light", "": the browser's)."""
+
+
+class SavedView(Base):
+    """Filters of the list of alerts that somebody has given a name."""
+
+    __tablename__ = "saved_view"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    owner: Mapped[str] = mapped_column(String(80))
+    name: Mapped[str] = mapped_column(String(60))
+    filters: Mapped[dict[str, Any]]
+    """As the list's address has them."""
+    shared: Mapped[bool] = mapped_column(default=False)
+    """Others see it too."""
+
+    __table_args__ = (UniqueConstraint("owner", "name"),)
 
 
 class FirstLink(Base):

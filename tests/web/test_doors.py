@@ -77,6 +77,8 @@ PATHS = {
     "alerts.listing": "/alerts",
     "alerts.table": "/alerts.csv",
     "alerts.detail": "/alerts/{alert}",
+    "alerts.keep": "/alerts/views",
+    "alerts.drop": "/alerts/views/1/delete",
     "alerts.acknowledge_many": "/alerts/acknowledge",
     "alerts.acknowledge": "/alerts/{alert}/acknowledge",
     "alerts.resolve": "/alerts/{alert}/resolve",
@@ -193,7 +195,7 @@ def _enter(browser: Reader, engine: Engine) -> int:
 EMPTY = {
     "login.enter": 401, "people.password": 401, "account.log_in": 401, "account.password": 401,
     "account.delete": 401, "open311.create": 403, "residents.send": 422, "account.create": 422,
-    "patrols.plan": 422, "first.show": 404, "first.create": 422,
+    "patrols.plan": 422, "first.show": 404, "first.create": 422, "alerts.drop": 404,
     **{endpoint: 404 for endpoint in PATHS if endpoint.startswith("tuning.")},
 }  # fmt: skip
 """What an empty form gets from those who may send it; the rules' files are absent here."""

@@ -25,7 +25,18 @@ from web.roles import EVERYWHERE, LEAST, PUBLIC, SUBJECTS, Role, Sites
 
 Open = Callable[[str], Reader]
 AT_SITES = [role for role in Role if role is not Role.ADMIN]
-HARMLESS = {"place", "node", "ref", "rule", "trial", "verb", "what", "filename", "source"}
+HARMLESS = {
+    "place",
+    "node",
+    "ref",
+    "rule",
+    "trial",
+    "verb",
+    "what",
+    "filename",
+    "source",
+    "view_id",
+}
 """Parts of addresses that name something within a site that stands beside them, or no thing."""
 
 

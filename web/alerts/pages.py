@@ -15,6 +15,7 @@ from hub.state.tables import Alert, AlertEvent
 from web.alerts.filters import NONE, Filter, below, neighbours
 from web.alerts.part import HOURS, blueprint
 from web.alerts.seen import around
+from web.alerts.views import NAME_CHARS, known
 from web.console import Console, console
 from web.language import iso
 from web.now.snapshot import AlertView, alerts
@@ -38,6 +39,7 @@ def listing() -> ResponseReturnValue:
     with here.reader.connect() as connection:
         found = _page(connection, here, asked, request.args.get("before", ""), PAGE + 1)
         rules = _rules(connection, here)
+        views = known(connection, here)
     more = {**asked.asked, "before": found[PAGE - 1].id} if len(found) > PAGE else None
     return render_template(
         "alerts/listing.html",
@@ -47,6 +49,8 @@ def listing() -> ResponseReturnValue:
         more=more,
         asked=asked,
         none=NONE,
+        name_chars=NAME_CHARS,
+        views=views,
         may_act=acting(),
     )
 

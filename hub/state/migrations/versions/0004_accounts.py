@@ -1,4 +1,4 @@
-"""roles and tokens of single sites, and the link that makes the first administrator."""
+"""roles and tokens of single sites, the first administrator's link, saved views."""
 
 from collections.abc import Sequence
 
@@ -24,9 +24,20 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("hash"),
     )
+    op.create_table(
+        "saved_view",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("owner", sa.String(length=80), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("filters", sa.JSON(), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("owner", "name"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("saved_view")
     op.drop_table("first_link")
     op.drop_column("api_token", "sites")
     op.drop_column("user", "sites")
