@@ -94,14 +94,23 @@ def is_password(engine: Engine, resident: int, password: str) -> bool:
         return matches(connection.scalar(query), password)
 
 
-def set_password(engine: Engine, resident: int, password: str, now: int) -> Neighbour:
+def named(engine: Engine, name: str) -> int | None:
+    """The number of the account with a name."""
+    query = select(Resident.id).where(Resident.name_key == key_of(name))
+    with reading(engine).connect() as connection:
+        return connection.scalar(query)
+
+
+def set_password(
+    engine: Engine, resident: int, password: str, *, now: int, actor: str = SELF
+) -> Neighbour:
     """A new password, which ends every other session. Raises `web.users.UserError`."""
     values = {"password_hash": hashed(password), "session_key": secrets.token_hex(16)}
     with engine.begin() as connection:
         audit.lock(connection)
         changed = update(Resident).where(Resident.id == resident).values(**values)
         row = connection.execute(changed.returning(Resident.name, Resident.seen_at)).one()
-        audit.enter(connection, SELF, "resident.password", f"resident {resident}", "", now)
+        audit.enter(connection, actor, "resident.password", f"resident {resident}", "", now)
     return Neighbour(resident, row.name, values["session_key"], row.seen_at)
 
 

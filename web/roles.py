@@ -87,6 +87,7 @@ LEAST: dict[str, Role | None] = {
     "people.page": Role.ADMIN,
     "people.create": Role.ADMIN,
     "people.change": Role.ADMIN,
+    "people.resident": Role.ADMIN,
     "audit.page": Role.MAINTAINER,
     "audit.table": Role.MAINTAINER,
     "audit.verify": Role.MAINTAINER,
@@ -171,7 +172,15 @@ of staff does for it."""
 
 
 EVERYWHERE = frozenset(
-    ("audit.page", "audit.table", "audit.verify", "people.page", "people.create", "people.change")
+    (
+        "audit.page",
+        "audit.table",
+        "audit.verify",
+        "people.page",
+        "people.create",
+        "people.change",
+        "people.resident",
+    )
 )
 """Not for those whose role is of some sites alone: these speak of all."""
 PUBLIC = ("residents", "account", "walks", "open311", "static")

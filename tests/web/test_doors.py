@@ -61,6 +61,7 @@ PATHS = {
     "people.page": "/users",
     "people.create": "/users",
     "people.change": "/users/change",
+    "people.resident": "/users/resident",
     "audit.page": "/audit",
     "audit.table": "/audit.csv",
     "audit.verify": "/audit/verify",

@@ -316,6 +316,32 @@ def test_a_deleted_account_is_gone_and_its_reports_have_no_contact(
     assert {"resident.create", "resident.delete", "case.contact.delete"} <= actions
 
 
+def test_an_administrator_helps_a_resident_who_cannot_get_in(
+    app: Flask, reader: Open, engine: Engine
+) -> None:
+    wang, admin = volunteer(app), reader("admin")
+    assert "Auntie Wang" not in admin.client.get("/users").text
+    for name, verb in (("Nobody", "delete"), ("Auntie Wang", "marry")):
+        admin.post("/users/resident", "/users", name=name, do=verb)
+        assert "No resident&#39;s account has that name." in admin.client.get("/users").text
+    admin.post("/users/resident", "/users", name="auntie wang", do="password")
+    shown = re.search(r"shown this once: (\S+?)<", admin.client.get("/users").text)
+    assert shown is not None
+    assert wang.client.get("/account").status_code == 302
+    answer = wang.post("/account/enter", "/account/enter", name="Auntie Wang", password=shown[1])
+    assert answer.status_code == 302
+    admin.post("/users/resident", "/users", name="Auntie Wang", do="delete")
+    assert wang.client.get("/account").status_code == 302
+    with engine.connect() as connection:
+        rows = connection.execute(
+            select(Audit.actor, Audit.action).where(Audit.action.like("resident.%"))
+        )
+        assert [tuple(row) for row in rows] == [
+            ("resident", "resident.create"), ("admin", "resident.password"),
+            ("admin", "resident.delete"),
+        ]  # fmt: skip
+
+
 @pytest.mark.parametrize("path", ["/walks/worker.js", "/walks/offline"])
 def test_what_the_phone_stores_is_of_nobody(app: Flask, path: str) -> None:
     with volunteer(app).client.get(path) as answer:

@@ -25,7 +25,7 @@ from werkzeug import Response as Answer
 from hub.cases import contacts
 from hub.neighbours.forget import forget
 from web import neighbours, users
-from web.account.record import reports, soon, walks
+from web.account.record import reports, soon, tokens, walks
 from web.cases.words import STATES, kind_name, place_name
 from web.console import console
 from web.login import local
@@ -142,7 +142,7 @@ def password() -> ResponseReturnValue:
         flash(gettext("The old password is wrong."), "error")
         return _mine(401)
     try:
-        who = neighbours.set_password(here.engine, me.id, form.get("new", ""), here.now())
+        who = neighbours.set_password(here.engine, me.id, form.get("new", ""), now=here.now())
     except users.UserError:
         flash(_short(), "error")
         return _mine(422)
@@ -166,9 +166,7 @@ def delete() -> ResponseReturnValue:
     if not neighbours.is_password(here.engine, me.id, request.form.get("password", "")):
         flash(gettext("The password is wrong; nothing was deleted."), "error")
         return _mine(401)
-    for _case, token in reports(here, vault(), me.id):
-        contacts.forget_one(here.engine, token, now=here.now())
-    forget(here.engine, me.id, actor=neighbours.SELF, now=here.now())
+    end(me.id, actor=neighbours.SELF)
     flash(gettext("Your account and what was personal in it are deleted."), "ok")
     return neighbours.log_out(_answer(redirect(url_for("residents.board"))))
 
@@ -177,6 +175,14 @@ def next_walk() -> Any:
     """What the reader is reminded of on each page of residents."""
     me = resident()
     return soon(console(), me.id) if me is not None else None
+
+
+def end(number: int, *, actor: str) -> None:
+    """Delete an account, and the contacts in its reports."""
+    here = console()
+    for token in tokens(here, vault(), number):
+        contacts.forget_one(here.engine, token, now=here.now())
+    forget(here.engine, number, actor=actor, now=here.now())
 
 
 def too_many() -> ResponseReturnValue:

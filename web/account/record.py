@@ -39,9 +39,16 @@ def reports(here: Console, vault: Vault, resident: int) -> list[tuple[CaseView, 
         .limit(LATELY)
     )
     with here.reader.connect() as connection:
-        tokens = {case: vault.open(sealed) for case, sealed in connection.execute(mine)}
-        found = cases(connection, Case.id.in_(list(tokens)))
-    return [(case, tokens[case.id]) for case in found]
+        links = {case: vault.open(sealed) for case, sealed in connection.execute(mine)}
+        found = cases(connection, Case.id.in_(list(links)))
+    return [(case, links[case.id]) for case in found]
+
+
+def tokens(here: Console, vault: Vault, resident: int) -> list[str]:
+    """Of the links to all their reports."""
+    query = select(ResidentReport.token).where(ResidentReport.resident == resident)
+    with here.reader.connect() as connection:
+        return [vault.open(sealed) for sealed in connection.scalars(query)]
 
 
 def soon(here: Console, resident: int) -> Any:

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user, login_user
 
-from web import users
+from web import account, neighbours, users
 from web.console import console
 from web.roles import Role
 
@@ -58,6 +58,24 @@ def change() -> ResponseReturnValue:
     except users.UserError:
         flash(gettext("That cannot be: there is no such user, or no administrator would be left."),
               "warn")  # fmt: skip
+    return redirect(url_for("people.page"))
+
+
+@blueprint.post("/users/resident")
+def resident() -> ResponseReturnValue:
+    """What a resident asks for who cannot get in: a new password, or an end of the account. Their
+    names are not listed: whoever asks says theirs."""
+    here, name, verb = console(), request.form.get("name", ""), request.form.get("do", "")
+    actor, number = current_user.name, neighbours.named(here.engine, name)
+    if number is None or verb not in ("password", "delete"):
+        flash(gettext("No resident's account has that name."), "warn")
+    elif verb == "password":
+        password = secrets.token_urlsafe(12)
+        neighbours.set_password(here.engine, number, password, now=here.now(), actor=actor)
+        _show_once(name, password)
+    else:
+        account.end(number, actor=actor)
+        flash(gettext("The account and what was personal in it are deleted."), "ok")
     return redirect(url_for("people.page"))
 
 

@@ -1,4 +1,4 @@
-// Checking in on a bad network: what happens at a checkpoint is kept on the phone with its time,
+// On each page of somebody who is logged in. Checking in on a bad network: what happens at a checkpoint is kept on the phone with its time,
 // and sent when there is a connection. The server takes the same check-in once, however often it
 // comes. Times go as "so long ago", so that a phone whose clock is wrong tells the right moment.
 const form = document.getElementById("check-in");

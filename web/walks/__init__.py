@@ -110,7 +110,8 @@ def leave(patrol_id: str) -> ResponseReturnValue:
 def checkpoint(site: str, place: str, code: str) -> ResponseReturnValue:
     """What the QR code at a checkpoint opens."""
     here, me = console(), resident()
-    if not checkin.is_code(vault(), site, place, code) or here.place(site, place) is None:
+    known = here.place(site, place) is not None and _is_open(site)
+    if not known or not checkin.is_code(vault(), site, place, code):
         abort(404)
     with here.reader.connect() as connection:
         at = checkin.walk_at(connection, me.id, site, place, here.now()) if me else None
@@ -235,9 +236,14 @@ def _back(check_in_id: str) -> ResponseReturnValue:
 
 def _one(connection: Any, patrol_id: str) -> WalkView:
     rows = found(connection, Patrol.id == patrol_id)
-    if not rows or console().site(rows[0].site) is None:
+    if not rows or not _is_open(rows[0].site):
         abort(404)
     return rows[0]
+
+
+def _is_open(site: str) -> bool:
+    file = console().site(site)
+    return file is not None and file.residents.open
 
 
 def _words() -> dict[str, Any]:
