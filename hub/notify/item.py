@@ -39,6 +39,8 @@ class WalkStep(Struct, frozen=True, kw_only=True):
 
     patrol: str
     resident: int
+    off: bool = False
+    """It was called off."""
 
 
 class Item(Struct, frozen=True, kw_only=True):

@@ -71,17 +71,19 @@ def extend(engine: Engine, sites: Sequence[SiteFile], now: int) -> int:
         return sum(_extend(connection, site, now) for site in sites)
 
 
-def end_plan(engine: Engine, plan_id: str, *, actor: str, now: int) -> bool:
-    """No more walks of a plan; those to come are called off. False where it had ended."""
+def end_plan(engine: Engine, plan_id: str, *, actor: str, now: int) -> list[str] | None:
+    """No more walks of a plan; those to come are called off, and which they are is told. None
+    where it had ended."""
     with engine.begin() as connection:
         audit.lock(connection)
         going = (PatrolPlan.id == plan_id) & PatrolPlan.ended_at.is_(None)
         if not connection.execute(update(PatrolPlan).where(going).values(ended_at=now)).rowcount:
-            return False
+            return None
         ahead = (Patrol.plan == plan_id) & (Patrol.starts_at > now) & Patrol.cancelled_at.is_(None)
-        connection.execute(update(Patrol).where(ahead).values(cancelled_at=now))
+        off = update(Patrol).where(ahead).values(cancelled_at=now).returning(Patrol.id)
+        ids = list(connection.scalars(off))
         audit.enter(connection, actor, "patrol.plan.end", plan_id, "", now)
-    return True
+    return ids
 
 
 def cancel(engine: Engine, patrol_id: str, *, actor: str, now: int) -> bool:

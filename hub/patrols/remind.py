@@ -1,9 +1,10 @@
-"""Reminds volunteers of their walks: by a letter, where the site has a mail server and they gave an
-address; the pages remind everybody else who opens them.
+"""Tells volunteers of their walks, that one is near or was called off: by a letter, where the site
+has a mail server and they gave an address; the pages tell whoever opens them.
 
 Nobody but the volunteer is told, and a letter says what the public board says anyway.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -22,13 +23,16 @@ from hub.notify.planner import insert_once, row_of
 from hub.notify.tables import DeliveryKind
 from hub.patrols.signup import volunteers
 from hub.patrols.tables import Patrol, SignUp
-from hub.state.store import reading
+from hub.state.store import StateError, reading
+
+log = logging.getLogger(__name__)
 
 TITLE = Text("{site}: your patrol, {when}", "{site}：您的巡查，{when}")
 BODY = Text(
     "{title} begins at {when}. If you cannot come, please withdraw, so that somebody else can:",
     "“{title}”将于 {when} 开始。如不能参加，请及时退出，以便他人递补：",
 )
+OFF = Text("{title} on {when} was called off.", "原定 {when} 的“{title}”已取消。")
 STOP = Text(
     "You get this because you signed up. To stop it, empty your contact on your page.",
     "您报名了巡查，所以收到此信。如不想再收到，请在“我的”页面清空联系方式。",
@@ -48,6 +52,26 @@ def remind(engine: Engine, sites: Sequence[SiteFile], data: Path, now: int) -> i
     return count
 
 
+def call_off(engine: Engine, file: SiteFile, data: Path, patrols: Sequence[str], now: int) -> int:
+    """Plan letters to those who had signed up for walks that were called off; how many."""
+    if not file.residents.mail:
+        return 0
+    query = (
+        select(SignUp.resident, *Patrol.__table__.columns)
+        .join(Patrol, Patrol.id == SignUp.patrol)
+        .where(Patrol.id.in_(patrols), Patrol.cancelled_at.is_not(None))
+        .order_by(SignUp.id)
+    )
+    with engine.begin() as connection:
+        rows = [
+            row
+            for row in connection.execute(query).all()
+            if _writes(connection, data, row.resident)
+        ]
+        insert_once(connection, [_delivery(file, row, now, off=True) for row in rows])
+    return len(rows)
+
+
 def needless(connection: Connection, step: WalkStep, now: int) -> str:
     """Why a letter that waited need not go any more; "" where it does."""
     going = (SignUp.patrol == step.patrol) & (SignUp.resident == step.resident)
@@ -56,7 +80,7 @@ def needless(connection: Connection, step: WalkStep, now: int) -> str:
     row = connection.execute(query).first()
     if row is None:
         return "the volunteer has withdrawn"
-    if row.cancelled_at is not None:
+    if row.cancelled_at is not None and not step.off:
         return "the patrol was called off"
     return "the patrol is over" if row.ends_at <= now else ""
 
@@ -71,8 +95,9 @@ def compose(items: Sequence[Item], base_url: str) -> tuple[str, str]:
     for item in items:
         if item.walk is not None:
             link = f"{base_url.rstrip('/')}/walks/{item.walk.patrol}"
+            body = OFF if item.walk.off else BODY
             said = [
-                BODY.in_(language).format(title=item.title.en, when=_clock(item))
+                body.in_(language).format(title=item.title.en, when=_clock(item))
                 for language in ("zh", "en")
             ]
             parts += [*said, link, ""]
@@ -108,13 +133,17 @@ def _writes(connection: Connection, data: Path, resident: int) -> bool:
         return False
     from hub.cases.vault import Vault  # only a hub that writes letters loads cryptography
 
-    return bool(mail_address(Vault(data).open(sealed)))
+    try:
+        return bool(mail_address(Vault(data).open(sealed)))
+    except StateError as error:
+        log.warning("a volunteer is not written to: %s", error)
+        return False
 
 
-def _delivery(file: SiteFile, row: Row[Any], now: int) -> dict[str, Any]:
+def _delivery(file: SiteFile, row: Row[Any], now: int, *, off: bool = False) -> dict[str, Any]:
     route, subject = file.residents.mail, f"resident-{row.resident}"
     item = Item(
-        step=f"{subject}:{DeliveryKind.LETTER}:{route}:{row.id}",
+        step=f"{subject}:{DeliveryKind.LETTER}:{route}:{row.id}{':off' if off else ''}",
         kind=DeliveryKind.LETTER,
         alert=subject,
         site=row.site,
@@ -130,7 +159,7 @@ def _delivery(file: SiteFile, row: Row[Any], now: int) -> dict[str, Any]:
         pending_ts=row.starts_at,
         fired_ts=row.starts_at,
         at=now,
-        walk=WalkStep(patrol=row.id, resident=row.resident),
+        walk=WalkStep(patrol=row.id, resident=row.resident, off=off),
     )
     return row_of(item, route, created=now, due=now)
 

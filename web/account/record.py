@@ -52,12 +52,13 @@ def tokens(here: Console, vault: Vault, resident: int) -> list[str]:
 
 
 def soon(here: Console, resident: int) -> Any:
-    """Their next walk, where it is near enough to be reminded of it, or goes on; else None."""
+    """Their next walk, also one that was called off, where it is near enough to be reminded of it,
+    or goes on; else None."""
     now = here.now()
     query = (
         select(*Patrol.__table__.columns)
         .join(SignUp, SignUp.patrol == Patrol.id)
-        .where(SignUp.resident == resident, Patrol.ends_at > now, Patrol.cancelled_at.is_(None))
+        .where(SignUp.resident == resident, Patrol.ends_at > now)
         .order_by(Patrol.starts_at)
     )
     with here.reader.connect() as connection:

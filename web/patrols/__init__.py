@@ -14,7 +14,7 @@ from configs.site import SiteFile
 from hub import audit
 from hub.cases.tables import Case
 from hub.neighbours.tables import Resident
-from hub.patrols import checkin, plans, signup
+from hub.patrols import checkin, plans, remind, signup
 from hub.patrols.plans import NewPlan, PlanRefused
 from hub.patrols.signup import volunteers
 from hub.patrols.tables import CheckIn, Patrol, PatrolPlan
@@ -100,7 +100,12 @@ def remove(patrol_id: str) -> ResponseReturnValue:
 def cancel(patrol_id: str) -> ResponseReturnValue:
     """Call one walk off."""
     here = console()
-    _say(done=plans.cancel(here.engine, patrol_id, actor=current_user.name, now=here.now()))
+    with here.reader.connect() as connection:
+        site = _one(connection, patrol_id).site
+    done = plans.cancel(here.engine, patrol_id, actor=current_user.name, now=here.now())
+    if done:
+        _call_off(site, [patrol_id])
+    _say(done=done)
     return redirect(url_for("patrols.detail", patrol_id=patrol_id))
 
 
@@ -108,7 +113,11 @@ def cancel(patrol_id: str) -> ResponseReturnValue:
 def end(plan_id: str) -> ResponseReturnValue:
     """No more walks of a weekly plan."""
     here = console()
-    _say(done=plans.end_plan(here.engine, plan_id, actor=current_user.name, now=here.now()))
+    with here.reader.connect() as connection:
+        site = connection.scalar(select(PatrolPlan.site).where(PatrolPlan.id == plan_id)) or ""
+    off = plans.end_plan(here.engine, plan_id, actor=current_user.name, now=here.now())
+    _call_off(site, off or [])
+    _say(done=off is not None)
     return redirect(url_for("patrols.listing"))
 
 
@@ -171,6 +180,13 @@ def _one(connection: Any, patrol_id: str) -> WalkView:
     if not rows:
         abort(404)
     return rows[0]
+
+
+def _call_off(site: str, patrols: list[str]) -> None:
+    here = console()
+    file = here.site(site)
+    if file is not None and patrols:
+        remind.call_off(here.engine, file, here.data, patrols, here.now())
 
 
 def _say(*, done: bool) -> None:

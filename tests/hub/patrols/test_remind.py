@@ -15,7 +15,7 @@ from hub.notify.notifier import Notifier
 from hub.notify.tables import Delivery
 from hub.patrols import plans, signup
 from hub.patrols.plans import NewPlan
-from hub.patrols.remind import remind
+from hub.patrols.remind import call_off, remind
 from hub.patrols.tables import Patrol
 from tests.hub.cases.world import HOUR, MONDAY_10, SITE, Office
 from tests.hub.notify.mail import Mailbox, serving_mail
@@ -152,6 +152,28 @@ def test_what_is_off_by_then_is_not_written(
         plans.cancel(office.engine, walk, actor="li", now=post.now)
     post.carry()
     assert (box[0].mails, post.states()) == ([], [("needless", why)])
+
+
+def test_those_who_had_signed_up_hear_that_a_walk_was_called_off(
+    office: Office, post: Post, box: tuple[Mailbox, int]
+) -> None:
+    walk = signed(office, MAIL, "13800001111", "li@mail.example", capacity=1)
+    plans.cancel(office.engine, walk, actor="li", now=post.now)
+    for _ in range(2):
+        assert call_off(office.engine, post.file, office.data, [walk], post.now) == 2
+    post.carry()
+    assert sorted(mail.to for mail in box[0].read()) == ["li@mail.example", MAIL]
+    assert "Evening walk on 2025-11-25 10:00 was called off." in box[0].read()[0].body
+
+
+def test_a_key_that_cannot_be_read_keeps_letters_back_and_nothing_else(
+    office: Office, post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    signed(office, MAIL)
+    (office.data / "contacts.key").write_text("no key at all")
+    assert post.remind(START - HOUR) == 1
+    assert post.states() == []
+    assert "a volunteer is not written to" in caplog.text
 
 
 def test_an_address_that_was_deleted_meanwhile_is_not_written_to(
