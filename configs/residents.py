@@ -98,6 +98,10 @@ class Residents(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keep_contacts: Duration = Duration(90 * DAY)
     """How long a case that is closed still knows whom to tell; then that is deleted."""
     keep_photos: Duration = Duration(365 * DAY)
+    keep_senders: Duration = Duration(30 * DAY)
+    """How long it is known whether two reports came from one device or address."""
+    appeal: Text = Text("Or ask at the property office.", "也可以到物业办公室咨询。")
+    """Where else somebody who is blocked can turn to."""
     keep_accounts: Duration = Duration(730 * DAY)
     """How long an account is kept that its resident does not use."""
     keep_patrols: Duration = Duration(365 * DAY)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, delete, func, select
 from configs.servers import HubSettings
 from configs.site import SiteFile
 from hub import live
-from hub.cases import contacts
+from hub.cases import blocks, contacts
 from hub.cases.escalate import Escalator
 from hub.cases.photos import purge_photos
 from hub.ledger import Ledger
@@ -94,6 +94,7 @@ class Upkeep:
                 self._database, self._data, site, now - rules.keep_photos, now=now
             )
             contacts.purge(self._database, site, now - rules.keep_contacts, now)
+            blocks.purge(self._database, site, now - rules.keep_senders)
             patrols.purge(self._database, site, now - rules.keep_patrols, now)
         kept = [file.residents.keep_accounts for file in self._sites()]
         if kept:  # an account is of no site: the longest time holds

@@ -24,6 +24,7 @@ from web import (
     analysis,
     api,
     audit,
+    blocks,
     cameras,
     cases,
     devices,
@@ -165,7 +166,7 @@ def _install_parts(app: Flask) -> None:
 
 
 def _install_residents(app: Flask) -> None:
-    for part in (residents, cases, figures, open311, account, walks, patrols):
+    for part in (residents, cases, blocks, figures, open311, account, walks, patrols):
         app.register_blueprint(part.blueprint)
     residents.limit(app)
     account.limit(app)

@@ -8,7 +8,7 @@ from flask_login import current_user
 from msgspec import Struct
 from sqlalchemy import Select, select
 
-from hub.cases.tables import Case
+from hub.cases.tables import Case, SenderBlock
 from hub.patrols.tables import Patrol, PatrolPlan
 from hub.state.tables import Alert, Silence
 from web.console import Console
@@ -115,6 +115,8 @@ LEAST: dict[str, Role | None] = {
     "residents.add": ANYONE,
     "residents.forget": ANYONE,
     "residents.board": ANYONE,
+    "residents.appeal": ANYONE,
+    "residents.plan": ANYONE,
     "residents.photo": ANYONE,  # that staff agreed to show
     "residents.feed": ANYONE,
     "open311.services": ANYONE,
@@ -156,6 +158,8 @@ LEAST: dict[str, Role | None] = {
     "cases.detail": Role.VIEWER,
     "cases.photo": Role.VIEWER,
     "cases.codes": Role.VIEWER,
+    "blocks.page": ACT,
+    "blocks.lift": ACT,
     "cases.export": ACT,
     "cases.act": ACT,
     "cases.contact": ACT,
@@ -190,6 +194,7 @@ SUBJECTS: dict[str, Callable[[str], Select[str]] | None] = {
     "alert_id": lambda name: select(Alert.site).where(Alert.id == name),
     "alert": lambda name: select(Alert.site).where(Alert.id == name),
     "case_id": lambda name: select(Case.site).where(Case.id == name),
+    "block_id": lambda name: select(SenderBlock.site).where(SenderBlock.id == int(name)),
     "patrol_id": lambda name: select(Patrol.site).where(Patrol.id == name),
     "plan_id": lambda name: select(PatrolPlan.site).where(PatrolPlan.id == name),
     "number": lambda name: select(Silence.site).where(Silence.id == int(name)),

@@ -37,6 +37,7 @@ class Verdict(enum.StrEnum):
     NOTHING_SAID = "nothing said"
     NO_OWNER = "nobody to deal with it"
     SAME = "it was so already"
+    NO_SENDER = "nobody knows any more whence it came"
     NO_SUCH_ALERT = "no such alert"
 
 

@@ -17,6 +17,7 @@ from configs.site import SiteFile
 from hub import audit
 from hub.cases import family
 from hub.cases.contacts import mail_address
+from hub.cases.senders import Marks, remember
 from hub.cases.tables import ENDED, Case, CaseAlert, CasePhoto, CaseState, Reporter
 from hub.cases.vault import Vault
 from hub.cases.worktime import deadlines
@@ -78,6 +79,8 @@ class NewReport(Struct, frozen=True, kw_only=True):
     """Why it should wait for somebody to look at it."""
     alert: str = ""
     """The alert that it is opened from."""
+    sender: Marks = Marks()
+    """Whence it came."""
 
 
 class Received(Struct, frozen=True):
@@ -254,6 +257,7 @@ def _write(
         mail_link = vault.seal(token) if report.mail else None
         _follow(connection, case_id, token, vault.seal(report.contact), now, first=True,
                 link=mail_link, language=report.language)  # fmt: skip
+        remember(connection, case_id, report.sender, now)
         if report.alert:
             link = {"case": case_id, "alert": report.alert, "opened": True, "at": now}
             connection.execute(insert(CaseAlert).values(link))

@@ -141,6 +141,43 @@ class Reporter(Base):
     at: Mapped[int]
 
 
+class CaseSender(Base):
+    """Whence a report came, as marks that only tell whether another came from the same; see
+    `hub.cases.blocks`."""
+
+    __tablename__ = "case_sender"
+
+    case: Mapped[str] = mapped_column(String(32), primary_key=True)
+    device: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(64))
+    at: Mapped[int] = mapped_column(index=True)
+
+
+class SenderBlock(Base):
+    """A device or address from which no reports are taken at a site for a while."""
+
+    __tablename__ = "sender_block"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    site: Mapped[str] = mapped_column(String(63))
+    kind: Mapped[str] = mapped_column(String(10))
+    """device or address."""
+    mark: Mapped[str] = mapped_column(String(64), index=True)
+    case: Mapped[str] = mapped_column(String(32))
+    """The report that it was blocked for."""
+    reason: Mapped[str] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[int]
+    ends_at: Mapped[int]
+    """Earlier than planned where somebody lifted it."""
+    lifted_by: Mapped[str] = mapped_column(String(80), default="")
+    appeal: Mapped[str] = mapped_column(Text, default="")
+    """What who is blocked says to it."""
+    appealed_at: Mapped[int | None]
+
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy reads it
+
+
 class CaseAlert(Base):
     """An alert and a case that are about the same."""
 

@@ -22,8 +22,10 @@ from configs.site import (
 )
 from configs.values import Duration, Text
 from hub.analysis.hours import HOUR_MS
+from hub.cases import blocks
 from hub.cases.photos import show_photo
 from hub.cases.receive import NewReport, receive
+from hub.cases.senders import marks
 from hub.cases.tables import CasePhoto
 from hub.cases.vault import Vault
 from hub.patrols import plans, signup
@@ -239,8 +241,10 @@ def patrol(engine: Engine, data: Path, now: int, resident: int = 0) -> dict[str,
 
 
 def shown_case(engine: Engine, data: Path, now: int) -> dict[str, str]:
-    """A report whose photo is on the public board."""
-    told = case(engine, data, now, blurred=True)
+    """A report whose photo is on the public board, and whose sender is blocked."""
+    sender = marks(Vault(data), "a phone", "203.0.113.7")
+    told = case(engine, data, now, blurred=True, sender=sender)
+    blocks.block(engine, told["case"], "device", reason="nonsense", days=7, actor="li", now=now)
     show_photo(engine, told["case"], told["photo"], shown=True, actor="li", now=now)
     return told
 

@@ -145,6 +145,21 @@ def test_an_answer_that_got_lost_does_not_make_two_reports(
     assert count(engine) == 1
 
 
+def test_a_tap_on_the_plan_chooses_the_place_and_keeps_what_was_typed(
+    phone: Page, address: str
+) -> None:
+    phone.goto(f"{address}/report")
+    phone.fill("#text", "白色面包车")
+    phone.get_by_text("在平面图上选择").tap()
+    phone.locator('[data-where="garden/fire-lane"]').tap()
+    expect(phone.locator("#where")).to_have_value("garden/fire-lane")
+    expect(phone.locator('.on-plan [aria-current="true"]')).to_have_count(1)
+    expect(phone.locator("#text")).to_have_value("白色面包车")
+    phone.select_option("#where", "garden/bike-shed")
+    chosen = phone.locator('[data-where="garden/bike-shed"]')
+    expect(chosen).to_have_attribute("aria-current", "true")
+
+
 def test_a_draft_waits_on_the_phone(phone: Page, address: str) -> None:
     fill(phone, address)
     phone.goto(f"{address}/board")

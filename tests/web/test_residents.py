@@ -163,6 +163,20 @@ def test_a_qr_code_of_a_place_opens_the_form_with_it_chosen(reader: Open) -> Non
     assert reader("viewer").client.get("/cases/codes").text.count("<figure>") == 6
 
 
+def test_a_place_is_chosen_on_the_plan_without_any_script(reader: Open) -> None:
+    browser = reader("").client
+    text = browser.get("/report").text
+    (link,) = re.findall(r'href="([^"]+)" data-where="garden/bike-shed"', text)
+    assert 'value="garden/bike-shed" selected' in browser.get(link).text
+    assert 'data-where="garden/bike-shed" aria-label="Bike shed" aria-current' in (
+        browser.get(link).text
+    )
+    (drawing,) = re.findall(r'<image href="([^"]+)"', text)
+    with browser.get(drawing) as answer:
+        assert answer.mimetype == "image/svg+xml"
+    assert browser.get("/report/plan/nowhere").status_code == 404
+
+
 def test_me_too_joins_an_open_report(reader: Open, engine: Engine, data: Path) -> None:
     told = seed.case(engine, data, NOW)
     resident = reader("")

@@ -88,7 +88,7 @@ def test_each_route_shows_and_does_nothing_of_another_site(
     app: Flask, reader: Open, engine: Engine, data: Path, role: Role
 ) -> None:
     browser, alert = reader(f"far-{role}"), some_alert(engine)
-    case, walk = seed.case(engine, data, NOW), seed.patrol(engine, data, NOW, 0)
+    case, walk = seed.shown_case(engine, data, NOW), seed.patrol(engine, data, NOW, 0)
     rules = {rule.endpoint: rule for rule in app.url_map.iter_rules()}
     for endpoint, path in PATHS.items():
         least, rule = LEAST[endpoint], rules[endpoint]

@@ -28,7 +28,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from configs.rules import Severity
 from configs.site import SiteFile
 from hub import audit
-from hub.cases import contacts, desk, receive
+from hub.cases import blocks, contacts, desk, receive
 from hub.cases.desk import WALK, Outcome, Step, Verdict
 from hub.cases.erase import erase
 from hub.cases.photos import show_photo
@@ -36,8 +36,18 @@ from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.split import split
 from hub.cases.tables import ENDED, Case, CaseAlert, CaseOutcome, CaseState
 from hub.state.tables import Alert
-from web.cases.queries import CaseView, cases, linked, near, photos, relatives, story, tellings
-from web.cases.words import EVENTS, OUTCOMES, STATES, STEPS, kind_name, place_name, told
+from web.cases.queries import (
+    CaseView,
+    cases,
+    count_appeals,
+    linked,
+    near,
+    photos,
+    relatives,
+    story,
+    tellings,
+)
+from web.cases.words import BLOCKS, EVENTS, OUTCOMES, STATES, STEPS, kind_name, place_name, told
 from web.console import console
 from web.language import SEVERITIES
 from web.language import STEPS as TELLINGS
@@ -74,12 +84,13 @@ def listing() -> ResponseReturnValue:
     with here.reader.connect() as connection:
         found = cases(connection, *_asked(), limit=PAGE, order=_order())
         held = len(cases(connection, _mine(), VIEWS["held"](0), limit=PAGE))
+        appeals = count_appeals(connection, [file.site.id for file in here.sites], here.now())
         late = len(cases(connection, _mine(), LATE(here.now()), limit=PAGE))
     kinds = {kind.id: kind.name for file in here.sites for kind in file.residents.kinds}
     places = {f"{f.site.id}/{p.id}": p.name for f in here.sites for p in f.places}
     return render_template(
         "cases/listing.html", cases=found, asked=asked, kinds=kinds, places=places, held=held,
-        late=late, more=len(found) == PAGE, **_words(),
+        late=late, appeals=appeals, may_block=bool(acting()), more=len(found) == PAGE, **_words(),
     )  # fmt: skip
 
 
@@ -253,6 +264,14 @@ def _grade(case_id: str) -> Outcome:
     return desk.grade(here.engine, file, case_id, severity, actor=current_user.name, now=here.now())
 
 
+def _block(case_id: str) -> Outcome:
+    form, here = request.form, console()
+    return blocks.block(
+        here.engine, case_id, form.get("what", ""), reason=form.get("reason", ""),
+        days=form.get("days", 0, type=int), actor=current_user.name, now=here.now(),
+    )  # fmt: skip
+
+
 def _split(case_id: str) -> Outcome:
     form, here = request.form, console()
     with here.reader.connect() as connection:
@@ -288,6 +307,7 @@ VERBS: dict[str, Callable[[str], Outcome]] = {
         now=console().now(),
     ),
     "split": _split,
+    "block": _block,
     "assign": lambda case_id: desk.assign(
         console().engine, case_id, owner=request.form.get("owner", ""), actor=current_user.name,
         now=console().now(),
@@ -315,6 +335,7 @@ def _told(outcome: Outcome) -> str:
         Verdict.NOTHING_SAID: gettext("Something is missing: choose, and write a few words."),
         Verdict.NO_OWNER: gettext("Name somebody who deals with it."),
         Verdict.SAME: gettext("It was so already."),
+        Verdict.NO_SENDER: gettext("It is not known (any more) whence it came."),
         Verdict.NO_SUCH_ALERT: gettext("There is no such alert at this site."),
         Verdict.NO_SUCH_CASE: gettext("There is no other open case with that code."),
     }
@@ -358,6 +379,6 @@ def _cell(case: CaseView, name: str) -> object:
 
 def _words() -> dict[str, Any]:
     return {"STATES": STATES, "OUTCOMES": OUTCOMES, "EVENTS": EVENTS, "STEPS": STEPS,
-            "kind_name": kind_name, "place_name": place_name, "told": told,
+            "kind_name": kind_name, "place_name": place_name, "told": told, "BLOCKS": BLOCKS,
             "STEPS_TOLD": TELLINGS, "now": console().now(),
             "walk": [state.value for state in CaseState]}  # fmt: skip

@@ -8,7 +8,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, RowMapping, func, select
 
 from hub.cases.family import origins, sources
-from hub.cases.tables import ENDED, Case, CaseAlert, CaseEvent, CasePhoto, Reporter
+from hub.cases.tables import ENDED, Case, CaseAlert, CaseEvent, CasePhoto, Reporter, SenderBlock
 from hub.notify.tables import Delivery
 from hub.state.tables import Alert
 
@@ -122,6 +122,13 @@ def relatives(connection: Connection, case: CaseView) -> list[CaseView]:
     """What it was split off or merged into, and what was split off it or merged into it."""
     kin = (Case.split_from == case.id) | (Case.merged_into == case.id)
     return cases(connection, kin | Case.id.in_([case.split_from, case.merged_into]))
+
+
+def count_appeals(connection: Connection, sites: Sequence[str], now: int) -> int:
+    """How many who are blocked say that it is wrong."""
+    standing = SenderBlock.site.in_(sites) & (SenderBlock.ends_at > now)
+    query = select(func.count()).select_from(SenderBlock)
+    return connection.scalar(query.where(standing, SenderBlock.appealed_at.is_not(None))) or 0
 
 
 def near(case: CaseView) -> Any:

@@ -39,10 +39,14 @@ EVENTS = {
     "graded": _("Severity"),
     "released": _("Let in"),
     "erased": _("The reporter's words and photos were deleted"),
+    "blocked": _("Its sender was blocked"),
+    "unblocked": _("The block of its sender was lifted"),
+    "appealed": _("The blocked sender says that it is wrong"),
     "photo-shown": _("A photo was put on the board"),
     "photo-hidden": _("A photo was taken off the board"),
     "warned": _("Time is nearly over"),
 }
+BLOCKS = {"device": _("device"), "address": _("internet address")}
 DEADLINES = {"answer": _("answer"), "solve": _("solution")}
 STEPS = {
     "verify": _("Verify"),

@@ -5,6 +5,7 @@ once. A link is all that a reporter has, and all that they need.
 """
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from flask import (
@@ -18,6 +19,7 @@ from flask import (
     redirect,
     render_template,
     request,
+    send_file,
     send_from_directory,
     session,
     url_for,
@@ -28,9 +30,10 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from sqlalchemy import func, select
 
+from configs.plan import drawing
 from configs.rules import Severity
 from configs.site import Place, SiteFile
-from hub.cases import contacts, desk, receive
+from hub.cases import blocks, contacts, desk, receive
 from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.tables import ENDED, Case, CaseOutcome, CaseState
 from hub.cases.vault import Vault
@@ -42,6 +45,7 @@ from web.cases.words import EVENTS, OUTCOMES, STATES, kind_name, place_name
 from web.console import console
 from web.figures import recent
 from web.language import language
+from web.residents import blocked
 from web.residents.photos import MAX_PHOTOS, Hider, face_hider, redraw
 from web.roles import wants_json
 
@@ -59,7 +63,7 @@ WALK = tuple(state.value for state in CaseState)
 def limit(app: Flask) -> None:
     """Count reports for each address and each device."""
     limiter: Limiter = app.extensions["linli.limiter"]
-    for view in (send, me_too, add, rate):
+    for view in (send, me_too, add, rate, appeal):
         name = f"residents.{view.__name__}"
         counted = limiter.limit(PER_ADDRESS, key_func=get_remote_address, scope="reports")
         app.view_functions[name] = counted(limiter.limit(PER_DEVICE, key_func=_device)(view))
@@ -115,6 +119,10 @@ def excuse(code: int, text: str) -> ResponseReturnValue:
 @blueprint.get("/report")
 def form() -> ResponseReturnValue:
     """The form; ``?place=`` is what a QR code at a place says."""
+    files = _open_sites()
+    found = blocked.standing(vault(), files)
+    if len({row["site"] for row in found}) == len(files):
+        return blocked.told(found[0], files)
     where = request.args.get("place", "")
     return _form({"where": _where_of(where)}, {}, 200)
 
@@ -124,6 +132,8 @@ def send() -> ResponseReturnValue:
     """Take a report in; the same request_key is one report."""
     here, sent = console(), request.form
     file, place = _site_place(sent.get("where", ""))
+    if found := blocked.standing(vault(), [file]):
+        return blocked.told(found[0], [file])
     key = sent.get("request_key", "")  # strangers choose it: it must not meet a key of ours
     try:
         told = NewReport(
@@ -133,6 +143,7 @@ def send() -> ResponseReturnValue:
             photos=redraw(request.files.getlist("photos"), _hider()), blurred=_hider() is not None,
             held="trap" if sent.get("website") else "",
             mail=bool(sent.get("mail") and file.residents.mail), language=language(),
+            sender=blocked.sender(vault()),
         )  # fmt: skip
         got = receive.receive(
             here.engine, file, told, vault=vault(), data=here.data, now=here.now()
@@ -147,6 +158,26 @@ def send() -> ResponseReturnValue:
     if wants_json():
         return jsonify(link=link, code=got.code)
     return redirect(link)
+
+
+@blueprint.post("/report/appeal")
+def appeal() -> ResponseReturnValue:
+    """Who is blocked says why that is wrong."""
+    here = console()
+    sites = [file.site.id for file in _open_sites()]
+    text = request.form.get("text", "")
+    blocks.appeal(here.engine, sites, blocked.sender(vault()), text=text, now=here.now())
+    return redirect(url_for("residents.form"))
+
+
+@blueprint.get("/report/plan/<id:site>")
+def plan(site: str) -> Response:
+    """The drawing of a site, to choose a place on."""
+    file = next((one for one in _open_sites() if one.site.id == site), None)
+    found = drawing(file.site.plan) if file is not None else None
+    if found is None:
+        abort(404)
+    return send_file(found.path.resolve(), mimetype=found.mimetype, max_age=300)
 
 
 @blueprint.get("/report/similar")
@@ -167,6 +198,9 @@ def similar() -> ResponseReturnValue:
 def me_too(case_id: str) -> ResponseReturnValue:
     """One more who sees the same."""
     here = console()
+    files = _files_of([case_id])
+    if found := blocked.standing(vault(), files):
+        return blocked.told(found[0], files)
     got = receive.me_too(
         here.engine, case_id, contact=request.form.get("contact", ""), vault=vault(),
         request_key=request.form.get("request_key", ""), now=here.now(),
@@ -225,6 +259,9 @@ def rate(token: str) -> ResponseReturnValue:
 def add(token: str) -> ResponseReturnValue:
     """Tell more about it."""
     here = console()
+    files = _files_of(_cases_of(token))
+    if found := blocked.standing(vault(), files):
+        return blocked.told(found[0], files)
     outcome = desk.ask_back(
         here.engine, _case_of(token), text=request.form.get("text", ""), now=here.now()
     )
@@ -329,8 +366,10 @@ def _form(kept: dict[str, str], errors: dict[str, str], status: int) -> Response
     sites = _open_sites()
     kept = {"request_key": secrets.token_hex(16)} | kept
     kinds = {kind.id: kind for file in sites for kind in file.residents.kinds}
+    plans = {file.site.id: drawing(file.site.plan) for file in sites}
     page = render_template(
-        "residents/report.html", sites=sites, kinds=kinds.values(), kept=kept, errors=errors,
+        "residents/report.html", sites=sites, plans=plans, kinds=kinds.values(), kept=kept,
+        errors=errors,
         max_photos=MAX_PHOTOS, writes=_writes(), hides=_hider() is not None,
     )  # fmt: skip
     return page, status
@@ -352,6 +391,13 @@ def _where_of(asked: str) -> str:
             if asked in (name, place.id):
                 return name
     return ""
+
+
+def _files_of(found: Sequence[str]) -> list[SiteFile]:
+    """The open sites of cases."""
+    with console().reader.connect() as connection:
+        sites = set(connection.scalars(select(Case.site).where(Case.id.in_(found))))
+    return [file for file in _open_sites() if file.site.id in sites]
 
 
 def _cases_of(token: str) -> list[str]:

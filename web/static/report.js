@@ -105,6 +105,22 @@ async function finish(answer, draft) {
   state.scrollIntoView({ block: "center" });
 }
 
+// The plan and the list say the same place.
+const spots = [...document.querySelectorAll("[data-where]")];
+function mark() {
+  for (const spot of spots) {
+    if (spot.dataset.where === form.elements.where.value) spot.setAttribute("aria-current", "true");
+    else spot.removeAttribute("aria-current");
+  }
+}
+for (const spot of spots) {
+  spot.addEventListener("click", (event) => {
+    event.preventDefault();
+    form.elements.where.value = spot.dataset.where;
+    form.elements.where.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+}
+
 function again() {
   const draft = read();
   if (draft.pending) send(draft);
@@ -132,6 +148,7 @@ form.addEventListener("submit", async (event) => {
   send(await draftOf());
 });
 form.addEventListener("input", () => {
+  mark();
   if (!sending) keep({ ...read(), ...typed() });
   look();
 });
@@ -140,4 +157,5 @@ setInterval(again, RETRY_MS);
 
 const before = read();
 if (before.request_key) restore(before);
+mark();
 again();

@@ -1,4 +1,4 @@
-"""cases that are split, whom they tell and write to, and photos that may be shown."""
+"""cases that are split, whom they tell, photos that may be shown, blocked senders."""
 
 from collections.abc import Sequence
 
@@ -32,6 +32,33 @@ def upgrade() -> None:
         op.add_column(
             "case_photo", sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false())
         )
+    op.create_table(
+        "case_sender",
+        sa.Column("case", sa.String(length=32), nullable=False),
+        sa.Column("device", sa.String(length=64), nullable=False),
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("case"),
+    )
+    op.create_index("ix_case_sender_at", "case_sender", ["at"])
+    op.create_table(
+        "sender_block",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("site", sa.String(length=63), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("mark", sa.String(length=64), nullable=False),
+        sa.Column("case", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("author", sa.String(length=80), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.Column("lifted_by", sa.String(length=80), nullable=False),
+        sa.Column("appeal", sa.Text(), nullable=False),
+        sa.Column("appealed_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_sender_block_mark", "sender_block", ["mark"])
     op.add_column("reporter", sa.Column("mail_link", sa.LargeBinary(), nullable=True))
     op.add_column(
         "reporter",
@@ -40,6 +67,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("sender_block")
+    op.drop_table("case_sender")
     op.drop_column("reporter", "language")
     op.drop_column("reporter", "mail_link")
     op.drop_column("case_photo", "shown")
