@@ -5,6 +5,7 @@ pictures, and admits records.
 """
 
 import logging
+import operator
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ DEAD_LETTER_BYTES = 4096
 OLDEST_MS = 31 * 86_400_000
 """What is older is applied as being this old: a device that woke up in 1970 must not make
 its places live through the decades since."""
+
+_event_time = operator.attrgetter("record.ts")
 
 
 class Arrived(Struct, frozen=True, gc=False):
@@ -162,20 +165,13 @@ class Intake:
 
     def _admit(self, batches: Sequence[tuple[Topic, Batch, int]], work: Work) -> list[Stored]:
         """The records that are news, in the order of their event times."""
-        fresh: list[tuple[AnyRecord, Topic, str, int]] = []
+        fresh: list[Stored] = []
         for topic, batch, rx_us in batches:
             fresh += self._admit_batch(topic, batch, rx_us, work)
-        fresh.sort(key=lambda item: item[0].ts)  # batches of several nodes come interleaved
-        stored = []
-        for record, topic, epoch, rx_us in fresh:
-            rx = rx_us // 1000
-            at = max(rx - OLDEST_MS, min(record.ts, rx + CLOCK_TOLERANCE_MS))
-            stored.append(Stored(topic.site, topic.node, epoch, rx_us, at, record))
-        return stored
+        fresh.sort(key=_event_time)  # batches of several nodes come interleaved
+        return fresh
 
-    def _admit_batch(
-        self, topic: Topic, batch: Batch, rx_us: int, work: Work
-    ) -> list[tuple[AnyRecord, Topic, str, int]]:
+    def _admit_batch(self, topic: Topic, batch: Batch, rx_us: int, work: Work) -> list[Stored]:
         rx = rx_us // 1000
         site, name = topic.site, topic.node
         node = self.ledger.nodes[site, name]
@@ -200,7 +196,11 @@ class Intake:
         for record in fresh:
             if self.ledger.hear(site, name, record):
                 work.changes.add(("source", site, f"{name}/{record.source}"))
-        return [(record, topic, batch.epoch, rx_us) for record in fresh]
+        oldest, newest = rx - OLDEST_MS, rx + CLOCK_TOLERANCE_MS
+        return [
+            Stored(site, name, batch.epoch, rx_us, max(oldest, min(record.ts, newest)), record)
+            for record in fresh
+        ]
 
     def _put_right(
         self, topic: Topic, node: Node, records: list[AnyRecord], behind_ms: int

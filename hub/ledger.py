@@ -5,7 +5,7 @@ and written back, as far as it changed, in the transaction of the batch.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -115,7 +115,8 @@ class Ledger:
             source.told, source.told_ts = record.evidence, record.ts
         if record.ts >= source.last_ts:
             source.last_ts = record.ts
-            told = _apply(source, record)
+            take = _TAKES.get(type(record))
+            told = take is not None and take(source, record)
         self.changed_sources.add(key)
         return told
 
@@ -155,32 +156,43 @@ def _from_row(kind: Any, row: Mapping[Any, Any]) -> Any:
     return kind(**{name: row[name] for name in kind.__struct_fields__ if name in row})
 
 
-def _apply(source: Source, record: AnyRecord) -> bool:
-    match record:
-        case DoorState():
-            source.kind = "door"
-            before, source.values = source.values, _door(record, source.values)
-            return before != source.values
-        case DoorAccess():
-            source.kind = "door"
-            return False
-        case NodeHealth():
-            source.kind = "agent" if record.source == AGENT else source.kind
-            news = (record.ok, record.detail) != (source.ok, source.detail)
-            source.ok, source.detail = record.ok, record.detail
-            health = to_builtins(record)
-            for gone in ("type", "seq", "ts", "source", "ok", "detail", "evidence"):
-                health.pop(gone, None)
-            source.values = {**source.values, **health}
-            return news
-        case SceneFault():
-            before = source.values
-            faults = set(before.get("faults", ()))
-            (faults.add if record.active else faults.discard)(str(record.fault))
-            source.values = {**before, "faults": sorted(faults)}
-            return before != source.values
-        case _:
-            return False
+def _take_door(source: Source, record: DoorState) -> bool:
+    source.kind = "door"
+    before, source.values = source.values, _door(record, source.values)
+    return before != source.values
+
+
+def _take_access(source: Source, _record: DoorAccess) -> bool:
+    source.kind = "door"
+    return False
+
+
+def _take_health(source: Source, record: NodeHealth) -> bool:
+    source.kind = "agent" if record.source == AGENT else source.kind
+    news = (record.ok, record.detail) != (source.ok, source.detail)
+    source.ok, source.detail = record.ok, record.detail
+    health = to_builtins(record)
+    for gone in ("type", "seq", "ts", "source", "ok", "detail", "evidence"):
+        health.pop(gone, None)
+    source.values = {**source.values, **health}
+    return news
+
+
+def _take_fault(source: Source, record: SceneFault) -> bool:
+    before = source.values
+    faults = set(before.get("faults", ()))
+    (faults.add if record.active else faults.discard)(str(record.fault))
+    source.values = {**before, "faults": sorted(faults)}
+    return before != source.values
+
+
+_TAKES: Mapping[type[AnyRecord], Callable[[Source, Any], bool]] = {
+    DoorState: _take_door,
+    DoorAccess: _take_access,
+    NodeHealth: _take_health,
+    SceneFault: _take_fault,
+}
+"""What a record of a type changes of its source; the others only show that it speaks."""
 
 
 def _door(record: DoorState, known: dict[str, Any]) -> dict[str, Any]:

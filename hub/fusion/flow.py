@@ -1,12 +1,14 @@
 """``flow.in`` and ``flow.out``: people who crossed into and out of the place."""
 
+import math
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import Ear, Origin, Reading, soonest
+from hub.fusion.signal import Ear, Limits, Origin, Reading, soonest
 from wire.records import LineCross
 
 WINDOW_MS = 60_000
@@ -20,6 +22,7 @@ class Flow:
         self._inward = {(line.node, line.source, line.line): line.inward for line in place.lines}
         self._crossed: dict[str, deque[int]] = {"flow.in": deque(), "flow.out": deque()}
         self._values: dict[str, int] = {}
+        self.limits: Limits | None = None
         self.due: int | None = None
 
     def ear(self, origin: Origin) -> Ear | None:
@@ -33,6 +36,11 @@ class Flow:
         return self.tick(at)
 
     def tick(self, at: int) -> Iterable[Reading]:
+        readings = self._read(at)
+        self.due = soonest([self._next(name, times) for name, times in self._crossed.items()])
+        return readings
+
+    def _read(self, at: int) -> list[Reading]:
         readings: list[Reading] = []
         for name, times in self._crossed.items():
             while times and times[0] + WINDOW_MS <= at:
@@ -40,8 +48,22 @@ class Flow:
             if self._values.get(name) != len(times):
                 self._values[name] = len(times)
                 readings.append((name, float(len(times))))
-        self.due = soonest([times[0] + WINDOW_MS for times in self._crossed.values() if times])
         return readings
+
+    def _next(self, name: str, times: deque[int]) -> int | None:
+        """When a crossing is forgotten; with limits, the one that brings the count to one."""
+        forgets = 1
+        if self.limits is not None:
+            marks = self.limits.get(name, ())
+            index = bisect_left(marks, len(times))
+            if index == len(marks) or marks[index] != len(times):
+                if not index:
+                    return None
+                forgets = len(times) - math.floor(marks[index - 1])
+        return times[forgets - 1] + WINDOW_MS if forgets <= len(times) else None
+
+    def catch_up(self, at: int) -> Iterable[Reading]:
+        return self._read(at) if self._values else ()  # not known before the first crossing
 
     def dump(self) -> Any:
         return [[list(times) for times in self._crossed.values()], self._values, self.due]

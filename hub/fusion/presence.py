@@ -41,22 +41,26 @@ class _Sighting(Struct):
 class _Label:
     """One label at the place."""
 
-    __slots__ = ("name", "read_at", "sightings", "stays_until", "steady_until", "value")
+    __slots__ = (
+        "name", "read_at", "sightings", "stays_until", "steady_until", "value", "value_at",
+    )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.sightings: dict[View, _Sighting] = {}
         self.value: float | None = None
+        self.value_at = 0
+        """When it was worked out."""
         self.read_at = 0
-        """When the value was read."""
+        """When it was asked for; no earlier, and later where nobody can tell the two apart."""
         self.steady_until = 0
         """Nothing that adds to the value fades before this: until then it stays what it is."""
         self.stays_until = 0
-        """When it may come to the next limit, at the earliest."""
+        """When it may come to the next limit, at the earliest; 0 where all values are wanted."""
 
     def take_value(self, at: int, readings: list[Reading]) -> None:
         """Work out the value at ``at``; where it is another one, it goes into ``readings``."""
-        self.read_at = at
+        self.value_at = at
         unseen, steady_until = 1.0, FOR_EVER
         for sighting in self.sightings.values():
             alone = sighting.trust * sighting.confidence
@@ -130,9 +134,12 @@ class Presence:
             confidence, seen_until = record.confidence, record.ts + HOLD_MS
         elif record.ts < seen_until:
             seen_until = record.ts
-        same = confidence == known.confidence and (seen_until >= known.seen_until or not confidence)
-        if same and at <= label.steady_until:
-            known.ts, known.seen_until = record.ts, seen_until  # it fades later, if at all
+        # Where the view goes on to say what it said, it only fades later, if at all.
+        repeats = confidence == known.confidence and (
+            not confidence or at <= known.seen_until <= seen_until
+        )
+        if repeats and (at <= label.steady_until or at < label.stays_until):
+            known.ts, known.seen_until, label.read_at = record.ts, seen_until, at
             return ()
         if self.limits is not None:
             self._looked_at = self._last_look(at)  # what fades now will fade otherwise
@@ -149,6 +156,7 @@ class Presence:
     def _read(self, labels: Iterable[_Label], at: int) -> list[Reading]:
         readings: list[Reading] = []
         for label in labels:
+            label.read_at = at
             label.take_value(at, readings)
             if self.limits is not None:
                 label.stays_until = label.next_limit(at, self.limits.get(label.name, ()))
@@ -159,8 +167,9 @@ class Presence:
         self._looked_at = looked_at = self._last_look(at)
         readings: list[Reading] = []
         for label in self._labels.values():
-            if label.read_at < looked_at:
-                label.take_value(looked_at, readings)
+            label.read_at = max(label.read_at, looked_at)
+            if label.value_at < label.read_at:
+                label.take_value(label.read_at, readings)
         return readings
 
     def _fading(self) -> Iterator[int]:

@@ -72,7 +72,15 @@ class Surprise:
 
     def ear(self, origin: Origin) -> Ear | None:
         count = self._counter.count(origin)
+        if count is _nothing:
+            return self._mark
         return None if count is None else partial(self._hear, count)
+
+    def _mark(self, _record: Any, at: int) -> Iterable[Reading]:
+        """A record adds nothing, but shows that more would have been heard."""
+        if self._heard[-1] and at < self._bin + STEP_MS:
+            return ()
+        return self._hear(_nothing, _record, at)
 
     def _hear(self, count: Count, record: Any, at: int) -> Iterable[Reading]:
         amount = count(record)

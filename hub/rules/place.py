@@ -25,7 +25,7 @@ from hub.series.points import SignalPoint
 from wire.records import RECORD_TYPES, AnyRecord
 
 NEVER: Final = FOR_EVER
-SAMPLED: Final = (Door, Dwell, Presence, Silence, Stationary)
+SAMPLED: Final = (Door, Dwell, Flow, Presence, Silence, Stationary)
 
 
 Ears = Mapping[type[AnyRecord], Mapping[str, Sequence[tuple[Signal, Ear]]]]
@@ -218,7 +218,7 @@ class PlaceAtWork:
         for watch in self.watches:
             if (
                 (watch.due is not None and watch.due <= at)
-                or not moved.isdisjoint(watch.signals)
+                or not (watch.asleep or moved.isdisjoint(watch.signals))
                 or (watch.inhibitors and watch.waits_for_release)
             ):
                 for signal in self._skipping.get(watch.rule.id, ()):

@@ -94,6 +94,8 @@ class Watch:
         self.phase = Phase.IDLE
         self.due: int | None = None
         """When time alone will change something."""
+        self.asleep = False
+        """Outside its hours, with nothing to end: until it is due, no value matters to it."""
         self._pending_ts = 0
         self._severity = rule.severity
         self._muted = False
@@ -156,6 +158,7 @@ class Watch:
         else:
             self._maybe_raise(at, steps)
         self._plan(at)
+        self.asleep = not watching and self.phase is Phase.IDLE and not self.windowed
         return steps
 
     def overrule(self, alert: str) -> bool:

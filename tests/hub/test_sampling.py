@@ -5,14 +5,23 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.rules import Clear, Condition, Rule
+from configs.rules import Active, Clear, Condition, Rule
 from configs.site import CountingLine, DoorOf, NodeOf, Place, Site, SiteFile, View
-from configs.values import Duration, Text
+from configs.values import Duration, Text, TimeSpan
 from hub.fusion.signal import first_look, last_look, next_limit, next_look
 from hub.rules.engine import Engine
 from hub.rules.place import Outcome
 from hub.rules.watch import Transition
-from wire.records import AnyRecord, DoorState, NodeHealth, ZoneCount, ZoneDwell, ZoneStationary
+from wire.records import (
+    AnyRecord,
+    Direction,
+    DoorState,
+    LineCross,
+    NodeHealth,
+    ZoneCount,
+    ZoneDwell,
+    ZoneStationary,
+)
 
 T0 = 1_700_000_000_000
 TEXT = Text("R", "R")
@@ -38,6 +47,10 @@ RULES = (
           Condition(signal="silence_s", below=400)),
     _rule("silent", Condition(signal="silence_s", above=33), cooldown=Duration(20_000)),
     _rule("exactly", Condition(signal="dwell.person", equals=5)),
+    _rule("rush", Condition(signal="flow.in", above=1), clear=Clear(below=1)),
+    _rule("few", Condition(signal="flow.out", below=2), Condition(signal="presence.car", above=0)),
+    _rule("by-night", Condition(signal="presence.car", above=0.5, for_=Duration(800)),
+          active=Active(outside=TimeSpan.parse("06:00-22:20"))),
 )  # fmt: skip
 SITE = SiteFile(
     site=Site(id="s", name=TEXT, timezone="UTC"),
@@ -57,7 +70,7 @@ Plan = list[tuple[int, int, str, str, int]]
 plans: st.SearchStrategy[Plan] = st.lists(
     st.tuples(
         st.one_of(st.integers(1, 2500), st.integers(1, 90_000)),
-        st.integers(0, 5), st.sampled_from(("cam", "cam-2")),
+        st.integers(0, 6), st.sampled_from(("cam", "cam-2")),
         st.sampled_from(("person", "car")), st.integers(0, 3),
     ),
     min_size=1,
@@ -77,6 +90,11 @@ def _record(seq: int, ts: int, kind: int, source: str, label: str, value: int) -
             return ZoneStationary(**seen, track=value, still_ms=4000 * value)  # type: ignore[arg-type]
         case 4:
             return DoorState(seq=seq, ts=ts, source="door", open=value > 1)
+        case 5:
+            return LineCross(
+                seq=seq, ts=ts, source="cam", line="l", label=label, track=1, confidence=0.8,
+                direction=Direction.RIGHT if value else Direction.LEFT, box=(0.1, 0.1, 0.1, 0.1),
+            )  # fmt: skip
         case _:
             return NodeHealth(seq=seq, ts=ts, source="agent")
 

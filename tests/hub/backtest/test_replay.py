@@ -27,6 +27,7 @@ from hub.series.points import Entry, Stored
 from hub.series.sqlite import SqliteSeries
 from hub.state import store
 from hub.state.tables import Alert
+from tests.hub.chain import open_database
 from wire.codec import encode
 from wire.records import AnyRecord, Batch, Direction, DoorState, LineCross, ZoneCount
 
@@ -99,8 +100,7 @@ def _arrivals(plan: list[tuple[int, str, int, int]]) -> Iterator[tuple[int, str,
 
 def _live(folder: Path, plan: list[tuple[int, str, int, int]]) -> tuple[list[Any], int]:
     """The alerts of a hub that hears the plan, its records in ``series.db``; and the end."""
-    database = store.connect(store.address("", folder))
-    store.migrate(database)
+    database = open_database(folder)
     hub = Pipeline(
         [SITE], HubSettings(data=str(folder)), database, HubMetrics(CollectorRegistry()), T0
     )
