@@ -5,6 +5,7 @@ is shared and serves one camera at a time.
 """
 
 import enum
+import hashlib
 import logging
 import random
 import threading
@@ -27,6 +28,7 @@ from edge.scene import Scene
 from edge.shared_detector import SharedDetector
 from edge.showcase import WAIT_MS, Showcase
 from edge.sources import Source, SourceBroken
+from edge.usual import recall_reference, save_reference
 from wire.records import AnyRecord, Fault, NodeHealth, SceneFault, ZoneCount
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ BACKOFF_S: Final = (1.0, 30.0)
 """The first and the longest wait before a failed camera is opened again."""
 LOST_MS: Final = 5_000
 """A camera without a picture this long is reported lost. Higher: tolerates hiccups."""
+USUAL_SAVE_MS: Final = 300_000
+"""How often what a scene usually looks like is written down."""
 RECENT: Final = 12
 """Records that somebody who watches is shown."""
 WATCHED_MS: Final = 5_000
@@ -119,7 +123,12 @@ class CameraWorker:
         told = recall_faults(self._told_file) if self._told_file is not None else set()
         self._lost_told = Fault.LOST in told
         kinds = [Fault(name) for name in camera.scene_faults]
-        self._faults = SceneFaults(camera.id, kinds, told - {Fault.LOST})
+        self._usual_file = memory / f"usual-{camera.id}.msgpack" if memory is not None else None
+        before = recall_reference(self._usual_file) if self._usual_file is not None else None
+        if before is not None and before.drawn != _drawn(camera):
+            before = None
+        self._faults = SceneFaults(camera.id, kinds, told - {Fault.LOST}, before)
+        self._usual_saved_ts: int | None = None
         self._gate = Gate(camera.motion_gate)
         self._showcase = Showcase(camera, detector=detector, recorder=recorder, metrics=metrics)
         self._scene: Scene | None = None
@@ -339,6 +348,8 @@ class CameraWorker:
         camera, self._redrawn = self._redrawn, None
         if camera is None:
             return
+        if _drawn(camera) != _drawn(self.camera):
+            self._faults.accept()
         self.camera = self._showcase.camera = camera
         if self._scene is not None:
             self._recorder.append(self._scene.redraw(camera, ts))
@@ -346,9 +357,19 @@ class CameraWorker:
     def _remember(self, ts: int, *, at_once: bool = False) -> None:
         if self._memory is None or self._scene is None:
             return
+        self._remember_usual(ts, at_once=at_once)
         if at_once or ts - self._saved_ts >= SAVE_MS:
             self._saved_ts = ts
             save(self._memory, self._scene.remembered(ts))
+
+    def _remember_usual(self, ts: int, *, at_once: bool) -> None:
+        if self._usual_saved_ts is None:
+            self._usual_saved_ts = ts
+        if self._usual_file is None or not (at_once or ts - self._usual_saved_ts >= USUAL_SAVE_MS):
+            return
+        self._usual_saved_ts = ts
+        if (usual := self._faults.reference(_drawn(self.camera))) is not None:
+            save_reference(self._usual_file, usual)
 
     def _seen(self, frame: Frame) -> Detections | None:
         """What the detector sees; None where the gate says that nothing has moved."""
@@ -406,3 +427,13 @@ class CameraWorker:
         if self._told_file is not None:
             lost = {Fault.LOST} if self._lost_told else set()
             save_faults(self._told_file, self._faults.active | lost)
+
+
+def _drawn(camera: Camera) -> str:
+    """Names what is drawn on the picture: who draws anew means the view as it is."""
+    shapes = (
+        [(each.id, each.polygon) for each in camera.zones],
+        [(each.id, each.points) for each in camera.lines],
+        camera.masks,
+    )
+    return hashlib.sha256(repr(shapes).encode()).hexdigest()[:16]

@@ -60,7 +60,7 @@ class Memory(Struct):
 
 def save(path: Path, memory: Memory) -> None:
     """Replace the file at once or not at all; a disk that is full costs the memory only."""
-    _replace(path, msgspec.json.encode(memory), "a restart will know nobody")
+    replace_file(path, msgspec.json.encode(memory), "a restart will know nobody")
 
 
 def recall(path: Path, ts: int, size_wh: tuple[int, int]) -> Memory | None:
@@ -78,7 +78,7 @@ def recall(path: Path, ts: int, size_wh: tuple[int, int]) -> Memory | None:
 
 def save_faults(path: Path, faults: Collection[Fault]) -> None:
     """Replace the file of told faults; a disk that is full costs the memory only."""
-    _replace(path, msgspec.json.encode(sorted(faults)), "a fault may stay told after a restart")
+    replace_file(path, msgspec.json.encode(sorted(faults)), "a fault may stay told after a restart")
 
 
 def recall_faults(path: Path) -> set[Fault]:
@@ -92,7 +92,8 @@ def recall_faults(path: Path) -> set[Fault]:
         return set()
 
 
-def _replace(path: Path, content: bytes, cost: str) -> None:
+def replace_file(path: Path, content: bytes, cost: str) -> None:
+    """At once or not at all; what cannot be written is logged with what it costs."""
     fresh = path.with_suffix(".new")
     try:
         fresh.write_bytes(content)

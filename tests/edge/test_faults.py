@@ -11,6 +11,7 @@ from edge.faults import HOLD_MS, SceneFaults
 from edge.frames import Image
 from edge.sources.file import FileSource
 from edge.street import Street
+from edge.usual import Reference, recall_reference, save_reference
 from tests.edge.weather import blurred, lit, noisy, rainy, shifted
 from wire.records import Fault, SceneFault
 
@@ -144,3 +145,57 @@ def test_a_camera_that_comes_back_moved_is_told_of(yard: list[Image]) -> None:
         for record in faults.look(image, 300_000 + number * STEP_MS)
     ]
     assert [record.fault for record in records] == ["moved"]
+
+
+AWAY_MS = {"ten minutes": 600_000, "a night": 36_000_000}
+
+
+@pytest.fixture(scope="module")
+def usual(yard: list[Image]) -> Reference:
+    faults = SceneFaults("cam", EVERY)
+    told(yard[:30], faults)
+    made = faults.reference("as drawn")
+    assert made is not None
+    return made
+
+
+@pytest.mark.parametrize("away", AWAY_MS)
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        (lambda image: image, []),
+        (lambda image: noisy(lit(image, 0.6), RANDOM), []),
+        (lambda image: shifted(image, 0.05, 0), ["moved"]),
+        (lambda image: noisy(shifted(lit(image, 0.8), 0, 0.06), RANDOM), ["moved"]),
+    ],
+    ids=["as it was", "another hour of the day", "pushed aside", "sagged, and darker"],
+)
+def test_a_camera_that_was_moved_while_the_agent_was_off_is_told_of(
+    yard: list[Image], usual: Reference, away: str, how: Callable[[Image], Image],
+    expected: list[str],
+) -> None:  # fmt: skip
+    faults = SceneFaults("cam", EVERY, before=usual)
+    start = usual.ts + AWAY_MS[away]
+    records: list[SceneFault] = []
+    for number, image in enumerate(yard[40:76]):
+        records += faults.look(how(image), start + number * STEP_MS)
+    assert [str(record.fault) for record in records if record.active] == expected
+    if expected:
+        faults.accept()
+        for number, image in enumerate(yard[76:100], start=36):
+            records += faults.look(how(image), start + number * STEP_MS)
+        assert faults.active == set(), "who draws anew means the view as it is"
+
+
+def test_what_was_usual_is_kept_in_a_small_file_and_a_broken_one_is_said_so(
+    usual: Reference, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "usual-cam.msgpack"
+    assert recall_reference(file) is None
+    save_reference(file, usual)
+    assert file.stat().st_size < 40_000
+    assert recall_reference(file) == usual
+    file.write_bytes(file.read_bytes()[:100])
+    assert recall_reference(file) is None
+    assert "the scene is learned anew" in caplog.text
+    assert SceneFaults("cam", EVERY).reference("x") is None, "nothing is known yet"
