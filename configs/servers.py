@@ -87,6 +87,8 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     faces: str = ""
     """A YuNet ONNX: faces in residents' photos are blurred before one is kept, and a photo may
     stand on the public board. Left out: only staff see photos. Needs ``linli[faces]``."""
+    totp_required: tuple[Literal["viewer", "operator", "maintainer", "admin"], ...] = ()
+    """Roles that log in with a one-time code as well as the password; others may."""
     threads: Annotated[int, Meta(ge=2, le=512)] = 64
     """Each open page holds one for its live events."""
 

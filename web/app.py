@@ -47,6 +47,7 @@ from web import (
     roles,
     rules,
     tokens,
+    totp,
     trends,
     tuning,
     users,
@@ -61,7 +62,7 @@ from web.tuning.trials import Trials
 
 PARTS = (
     vitals, login, me, now, alerts, places, cameras, devices, rules, handover, audit, people,
-    trends, analysis, api, live, pictures, tuning, first,
+    trends, analysis, api, live, pictures, tuning, first, totp,
 )  # fmt: skip
 PUBLIC = ("residents", "account", "walks")
 """Parts that residents see, in their own dress."""

@@ -122,6 +122,15 @@ def disable_user(path: Path, name: str, undo: bool) -> None:
     click.echo(f"{name} may log in again" if undo else f"{name} is shut out")
 
 
+@cli.command("reset-totp")
+@_config
+@_name
+def reset_totp(path: Path, name: str) -> None:
+    """Let a user whose phone is lost log in with the password alone."""
+    _do(path, lambda engine: users.reset_totp(engine, name, actor=ACTOR))
+    click.echo(f"{name} logs in with the password alone; open sessions have ended")
+
+
 @cli.command("create-token")
 @_config
 @_name

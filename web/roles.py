@@ -3,7 +3,8 @@
 import enum
 from collections.abc import Callable, Iterator
 
-from flask import abort, current_app, g, request
+from flask import abort, current_app, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from msgspec import Struct
 from sqlalchemy import Select, select
@@ -51,6 +52,12 @@ LEAST: dict[str, Role | None] = {
     "login.show": ANYONE,
     "login.enter": ANYONE,
     "login.language": ANYONE,
+    "totp.ask": ANYONE,  # who has given their password
+    "totp.check": ANYONE,
+    "totp.page": Role.VIEWER,
+    "totp.confirm": Role.VIEWER,
+    "totp.renew": Role.VIEWER,
+    "totp.off": Role.VIEWER,
     "first.show": ANYONE,  # who has the link
     "first.create": ANYONE,
     "login.leave": Role.VIEWER,
@@ -187,6 +194,8 @@ EVERYWHERE = frozenset(
     )
 )
 """Not for those whose role is of some sites alone: these speak of all."""
+SETTING_UP = ("totp.page", "totp.confirm", "login.leave", "me.theme")
+"""What there is for those who still have to set up their second factor."""
 PUBLIC = ("residents", "account", "walks", "open311", "static")
 """Blueprints that show everybody the same."""
 SUBJECTS: dict[str, Callable[[str], Select[str]] | None] = {
@@ -210,8 +219,10 @@ def wants_json() -> bool:
     return best in ("application/json", "text/event-stream")
 
 
-def gate() -> None:
+def gate() -> ResponseReturnValue | None:
     """Before every request: let in, or 401 for those who must log in first, or 403.
+
+    Whoever needs a second factor and has none is led to where it is set up.
 
     Whoever has a role at some sites alone gets 404 for what is of another site. For them
     `web.console.console` has, from here on, only the sites where they may do what is asked.
@@ -219,18 +230,26 @@ def gate() -> None:
     if current_user.is_authenticated and current_user.sites and request.blueprint not in PUBLIC:
         g.console = _console().only(current_user.where(Role.VIEWER))
     if request.endpoint is None:
-        return  # no such address: 404 or 405 is the answer
+        return None  # no such address: 404 or 405 is the answer
     if request.endpoint not in LEAST:
         abort(403)
     least = LEAST[request.endpoint]
     if least is ANYONE:
-        return
+        return None
     if not current_user.is_authenticated:
         abort(401)
+    if _owes_totp() and request.endpoint not in SETTING_UP:
+        return redirect(url_for("totp.page")) if not wants_json() else abort(403)
     if not current_user.role.includes(least):
         abort(403)
     if current_user.sites:
         _narrow(least)
+    return None
+
+
+def _owes_totp() -> bool:
+    needed = current_user.role in _console().settings.totp_required
+    return needed and not current_user.totp and current_user.id != 0  # a script has no phone
 
 
 def _narrow(least: Role) -> None:

@@ -24,6 +24,8 @@ _NOBODY = _hasher.hash(secrets.token_hex())
 """Verified for names that do not exist, so that they take as long as those that do."""
 
 
+NO_TOTP: Mapping[str, object] = MappingProxyType({"totp": None, "totp_step": 0, "recovery": []})
+"""Columns of a user whose password is enough."""
 NOWHERE_ELSE: Mapping[str, Role] = MappingProxyType({})
 ADMINS = (User.role == Role.ADMIN) & User.disabled.is_(False)
 
@@ -43,6 +45,8 @@ class Account(Struct, frozen=True):
     session_key: str
     sites: dict[str, Role] = field(default_factory=dict)
     """The role at each of some sites, and none elsewhere; empty: ``role`` holds everywhere."""
+    totp: bool = False
+    """Logs in with a code as well."""
     sound: bool = True
     """Whether new alerts are heard, and counted in the page's title."""
     theme: str = ""
@@ -73,6 +77,14 @@ def find(engine: Engine, session_id: str) -> Account | None:
     if row is None or row["disabled"] or not secrets.compare_digest(row["session_key"], key):
         return None
     return _account(row)
+
+
+def by_id(engine: Engine, number: int) -> Account | None:
+    """The account of a number; None where there is none, or it is disabled."""
+    query = select(*User.__table__.columns).where(User.id == number, User.disabled.is_(False))
+    with reading(engine).connect() as connection:
+        row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else _account(row)
 
 
 def verify(engine: Engine, name: str, password: str) -> Account | None:
@@ -188,16 +200,24 @@ class Known(Struct, frozen=True):
     sites: dict[str, Role]
     disabled: bool
     created_at: int
+    totp: bool
 
 
 def listed(engine: Engine) -> list[Known]:
     """Everybody, by name."""
-    columns = (User.name, User.role, User.sites, User.disabled, User.created_at)
+    columns = (
+        User.name,
+        User.role,
+        User.sites,
+        User.disabled,
+        User.created_at,
+        User.totp.is_not(None),
+    )
     with reading(engine).connect() as connection:
         rows = connection.execute(select(*columns).order_by(User.name)).all()
     return [
-        Known(row.name, Role(row.role), _sites(row.sites), row.disabled, row.created_at)
-        for row in rows
+        Known(name, Role(role), _sites(sites), disabled, at, totp)
+        for name, role, sites, disabled, at, totp in rows
     ]
 
 
@@ -230,6 +250,12 @@ def end_sessions(engine: Engine, name: str, *, actor: str, now: int | None = Non
     """Log a user out everywhere. Raises `UserError`."""
     values = {"session_key": secrets.token_hex(16)}
     _change(engine, name, values, "user.logout", actor=actor, now=now)
+
+
+def reset_totp(engine: Engine, name: str, *, actor: str, now: int | None = None) -> None:
+    """Let a user log in with the password alone, whose phone is lost. Raises `UserError`."""
+    values = {**NO_TOTP, "session_key": secrets.token_hex(16)}
+    _change(engine, name, values, "user.totp-reset", actor=actor, now=now)
 
 
 def set_setting(engine: Engine, user_id: int, name: str, value: bool | str) -> None:
@@ -279,6 +305,7 @@ def _account(row: RowMapping) -> Account:
         language=row["language"],
         session_key=row["session_key"],
         sites=_sites(row["sites"]),
+        totp=bool(row["totp"]),
         sound=settings.get("sound", True) is True,
         theme=str(settings.get("theme", "")),
     )

@@ -322,6 +322,12 @@ class User(Base):
     session_key: Mapped[str] = mapped_column(String(32))
     """Part of every session; a new one ends them all."""
     disabled: Mapped[bool] = mapped_column(default=False)
+    totp: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The secret of the user's one-time codes (RFC 6238), sealed; NULL: the password is enough."""
+    totp_step: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """Of the newest code that was taken: none is taken twice."""
+    recovery: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
+    """SHA-256 of the recovery codes that are left, which are long and random."""
     created_at: Mapped[int]
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
     """sound (false: new alerts make no noise), theme ("dark", "light", "": the browser's)."""

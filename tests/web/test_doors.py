@@ -33,6 +33,12 @@ PATHS = {
     "login.show": "/login",
     "login.enter": "/login",
     "login.language": "/language",
+    "totp.ask": "/login/code",
+    "totp.check": "/login/code",
+    "totp.page": "/me/code",
+    "totp.confirm": "/me/code",
+    "totp.renew": "/me/code/recovery",
+    "totp.off": "/me/code/off",
     "first.show": "/first/0",
     "first.create": "/first/0",
     "login.leave": "/logout",
@@ -201,9 +207,13 @@ EMPTY = {
     "login.enter": 401, "people.password": 401, "account.log_in": 401, "account.password": 401,
     "account.delete": 401, "open311.create": 403, "residents.send": 422, "account.create": 422,
     "patrols.plan": 422, "first.show": 404, "first.create": 422, "alerts.drop": 404,
+    "totp.check": 400, "totp.confirm": 401, "totp.renew": 401, "totp.off": 401,
     **{endpoint: 404 for endpoint in PATHS if endpoint.startswith("tuning.")},
 }  # fmt: skip
 """What an empty form gets from those who may send it; the rules' files are absent here."""
+
+
+TO_LOGIN = ("login.leave", "totp.ask")
 
 
 def judge_answer(answer: TestResponse, endpoint: str, who: str) -> None:
@@ -215,7 +225,7 @@ def judge_answer(answer: TestResponse, endpoint: str, who: str) -> None:
             assert answer.status_code == EMPTY[endpoint], endpoint
         else:
             assert answer.status_code < 400, endpoint
-        assert not where.startswith(("/login", "/account/enter")) or endpoint == "login.leave"
+        assert not where.startswith(("/login", "/account/enter")) or endpoint in TO_LOGIN
     elif who in list(Role):
         assert answer.status_code == 403, endpoint
     else:

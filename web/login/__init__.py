@@ -1,5 +1,6 @@
 """Logging in and out, and the choice of language."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from typing import cast
@@ -30,6 +31,11 @@ from web.language import LANGUAGES
 
 blueprint = Blueprint("login", __name__, template_folder="templates")
 PER_ADDRESS = "30 per 5 minutes"
+PER_CODE = "5 per 15 minutes"
+"""Failed codes of somebody whose password is known: 480 a day, of a million."""
+HALF = "half"
+"""In the session: who has given their password and owes the code."""
+HALF_MS = 5 * 60_000
 PER_NAME = "8 per 5 minutes"
 """Failed tries; a password is guessed 2,300 times a day at most."""
 Kept = list[tuple[str, str]]
@@ -46,13 +52,20 @@ def limit(app: Flask) -> None:
     app.view_functions["login.enter"] = by_address(by_name(enter))
     # Whoever finds an open session is not to find out its password.
     own = limiter.limit(PER_NAME, key_func=lambda: current_user.get_id(), deduct_when=_failed)
-    change = "people.password"
-    view = cast("Callable[[], ResponseReturnValue]", app.view_functions[change])
-    app.view_functions[change] = own(view)
+    for name in ("people.password", "totp.confirm", "totp.renew", "totp.off"):
+        view = cast("Callable[[], ResponseReturnValue]", app.view_functions[name])
+        app.view_functions[name] = own(view)
+    codes = limiter.limit(PER_CODE, key_func=_half_name, deduct_when=_failed)
+    view = cast("Callable[[], ResponseReturnValue]", app.view_functions["totp.check"])
+    app.view_functions["totp.check"] = by_address(codes(view))
 
 
 def _name() -> str:
     return request.form.get("name", "").strip().casefold()[:80]
+
+
+def _half_name() -> str:
+    return f"code of {(session.get(HALF) or [0])[0]}"
 
 
 def _failed(response: Response) -> bool:
@@ -87,7 +100,17 @@ def enter() -> ResponseReturnValue:
         here.meters.logins.labels("refused").inc()
         current_app.logger.warning("login refused for %r from %s", name[:80], request.remote_addr)
         flash(gettext("Name and password do not belong together."), "error")
-        return _page(next_=request.form.get("next", ""), kept=_kept(), status=401)
+        return _page(next_=request.form.get("next", ""), kept=kept_fields(), status=401)
+    if account.totp:
+        session.pop(HALF, None)
+        session[HALF] = [account.id, _digest(account), here.now()]
+        return ask_code(request.form.get("next", ""), kept_fields(), 200)
+    return complete(account)
+
+
+def complete(account: users.Account) -> ResponseReturnValue:
+    """Begin the session of somebody who has shown all that is asked for."""
+    here = console()
     here.meters.logins.labels("ok").inc()
     with here.engine.begin() as connection:
         audit.enter(connection, account.name, "login", account.name, "", here.now())
@@ -97,9 +120,35 @@ def enter() -> ResponseReturnValue:
     login_user(account)
     if language and language != account.language:
         users.set_language(here.engine, account.id, language)
-    if kept := _kept():
+    if kept := kept_fields():
         return again(local(request.form.get("next", "")), kept, "", 200)
     return redirect(local(request.form.get("next", "")))
+
+
+def half_way() -> users.Account | None:
+    """Who has given their password and owes the code; None where that is nobody, or too long
+    ago, or the password was changed since."""
+    here = console()
+    number, digest, since = session.get(HALF) or (0, "", 0)
+    if here.now() - since > HALF_MS:
+        return None
+    account = users.by_id(here.engine, number)
+    return account if account is not None and _digest(account) == digest else None
+
+
+def ask_code(next_: str, kept: Kept, status: int) -> ResponseReturnValue:
+    """The second half of a login; keeps what a form had typed in it."""
+    return render_template("login/code.html", next=next_, kept=kept), status
+
+
+def again_from_start() -> ResponseReturnValue:
+    """The login page, with what a form had typed in it."""
+    return _page(next_=request.form.get("next", ""), kept=kept_fields(), status=400)
+
+
+def _digest(account: users.Account) -> str:
+    """Says which password it was, without the key that a session is known by."""
+    return hashlib.sha256(account.session_key.encode()).hexdigest()
 
 
 @blueprint.post("/logout")
@@ -136,7 +185,7 @@ def stale_form(reason: str) -> ResponseReturnValue:
     """What a form gets whose token is not of this session."""
     if request.endpoint in ("login.enter", "login.leave", "login.language"):
         flash(gettext("This page was open for too long. Please try again."), "warn")
-        return _page(next_=request.form.get("next", ""), kept=_kept(), status=400)
+        return _page(next_=request.form.get("next", ""), kept=kept_fields(), status=400)
     return again(request.path, _typed(), reason, 400)
 
 
@@ -157,7 +206,7 @@ def too_many() -> ResponseReturnValue:
     wait_s = max(1, round(broken.reset_at - time.time())) if broken is not None else 300
     flash(gettext("Too many failed logins. Wait %(s)d s, then try again.", s=wait_s), "error")
     response = current_app.make_response(
-        _page(next_=request.form.get("next", ""), kept=_kept(), status=429)
+        _page(next_=request.form.get("next", ""), kept=kept_fields(), status=429)
     )
     response.headers["Retry-After"] = str(wait_s)
     return response
@@ -171,7 +220,8 @@ def _typed() -> Kept:
     return [(key, text) for key, text in request.form.items(multi=True) if key not in OURS]
 
 
-def _kept() -> Kept:
+def kept_fields() -> Kept:
+    """What a form had typed in it before the login."""
     return [
         (key.removeprefix("kept."), text)
         for key, text in request.form.items(multi=True)

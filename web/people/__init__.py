@@ -47,8 +47,8 @@ def create() -> ResponseReturnValue:
 
 @blueprint.post("/users/change")
 def change() -> ResponseReturnValue:
-    """One thing about one user: role, everywhere or at sites, new password, disable, enable, or
-    end of all sessions."""
+    """One thing about one user: role, everywhere or at sites, new password, second factor,
+    disable, enable, or end of all sessions."""
     name, verb = request.form.get("name", ""), request.form.get("do", "")
     if name == current_user.name and verb != "logout":
         flash(gettext("Another administrator has to do that to your own account."), "warn")
@@ -86,6 +86,8 @@ def _do(name: str, verb: str) -> None:
     match verb:
         case "disable" | "enable":
             users.set_disabled(engine, name, verb == "disable", actor=actor, now=now)
+        case "totp":
+            users.reset_totp(engine, name, actor=actor, now=now)
         case "logout":
             users.end_sessions(engine, name, actor=actor, now=now)
         case "password":

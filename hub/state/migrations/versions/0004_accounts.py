@@ -1,4 +1,4 @@
-"""roles and tokens of single sites, the first administrator's link, saved views."""
+"""roles and tokens of single sites, the first administrator's link, saved views, one-time codes."""
 
 from collections.abc import Sequence
 
@@ -17,6 +17,13 @@ def upgrade() -> None:
     )
     op.add_column(
         "api_token", sa.Column("sites", sa.JSON(), nullable=False, server_default=sa.text("'[]'"))
+    )
+    op.add_column("user", sa.Column("totp", sa.LargeBinary(), nullable=True))
+    op.add_column(
+        "user", sa.Column("totp_step", sa.BigInteger(), nullable=False, server_default=sa.text("0"))
+    )
+    op.add_column(
+        "user", sa.Column("recovery", sa.JSON(), nullable=False, server_default=sa.text("'[]'"))
     )
     op.create_table(
         "first_link",
@@ -40,4 +47,5 @@ def downgrade() -> None:
     op.drop_table("saved_view")
     op.drop_table("first_link")
     op.drop_column("api_token", "sites")
-    op.drop_column("user", "sites")
+    for name in ("sites", "totp", "totp_step", "recovery"):
+        op.drop_column("user", name)
