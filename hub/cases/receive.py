@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,11 +20,13 @@ from hub.cases import family
 from hub.cases.contacts import mail_address
 from hub.cases.senders import Marks, remember
 from hub.cases.tables import ENDED, Case, CaseAlert, CasePhoto, CaseState, Reporter
-from hub.cases.vault import Vault
 from hub.cases.worktime import deadlines
 from hub.cases.write import say
 from hub.pictures import PictureFolder
 from hub.state.store import reading
+
+if TYPE_CHECKING:  # the hub has use for a part of this, and loads no cryptography for that
+    from hub.cases.vault import Vault
 
 TEXT_CHARS = 4000
 SPOT_CHARS = 200
@@ -95,7 +98,7 @@ class Received(Struct, frozen=True):
 
 
 def receive(
-    engine: Engine, site: SiteFile, report: NewReport, *, vault: Vault, data: Path, now: int
+    engine: Engine, site: SiteFile, report: NewReport, *, vault: "Vault", data: Path, now: int
 ) -> Received:
     """Keep a report. Raises `ReportRefused`, and OSError where a picture cannot be kept."""
     report = checked(site, report)
@@ -121,7 +124,7 @@ def receive(
 
 
 def me_too(
-    engine: Engine, case_id: str, *, contact: str, vault: Vault, request_key: str, now: int,
+    engine: Engine, case_id: str, *, contact: str, vault: "Vault", request_key: str, now: int,
     mail: bool = False, language: str = "en",
 ) -> Received | None:  # fmt: skip
     """One more who sees the same; None where the case is not open. The same key counts once.
@@ -234,7 +237,7 @@ def _known(engine: Engine, request_key: str) -> tuple[str, str] | None:
 
 def _write(
     engine: Engine, site: SiteFile, report: NewReport, case_id: str, token: str,
-    photos: Sequence[tuple[str, bytes]], vault: Vault, now: int,
+    photos: Sequence[tuple[str, bytes]], vault: "Vault", now: int,
 ) -> str:  # fmt: skip
     answer_due, due = deadlines(site, report.kind, report.severity, now)
     with engine.begin() as connection:

@@ -7,15 +7,17 @@ waited on a phone for a connection counts from when it happened.
 import enum
 import hmac
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from hub import audit
-from hub.cases.vault import Vault
 from hub.patrols.signup import RESIDENT, volunteers
 from hub.patrols.tables import CheckIn, Checkpoint, Patrol, SignUp
+
+if TYPE_CHECKING:  # the hub takes times from here, and loads no cryptography for that
+    from hub.cases.vault import Vault
 
 EARLY_MS, LATE_MS = 30 * 60_000, 60 * 60_000
 """Volunteers come before the time and take longer: so much still belongs to the walk."""
@@ -54,17 +56,17 @@ class Seen(Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-def code_of(vault: Vault, site: str, place: str) -> str:
+def code_of(vault: "Vault", site: str, place: str) -> str:
     """What the QR code of a checkpoint proves itself with."""
     return vault.derive(f"checkpoint:{site}/{place}")[:CODE_CHARS]
 
 
-def is_code(vault: Vault, site: str, place: str, code: str) -> bool:
+def is_code(vault: "Vault", site: str, place: str, code: str) -> bool:
     """Whether it is the checkpoint's."""
     return hmac.compare_digest(code_of(vault, site, place).encode(), code.encode())
 
 
-def check_in(engine: Engine, vault: Vault, resident: int, seen: Seen, *, now: int) -> Arrived:
+def check_in(engine: Engine, vault: "Vault", resident: int, seen: Seen, *, now: int) -> Arrived:
     """Write down that a volunteer was there; again at the same checkpoint adds to the note."""
     if not is_code(vault, seen.site, seen.place, seen.code):
         return Arrived(Checked.WRONG_CODE)

@@ -1,5 +1,7 @@
 """What is past its time goes, and nothing else."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,3 +82,9 @@ def test_deliveries_that_are_done_with_go_and_those_still_to_be_sent_stay(
     upkeep.run(now + DAY + PURGE_EVERY_MS, lambda: None)
     with database.connect() as connection:
         assert set(connection.scalars(select(Delivery.step))) == {"old-queued", "old-muted"}
+
+
+def test_a_hub_that_writes_no_letters_loads_no_cryptography() -> None:
+    told = "import sys, hub.service; print('cryptography' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
