@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine, select
 
+from hub.cases import blocks
 from hub.cases.tables import Case
 from hub.neighbours.tables import Resident
 from hub.patrols import upkeep
@@ -112,6 +113,9 @@ def test_a_missed_checkpoint_is_visible_to_staff_and_residents(
     assert "1 of 2 reached" in text
     assert re.search(r"missed</span>|missed: Fire lane", text)
     assert "missed" in wang.client.get(walk).text
+    assert re.search(
+        r"Missed on patrols.*Evening walk.*Fire lane", staff.client.get("/handover").text, re.S
+    )
 
 
 def test_a_check_in_that_waited_on_the_phone_says_when_it_was_and_when_it_came(
@@ -184,6 +188,26 @@ def test_who_comes_is_shown_to_staff_on_the_record_alone(
     staff.post(f"{page}/remove", page, resident=str(resident))
     with engine.connect() as connection:
         assert connection.execute(select(SignUp.id)).all() == []
+
+
+def test_who_is_blocked_makes_no_report_of_a_note(
+    app: Flask, reader: Open, clock: Clock, engine: Engine
+) -> None:
+    staff, wang = reader("operator"), volunteer(app)
+    walk = planned(staff)
+    wang.post(f"{walk}/join", walk)
+    wang.post("/report", "/report", kind="noise", where="garden/courtyard", text="nonsense")
+    with engine.connect() as connection:
+        case = connection.scalar(select(Case.id)) or ""
+    blocked = blocks.block(
+        engine, case, "device", reason="nonsense", days=1, actor="li", now=clock.ms
+    )
+    assert blocked.done
+    during(app, clock, walk)
+    check_in(wang, code(staff, app, "west-gate"), note="more of it", report="1")
+    assert "more of it" in wang.client.get(walk).text
+    with engine.connect() as connection:
+        assert len(connection.execute(select(Case.id)).all()) == 1
 
 
 def test_a_full_walk_has_a_waiting_list(app: Flask, reader: Open) -> None:

@@ -9,7 +9,10 @@ from flask_login import current_user
 from sqlalchemy import or_, select
 
 from hub import desk, silences
+from hub.patrols.tables import Patrol
+from hub.patrols.walks import found
 from hub.state.tables import Alert, HandoverNote
+from web.cases.words import place_name
 from web.console import console
 from web.devices.troubles import troubles
 from web.now.snapshot import alerts, take
@@ -42,6 +45,10 @@ def page() -> ResponseReturnValue:
             .order_by(HandoverNote.id.desc())
             .limit(NOTES)
         ).all()
+        walked = found(
+            connection, Patrol.site.in_([file.site.id for file in here.sites]),
+            Patrol.closed_at >= start,
+        )  # fmt: skip
     taken = [a.acknowledged_at - a.fired_ts for a in during
              if a.acknowledged_at is not None and a.fired_ts is not None]  # fmt: skip
     return render_template(
@@ -54,6 +61,8 @@ def page() -> ResponseReturnValue:
         broken=troubles(moment),
         quiet=[one for one in quiet if here.site(one.site) is not None],
         notes=notes,
+        missed=[walk for walk in walked if walk.missed],
+        place_name=place_name,
         hours=hours,
         choices=HOURS,
         start=start,

@@ -37,7 +37,7 @@ from web import neighbours
 from web.cases.words import place_name
 from web.console import console
 from web.neighbours import resident
-from web.residents import vault
+from web.residents import blocked, vault
 from web.roles import wants_json
 
 blueprint = Blueprint("walks", __name__, template_folder="templates")
@@ -162,7 +162,9 @@ def report(check_in_id: str) -> ResponseReturnValue:
     if me is not None and _report(check_in_id, me.id):
         flash(gettext("Your note is a report now: it stands on your page."), "ok")
     else:
-        flash(gettext("Write a few words first."), "warn")
+        flash(
+            gettext("It could not become a report: write a few words, or report it there."), "warn"
+        )
     return _back(check_in_id)
 
 
@@ -191,12 +193,13 @@ def _report(check_in_id: str, me: int) -> bool:
     with here.reader.connect() as connection:
         row = connection.execute(query).first()
     file = here.site(row.site) if row is not None else None
-    if row is None or file is None:
+    if row is None or file is None or blocked.standing(vault(), [file]):
         return False
     known = here.place(row.site, row.place) is not None
     told = NewReport(
         kind=_hazard(file), text=row.note, place=row.place if known else "",
         spot="" if known else row.place, request_key=f"patrol-{check_in_id}",
+        sender=blocked.sender(vault()),
     )  # fmt: skip
     try:
         got = receive.receive(
