@@ -30,6 +30,8 @@ NAME_CHARS = range(2, 41)
 CONTACT_CHARS = 200
 DAY_MS = 86_400_000
 SELF = "resident"
+COLUMNS = (Resident.id, Resident.name, Resident.session_key, Resident.seen_at)
+"""Those of `Neighbour`."""
 
 
 class NameRefused(Exception):
@@ -49,27 +51,29 @@ class Neighbour(Struct, frozen=True):
     seen_at: int
 
 
-def create(engine: Engine, vault: "Vault", name: str, password: str, contact: str, now: int) -> int:
+def create(
+    engine: Engine, vault: "Vault", name: str, password: str, contact: str, now: int
+) -> Neighbour:
     """Make an account. Raises `NameRefused`, `NameTaken`, and `web.users.UserError` for a
     password that is too short."""
     name = unicodedata.normalize("NFC", " ".join(name.split()))
     if len(name) not in NAME_CHARS or not name.isprintable():
         raise NameRefused(f"a name has {NAME_CHARS[0]} to {NAME_CHARS[-1]} characters")
-    sealed = vault.seal(contact.strip()[:CONTACT_CHARS])
+    if named(engine, name) is not None:  # before a password is hashed, which takes its time
+        raise NameTaken(name)
     row = {
         "name": name, "name_key": key_of(name), "password_hash": hashed(password),
-        "session_key": secrets.token_hex(16), "contact": sealed,
-        "created_at": now, "seen_at": now,
+        "session_key": secrets.token_hex(16), "created_at": now, "seen_at": now,
+        "contact": vault.seal(contact.strip()[:CONTACT_CHARS]),
     }  # fmt: skip
     try:
         with engine.begin() as connection:
             audit.lock(connection)
-            made = connection.execute(insert(Resident).values(row)).inserted_primary_key
-            assert made is not None  # noqa: S101 - an insert of one row has a key
-            audit.enter(connection, SELF, "resident.create", f"resident {made[0]}", "", now)
-    except IntegrityError:
+            made = connection.execute(insert(Resident).values(row).returning(*COLUMNS)).one()
+            audit.enter(connection, SELF, "resident.create", f"resident {made.id}", "", now)
+    except IntegrityError:  # two of one name at the same moment
         raise NameTaken(name) from None
-    return int(made[0])
+    return Neighbour(*made)
 
 
 def verify(engine: Engine, name: str, password: str) -> Neighbour | None:
@@ -178,9 +182,8 @@ def _find() -> Neighbour | None:
     except (BadData, ValueError, TypeError):
         return None
     here = console()
-    columns = (Resident.id, Resident.name, Resident.session_key, Resident.seen_at)
     with here.reader.connect() as connection:
-        row = connection.execute(select(*columns).where(Resident.id == number)).first()
+        row = connection.execute(select(*COLUMNS).where(Resident.id == number)).first()
     if row is None or not secrets.compare_digest(row.session_key, str(key)):
         return None
     if here.now() - row.seen_at > DAY_MS:

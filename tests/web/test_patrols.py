@@ -367,7 +367,12 @@ def test_an_administrator_helps_a_resident_who_cannot_get_in(
 
 
 @pytest.mark.parametrize("path", ["/walks/worker.js", "/walks/offline"])
-def test_what_the_phone_stores_is_of_nobody(app: Flask, path: str) -> None:
-    with volunteer(app).client.get(path) as answer:
+def test_what_the_phone_stores_is_of_nobody(app: Flask, reader: Open, path: str) -> None:
+    wang = volunteer(app)
+    walk = planned(reader("operator"), first="2026-11-24T05:00")
+    wang.post(f"{walk}/join", walk)
+    assert "Your patrol: Evening walk" in wang.client.get("/walks").text
+    with wang.client.get(path) as answer:
         assert answer.status_code == 200
-        assert b"Auntie" not in answer.get_data()
+        for mine in (b"Auntie", b"Evening walk", b"My page"):
+            assert mine not in answer.get_data()

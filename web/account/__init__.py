@@ -37,7 +37,7 @@ blueprint = Blueprint("account", __name__, template_folder="templates")
 TRIES_OF_ADDRESS = "60 per 5 minutes"
 """Failed ones; a whole community may share one address."""
 TRIES_OF_NAME = "8 per 5 minutes"
-NEW_OF_ADDRESS = "20 per hour"
+NEW_OF_ADDRESS = "100 per hour"
 
 
 def limit(app: Flask) -> None:
@@ -106,8 +106,11 @@ def create() -> ResponseReturnValue:
     name, password = form.get("name", ""), form.get("password", "")
     if form.get("website"):
         return redirect(url_for("residents.board"))  # a program filled in what nobody sees
+    who = None
     try:
-        neighbours.create(here.engine, vault(), name, password, form.get("contact", ""), here.now())
+        who = neighbours.create(
+            here.engine, vault(), name, password, form.get("contact", ""), here.now()
+        )
     except NameRefused:
         errors["name"] = gettext("A name has 2 to 40 characters.")
     except NameTaken:
@@ -116,7 +119,6 @@ def create() -> ResponseReturnValue:
         errors["password"] = _short()
     if errors:
         return _page("account/new.html", errors=errors), 422
-    who = neighbours.verify(here.engine, name, password)
     flash(gettext("Welcome. Your account is there."), "ok")
     return _as(who, redirect(_local()))
 

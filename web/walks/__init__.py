@@ -13,6 +13,7 @@ from flask import (
     abort,
     current_app,
     flash,
+    g,
     jsonify,
     redirect,
     render_template,
@@ -170,7 +171,9 @@ def report(check_in_id: str) -> ResponseReturnValue:
 
 @blueprint.get("/walks/offline")
 def offline() -> ResponseReturnValue:
-    """What the phone shows of a checkpoint while there is no connection."""
+    """What the phone shows of a checkpoint while there is no connection: of nobody, since it is
+    stored there."""
+    g.neighbour = None
     return render_template("walks/offline.html", **_words())
 
 
