@@ -54,6 +54,7 @@ from web import (
     vitals,
     walks,
 )
+from web.cases.words import OUTCOMES, STATES
 from web.console import Console, WebError, console
 from web.news import Draughtsman
 from web.secret import session_secret
@@ -173,7 +174,10 @@ def _install_residents(app: Flask) -> None:
     account.limit(app)
     residents.install_faces(app, app.extensions["linli"].settings.faces)
     open311.install(app)
-    app.jinja_env.globals["cases_of_alert"] = cases.of_alert
+    app.jinja_env.globals |= {
+        "cases_of_alert": cases.of_alert, "CASE_STATES": STATES,
+        "CASE_OUTCOMES": OUTCOMES,
+    }  # fmt: skip
 
 
 def _install_live(app: Flask, here: Console) -> None:

@@ -40,7 +40,7 @@ def block(
                "author": actor, "created_at": now, "ends_at": now + days * DAY_MS}  # fmt: skip
         connection.execute(insert(SenderBlock).values(row))
         say(connection, case_id, case.site, "blocked", actor=actor, public=False, now=now,
-            note=f"{kind}, {days} d: {reason}")  # fmt: skip
+            note=reason)  # fmt: skip
     return Outcome(Verdict.DONE, case.state)
 
 

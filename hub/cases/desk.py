@@ -22,7 +22,7 @@ from hub.cases.receive import token_hash
 from hub.cases.tables import ENDED, Case, CaseAlert, CaseOutcome, CaseState, Reporter
 from hub.cases.worktime import deadlines
 from hub.cases.write import say
-from hub.state.tables import Alert
+from hub.state.tables import Alert, Change
 
 NAME_CHARS = 80
 RESIDENT = "resident"
@@ -101,6 +101,8 @@ def walk(
         if not _move(connection, case_id, before, values):
             return Outcome(Verdict.NOT_NOW, case.state)
         say(connection, case_id, case.site, kind, actor=actor, note=note, public=True, now=now)
+        if after is S.CLOSED:
+            _tell_alerts(connection, case, CaseOutcome.SOLVED, actor, now)
         if owner and owner != case.owner:
             say(connection, case_id, case.site, "assigned", actor=actor, note=owner,
                 public=False, now=now)  # fmt: skip
@@ -125,6 +127,7 @@ def close_unsolved(
         answered = Case.answered_at.is_(None) & (Case.id == case_id)
         connection.execute(update(Case).where(answered).values(answered_at=now))
         say(connection, case_id, case.site, "closed", actor=actor, note=note, public=True, now=now)
+        _tell_alerts(connection, case, outcome, actor, now)
         return Outcome(Verdict.DONE, S.CLOSED)
 
 
@@ -239,6 +242,18 @@ def rate(
         say(connection, case.id, case.site, "rated" if solved else "reopened", actor=RESIDENT,
             note=text, public=True, now=now)  # fmt: skip
         return Outcome(Verdict.DONE, values["state"])
+
+
+def _tell_alerts(
+    connection: Connection, case: Row[Any], outcome: CaseOutcome, actor: str, now: int
+) -> None:
+    """The story of each alert that is about the same says what became of the case."""
+    mine = select(CaseAlert.alert).where(CaseAlert.case == case.id)
+    for alert in connection.scalars(mine).all():
+        note = f"{case.code} {outcome}"
+        audit.enter_event(connection, alert, "case-closed", actor=actor, note=note, ts=now, now=now)
+        news = {"kind": "alert", "site": case.site, "key": alert, "at": now}
+        connection.execute(insert(Change).values(news))
 
 
 def _add(

@@ -187,4 +187,6 @@ class CaseAlert(Base):
     alert: Mapped[str] = mapped_column(String(32), primary_key=True, index=True)
     opened: Mapped[bool]
     """The case was opened from the alert."""
+    ended: Mapped[bool] = mapped_column(default=False)
+    """The case's story says that the alert has ended."""
     at: Mapped[int]

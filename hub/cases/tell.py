@@ -13,12 +13,15 @@ from sqlalchemy import Connection, Engine, Row, select, update
 
 from configs.rules import Severity
 from configs.site import SiteFile
+from hub import audit
 from hub.cases.family import sources
-from hub.cases.tables import Case, CaseEvent, Reporter
+from hub.cases.tables import Case, CaseAlert, CaseEvent, Reporter
+from hub.cases.write import say
 from hub.notify.item import CaseStep, Item, Words
 from hub.notify.planner import insert_once, row_of
 from hub.notify.tables import DeliveryKind, DeliveryState
 from hub.state.store import reading
+from hub.state.tables import Alert, AlertState
 
 BATCH = 200
 COLUMNS: tuple[Any, ...] = (
@@ -40,7 +43,9 @@ class Teller:
         self._sites = {file.site.id: file for file in sites}
 
     def plan(self, now: int) -> int:
-        """Plan for what waits; how many events that were."""
+        """Plan for what waits; how many events that were. An alert that has ended is told to the
+        cases that are about the same."""
+        self._ended(now)
         waiting = (
             select(*COLUMNS)
             .join(Case, Case.id == CaseEvent.case)
@@ -57,6 +62,28 @@ class Teller:
                 seen = CaseEvent.id.in_([row.event for row in rows])
                 connection.execute(update(CaseEvent).where(seen).values(waits=False))
         return len(rows)
+
+    def _ended(self, now: int) -> None:
+        news = (
+            select(CaseAlert.case, CaseAlert.alert, Case.site, Alert.details)
+            .join(Case, Case.id == CaseAlert.case)
+            .join(Alert, Alert.id == CaseAlert.alert)
+            .where(CaseAlert.ended.is_(False), Alert.state == AlertState.RESOLVED)
+            .where(Case.site.in_(self._sites))
+            .limit(BATCH)
+        )
+        with reading(self._database).connect() as connection:
+            rows = connection.execute(news).all()
+        for row in rows:
+            language = self._sites[row.site].site.language
+            title = row.details.get("title", {}).get(language, "")
+            pair = (CaseAlert.case == row.case) & (CaseAlert.alert == row.alert)
+            with self._database.begin() as connection:
+                audit.lock(connection)
+                mine = update(CaseAlert).where(pair, CaseAlert.ended.is_(False))
+                if connection.execute(mine.values(ended=True)).rowcount == 1:
+                    say(connection, row.case, row.site, "alert-ended", actor="hub", note=title,
+                        public=False, now=now)  # fmt: skip
 
     def _plan_one(self, connection: Connection, row: Row[Any], now: int) -> None:
         file = self._sites[row.site]

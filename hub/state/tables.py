@@ -92,7 +92,7 @@ class AlertEvent(Base):
     alert: Mapped[str] = mapped_column(String(32), index=True)
     kind: Mapped[str] = mapped_column(String(20))
     """pending, firing, risen, released, resolved; acknowledged, taken, noted, judged, muted,
-    unmuted."""
+    unmuted, case-closed."""
     ts: Mapped[int]
     """Event time."""
     at: Mapped[int]

@@ -5,16 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine, func, select
 
 from configs.servers import WebSettings
-from hub.cases import desk
+from hub.cases import blocks, desk
 from hub.cases.desk import Step
 from hub.cases.tables import Case, Reporter
 from tests.web import seed
 from tests.web.conftest import PASSWORD
-from tests.web.test_browser import now_ms
+from tests.web.test_browser import WCAG, now_ms
 from web.serve import serve
 
 pytestmark = pytest.mark.browser
@@ -158,6 +159,39 @@ def test_a_tap_on_the_plan_chooses_the_place_and_keeps_what_was_typed(
     phone.select_option("#where", "garden/bike-shed")
     chosen = phone.locator('[data-where="garden/bike-shed"]')
     expect(chosen).to_have_attribute("aria-current", "true")
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_no_fault_on_the_pages_of_residents_and_of_their_cases(
+    phone: Page, browser: Browser, address: str, engine: Engine, data: Path, scheme: str
+) -> None:
+    told = seed.shown_case(engine, data, now_ms() - 60_000)
+    staff = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    staff.goto(f"{address}/login")
+    staff.fill("#name", "operator")
+    staff.fill("#password", PASSWORD)
+    staff.click("button.primary")
+    fill(phone, address)
+    phone.locator("#report button.big").click()
+    expect(phone.locator(".code")).to_be_visible()
+    pages = [(phone, "/board"), (phone, "/report"), (phone, f"/r/{told['token']}")]
+    pages += [(staff, "/cases"), (staff, "/cases/blocks"), (staff, f"/cases/{told['case']}")]
+    found = [fault for page, path in pages for fault in faults(page, address + path, scheme)]
+    with engine.connect() as connection:
+        mine = connection.scalar(select(Case.id).where(Case.id != told["case"])) or ""
+    blocks.block(engine, mine, "device", reason="nonsense", days=1, actor="li", now=now_ms())
+    found += faults(phone, f"{address}/report", scheme)
+    expect(phone.locator("#appeal")).to_be_visible()
+    assert found == []
+
+
+def faults(page: Page, address: str, scheme: str) -> list[tuple[str, str, str]]:
+    """What axe says of a page, its folded parts open."""
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(address)
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    seen = Axe().run(page, options=WCAG).response["violations"]
+    return [(address, one["id"], node["html"][:200]) for one in seen for node in one["nodes"]]
 
 
 def test_a_draft_waits_on_the_phone(phone: Page, address: str) -> None:

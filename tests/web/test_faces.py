@@ -99,6 +99,8 @@ def test_a_photo_of_a_report_that_waits_for_a_look_is_on_no_board(
     path = f"/board/{told['case']}/{told['photo']}.jpg"
     with reader("").client.get(path) as answer:
         assert answer.status_code == 200
+    asked = f"/open311/v2/requests/{told['code']}.json"
+    assert reader("").client.get(asked).json[0]["media_url"].endswith(path)  # type: ignore[index]
     with engine.begin() as connection:
         connection.execute(update(Case).values(held="spam: x"))
     assert reader("").client.get(path).status_code == 404

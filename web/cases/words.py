@@ -31,6 +31,7 @@ EVENTS = {
     "added": _("Added by the reporter"),
     "me-too": _("Somebody else sees it too"),
     "confirmed": _("Sensors confirm it"),
+    "alert-ended": _("The alert about the same has ended"),
     "merged": _("Another report of the same was added"),
     "split": _("A part of it goes on as a report of its own"),
     "split-off": _("Split off another report"),

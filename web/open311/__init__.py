@@ -19,7 +19,7 @@ from configs.site import SiteFile
 from hub.cases import receive
 from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.tables import ENDED, Case, CaseEvent
-from web.cases.queries import CaseView, cases
+from web.cases.queries import CaseView, cases, shown_photos
 from web.cases.words import STATES, kind_name, place_name
 from web.console import console
 from web.language import iso
@@ -248,10 +248,11 @@ def _public(connection: Connection, site: SiteFile, *where: Any) -> list[dict[st
     ids = [case.id for case in found]
     query = select(CaseEvent.case, func.max(CaseEvent.at)).where(CaseEvent.case.in_(ids))
     changed = {row[0]: row[1] for row in connection.execute(query.group_by(CaseEvent.case))}
-    return [_request(case, changed[case.id]) for case in found]
+    shown = shown_photos(connection, found)
+    return [_request(case, changed[case.id], shown.get(case.id, [])) for case in found]
 
 
-def _request(case: CaseView, changed: int) -> dict[str, Any]:
+def _request(case: CaseView, changed: int, photos: list[str]) -> dict[str, Any]:
     language = console().site(case.site)
     speaks = language.site.language if language is not None else "en"
     return {
@@ -271,7 +272,11 @@ def _request(case: CaseView, changed: int) -> dict[str, Any]:
         "zipcode": "",
         "lat": "",
         "long": "",
-        "media_url": "",
+        "media_url": (
+            url_for("residents.photo", case_id=case.id, ref=photos[0], _external=True)
+            if photos
+            else ""
+        ),
     }
 
 

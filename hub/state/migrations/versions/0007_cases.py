@@ -59,6 +59,9 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_sender_block_mark", "sender_block", ["mark"])
+    op.add_column(
+        "case_alert", sa.Column("ended", sa.Boolean(), nullable=False, server_default=sa.true())
+    )
     op.add_column("reporter", sa.Column("mail_link", sa.LargeBinary(), nullable=True))
     op.add_column(
         "reporter",
@@ -67,6 +70,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("case_alert", "ended")
     op.drop_table("sender_block")
     op.drop_table("case_sender")
     op.drop_column("reporter", "language")
