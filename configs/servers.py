@@ -58,6 +58,8 @@ class HubSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     keep_pictures: Duration = Duration(14 * 86_400_000)
     keep_deliveries: Duration = Duration(365 * 86_400_000)
     """Who was told of what; what is still to be sent stays."""
+    keep_anomalies: Duration = Duration(730 * 86_400_000)
+    """What was unusual, and what staff said of it."""
 
 
 class HubFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

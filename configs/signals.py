@@ -8,6 +8,7 @@ COUNTED: dict[str, str] = {
     "flow": "crossings of its lines",
     "door": "openings of its doors",
     "occupancy": "person-minutes in its views",
+    "dwell": "stays of a minute or more in its views",
 }
 """What is learned of: the word after ``surprise.``, and what it counts."""
 _SURPRISES = {
@@ -17,6 +18,7 @@ _SURPRISES = {
         ("", "how unusual the last hour's {counted} are, −log10 of their probability"),
         (".15m", "the same for the last 15 minutes"),
         (".5m", "the same for the last 5 minutes"),
+        (".3h", "the same for the last three full hours"),
         (".low", "the least {counted} that an hour such as the last usually has"),
         (".high", "the most {counted} that an hour such as the last usually has"),
         (".count", "{counted} in the last full hour that was observed"),

@@ -55,6 +55,8 @@ class Work(Struct):
     """(kind, site, key)."""
     resolved: list[tuple[str, str, str]] = []
     """(site, place, alert) that operators resolved."""
+    learned: list[tuple[str, str, str, int]] = []
+    """(site, place, what, start) of the anomalies whose verdict was taken in."""
 
 
 class Intake:

@@ -18,7 +18,9 @@ from sqlalchemy import Engine as Database
 from configs.servers import HubSettings
 from configs.site import SiteFile
 from hub import alerts, audit
+from hub.analysis import annotations
 from hub.cases.counts import PREFIX, ReportCounts
+from hub.fusion.surprise import verdict_in
 from hub.intake import Arrived, Intake, Work
 from hub.ledger import PICTURES, PLACES, Ledger, place_rows, upsert
 from hub.metrics import HubMetrics
@@ -80,6 +82,7 @@ class Pipeline:
         self._overrules_read_at = now
         self._overruled_id = 0
         self._reports = ReportCounts()
+        self._lessons = annotations.Lessons()
 
     def recover(self, now: int) -> None:
         """Take up where the last hub left off: its checkpoint, then the journal after it."""
@@ -164,12 +167,15 @@ class Pipeline:
             return self.watermark.limit(key[0], self.engine.nodes[key], now)
 
         self._reports.tell(self.engine, limit, work.outcome)
+        work.learned += self._lessons.tell(self.engine, limit, work.outcome)
         self.engine.advance(limit, now, work.outcome)
         for event, site, place, alert in overruled:
             self._overruled_id = event
             self.engine.overrule(site, place, alert)
             work.resolved.append((site, place, alert))
         for point in work.outcome.signals:
+            if verdict_in(point.name):
+                continue
             self._values[point.site, point.place][point.name] = [point.value, point.ts]
             self._changed_places.add((point.site, point.place))
         return work
@@ -192,6 +198,7 @@ class Pipeline:
         with reading(self._database).begin() as connection:
             overruled = alerts.overruled(connection, self._overruled_id)
             self._reports.learn(connection, self.sites, self.engine, now)
+            self._lessons.learn(connection, [file.site.id for file in self.sites])
         self._overrules_read_at = now
         return overruled
 
@@ -229,8 +236,10 @@ class Pipeline:
             or work.pictures
             or work.changes
             or work.resolved
+            or work.learned
             or work.outcome.transitions
             or work.outcome.signals
+            or work.outcome.anomalies
             or ledger.changed_nodes
             or ledger.changed_cursors
             or (flush and (self._changed_places or ledger.changed_sources))
@@ -252,6 +261,8 @@ class Pipeline:
 
     def _write_rest(self, connection: Connection, work: Work, now: int, *, flush: bool) -> None:
         self.ledger.write(connection)
+        annotations.write(connection, work.outcome.anomalies)
+        annotations.learned(connection, work.learned)
         if work.dead:
             connection.execute(insert(DeadLetter), work.dead)
         told = [row for row in work.pictures if row["size"] == 0]
@@ -343,6 +354,9 @@ def replay(engine: Engine, entry: Entry) -> Outcome:
         if told.name.startswith(PREFIX):
             kind = told.name.removeprefix(PREFIX)
             engine.report(told.site, told.place, kind, round(told.value), told.ts, outcome)
+        elif judged := verdict_in(told.name):
+            what, verdict = judged
+            engine.judged(told.site, told.place, what, round(told.value), verdict, told.ts, outcome)
     reached: dict[tuple[str, str], int] = {}
     points: tuple[SignalPoint | AlertPoint, ...] = (*entry.signals, *entry.alerts)
     for point in points:

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, delete, func, select
 from configs.servers import HubSettings
 from configs.site import SiteFile
 from hub import live
+from hub.analysis import annotations
 from hub.cases import blocks, contacts
 from hub.cases.escalate import Escalator
 from hub.cases.photos import purge_photos
@@ -82,6 +83,7 @@ class Upkeep:
         plans.extend(self._database, self._sites(), now)
         retention.purge(self._database, now - self._settings.keep_deliveries)
         live.purge(self._database, now - live.KEEP_MS)
+        annotations.purge(self._database, now - self._settings.keep_anomalies)
         pictures = self._purge_pictures(now - self._settings.keep_pictures)
         try:
             points = self._series.purge(now - self._settings.keep_records)

@@ -137,9 +137,11 @@ SIGNALS = {
     "surprise.flow": _("Unusual coming and going"),
     "surprise.door": _("Unusual opening of doors"),
     "surprise.occupancy": _("Unusual number of people"),
+    "surprise.dwell": _("Unusual number of long stays"),
     "risk": _("Risk"),
 }
 SURPRISES = {
+    "3h": _("three hours"),
     "15m": _("15 minutes"),
     "5m": _("5 minutes"),
     "low": _("usual, at least"),

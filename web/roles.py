@@ -86,6 +86,7 @@ LEAST: dict[str, Role | None] = {
     "api.document": Role.VIEWER,
     "trends.page": Role.VIEWER,
     "analysis.page": Role.VIEWER,
+    "analysis.judge": ACT,
     "trends.table": Role.VIEWER,
     "handover.page": Role.VIEWER,
     "handover.note": ACT,

@@ -76,6 +76,22 @@ class Usual(NamedTuple):
         return tails.usual_range(mean, deviation**2, share)
 
 
+class Learned(NamedTuple):
+    """What one hour changed, so that it can be taken back."""
+
+    hour: Hour
+    number: int
+    """How many hours had been learned before it."""
+    counted: float
+    shape: float
+    weekly: float
+    """What it added to the average of its hour of the week, or of the holiday …"""
+    daily: float
+    """… and to that of like hours of other days."""
+    scatter: float
+    square: float
+
+
 class Level(NamedTuple):
     """How much more or less than its shape says a place counts."""
 
@@ -114,6 +130,12 @@ class Baseline:
         fast_n, fast_s, slow_n, slow_s = self._levels
         return Level((fast_n + PRIOR) / (fast_s + PRIOR), (slow_n + PRIOR) / (slow_s + PRIOR))
 
+    def _now(self) -> float:
+        """``level.after(0)``, at a third of its price: it is asked for several times an hour."""
+        fast_n, fast_s, slow_n, slow_s = self._levels
+        fast, slow = (fast_n + PRIOR) / (fast_s + PRIOR), (slow_n + PRIOR) / (slow_s + PRIOR)
+        return FAST_SHARE * fast + (1 - FAST_SHARE) * slow
+
     def usual(self, hour: Hour, ahead: int = 0, level: Level | None = None) -> Usual | None:
         """What to expect of ``hour``, ``ahead`` hours after ``level`` was taken, which left out
         is today's; None while too little was seen."""
@@ -126,27 +148,47 @@ class Baseline:
         seen = self._holiday_seen[slot % 24] if hour.holiday else self._seen[slot]
         return Usual(shape * (level or self.level).after(ahead), self._spread(_cell(slot)), seen)
 
-    def learn(self, hour: Hour, count: float) -> None:
+    def learn(self, hour: Hour, count: float) -> Learned:
         """An hour that was observed in full had ``count`` events."""
         slot = hour.of_week
         shape = self._shape_of(hour)
-        level = self.level.after(0)
+        level = self._now()
+        scatter = square = 0.0
         if shape is None:
             shape = count / level
         else:
             if self.hours >= ENOUGH_H:
-                self._learn_scatter(_cell(slot), shape * level, count)
+                scatter, square = self._learn_scatter(_cell(slot), shape * level, count)
             count = min(count, MOST * max(shape * level, 1.0))
         fast_n, fast_s, slow_n, slow_s = self._levels
         self._levels[0], self._levels[1] = fast_n * FAST + count, fast_s * FAST + shape
         self._levels[2], self._levels[3] = slow_n * SLOW + count, slow_s * SLOW + shape
-        relative = count / max(self.level.after(0), 1e-6)
+        relative = count / max(self._now(), 1e-6)
+        daily = 0.0
         if hour.holiday:
-            _average(self._holiday, self._holiday_seen, slot % 24, relative)
+            weekly = _average(self._holiday, self._holiday_seen, slot % 24, relative)
         else:
-            _average(self._shape, self._seen, slot, relative)
-            _average(self._day, self._day_seen, _cell(slot), relative)
+            weekly = _average(self._shape, self._seen, slot, relative)
+            daily = _average(self._day, self._day_seen, _cell(slot), relative)
         self.hours += 1
+        return Learned(hour, self.hours - 1, count, shape, weekly, daily, scatter, square)
+
+    def forget(self, learned: Learned) -> None:
+        """Take back what is left of an hour, by how much of it has faded since."""
+        hour, number, count, shape, weekly, daily, scatter, square = learned
+        since = self.hours - 1 - number
+        for index, keep in ((0, FAST), (2, SLOW)):
+            self._levels[index] -= count * keep**since
+            self._levels[index + 1] -= shape * keep**since
+        slot, cell, weeks = hour.of_week, _cell(hour.of_week), since // WEEK_H
+        days = weeks * (2 if cell >= 24 else 5) + since % WEEK_H // 24
+        if hour.holiday:
+            self._holiday[slot % 24] -= weekly
+        else:
+            self._shape[slot] -= weekly * KEEP**weeks
+            self._day[cell] -= daily * KEEP**days
+        for index, part in ((cell, scatter), (48 + cell, square)):
+            self._scatter[index] = max(0.0, self._scatter[index] - part * SPREAD_KEEP**days)
 
     def _shape_of(self, hour: Hour) -> float | None:
         slot = hour.of_week
@@ -166,14 +208,14 @@ class Baseline:
             if not self._day_seen[cell]:
                 return None
         day, seen = self._day[cell], min(self._seen[slot], OWN_WEEKS)
-        pooled = POOLED / max(day * self.level.after(0), LEAST_MEAN)
+        pooled = POOLED / max(day * self._now(), LEAST_MEAN)
         return (seen * self._shape[slot] + pooled * day) / (seen + pooled)
 
     def _spread(self, cell: int) -> float:
         squares = self._scatter[48 + cell]
         return max(LEAST_SPREAD, self._scatter[cell] / squares) if squares else FIRST_SPREAD
 
-    def _learn_scatter(self, cell: int, mean: float, count: float) -> None:
+    def _learn_scatter(self, cell: int, mean: float, count: float) -> tuple[float, float]:
         mean = max(mean, 0.01)
         if not self._scatter[48 + cell]:
             first = 4 * max(mean, 1.0) ** 2
@@ -182,6 +224,7 @@ class Baseline:
         off = min((count - mean) ** 2, OUTLIER_SD**2 * variance)
         self._scatter[cell] = self._scatter[cell] * SPREAD_KEEP + off - mean
         self._scatter[48 + cell] = self._scatter[48 + cell] * SPREAD_KEEP + mean**2
+        return off - mean, mean**2
 
     def dump(self) -> Any:
         """The state, in what msgpack can hold, bit for bit."""
@@ -210,13 +253,16 @@ def _cell(slot: int) -> int:
     return slot % 24 + (24 if slot >= 120 else 0)
 
 
-def _average(known: "array[float]", seen: bytearray, index: int, value: float) -> None:
-    """Move an average towards a value: evenly at first, later by what a week does not keep."""
+def _average(known: "array[float]", seen: bytearray, index: int, value: float) -> float:
+    """Move an average towards a value: evenly at first, later by what a week does not keep;
+    by how much it moved."""
     count = seen[index]
     if not count:
         known[index], seen[index] = value, 1
-        return
+        return 0.0
     weight = (1 - KEEP) / (1 - KEEP ** (count + 1))
     before = known[index]
-    known[index] = before + weight * (min(value, MOST * max(before, 0.02)) - before)
+    moved = weight * (min(value, MOST * max(before, 0.02)) - before)
+    known[index] = before + moved
     seen[index] = min(count + 1, MOST_SEEN)
+    return moved

@@ -86,6 +86,7 @@ def _show(found: digest.Digest, words: Words) -> None:
     lines += [f"{told} — {look}" for told, look in digest.hazard_lines(found, words)]
     note = digest.hazard_note(found, words)
     lines += [note] if note else []
+    lines += digest.repeat_lines(found, words) + digest.follow_lines(found, words)
     lines += digest.patrols(found, words) + digest.effects(found, words)
     for line in lines:
         click.echo(f"- {line}")

@@ -7,10 +7,24 @@ from typing import Final, NamedTuple
 from configs.servers import HubSettings
 from configs.site import SiteFile
 from configs.values import Text
-from hub.analysis import draw, flows, hazards, measure, risk
+from hub.analysis import (
+    annotations,
+    draw,
+    evidence,
+    flows,
+    followup,
+    hazards,
+    measure,
+    repeats,
+    risk,
+)
+from hub.analysis.evidence import Event
 from hub.analysis.flows import Flow
+from hub.analysis.followup import Advised
 from hub.analysis.hazards import Hazard, Piles
+from hub.analysis.hours import hours_of
 from hub.analysis.measure import Effect
+from hub.analysis.repeats import Repeats
 from hub.analysis.risk import RiskRow
 from hub.analysis.words import Words
 from hub.series.points import SeriesStore
@@ -32,6 +46,11 @@ class Digest(NamedTuple):
     risks: Sequence[RiskRow]
     piles: Piles
     effects: Sequence[Effect]
+    events: Sequence[Event]
+    """The small things of the stretch."""
+    repeats: Repeats
+    followed: Sequence[Advised]
+    """What was pointed at in the stretch before, as long as this one."""
 
 
 def analyse(
@@ -42,15 +61,26 @@ def analyse(
 
     Raises `SeriesError` and `StateError`.
     """
-    name = site.site.id
-    small = hazards.read_events(settings, name, start, end)
-    every = hazards.read_events(settings, name, start, end, minor=False) if measures else []
+    name, span = site.site.id, end - start
+    hours = hours_of(site.site.timezone, site.site.country)
+    with evidence.state_of(settings) as connection:
+        small = evidence.small(connection, name, start, end)
+        before = evidence.small(connection, name, start - span, start)
+        long = evidence.alerts(connection, name, end - repeats.LOOK_MS, end)
+        every = evidence.alerts(connection, name, start, end) if measures else []
+        entries = annotations.listed(connection, [name], start - flows.LEARN_MS, end)
+        advised = hazards.find(site, before, start - span, start).hazards
+        followed = followup.follow(
+            advised, small, hours,
+            lambda place: evidence.walks(connection, name, place, start, end),
+        )  # fmt: skip
     return Digest(
         site, start, end,
-        list(flows.follow(site, series, start, end, progress)),
+        list(flows.follow(site, series, start, end, [one.note for one in entries], progress)),
         risk.by_hour(site, series, start, end),
         hazards.find(site, small, start, end),
         [measure.effect(every, place, at, start, end) for place, at in measures],
+        small, repeats.find(site, long), followed,
     )  # fmt: skip
 
 
@@ -63,6 +93,7 @@ def page(found: Digest, language: str = "") -> str:
         f"<h1>{escape(title)}</h1><p>{span}</p>",
         *_anomalies(found, words),
         *_hazards(found, words),
+        *_followed(found, words),
         *_risks(found, words),
         *_effects(found, words),
         *_flows(found, words),
@@ -76,12 +107,12 @@ def page(found: Digest, language: str = "") -> str:
 
 def anomalies(found: Digest, words: Words) -> list[str]:
     """Every anomaly in words, the most surprising first."""
-    told = [(seen, flow) for flow in found.flows for seen in flow.anomalies]
-    told.sort(key=lambda pair: -pair[0].surprise)
+    told = [(one, flow) for flow in found.flows for one in flow.anomalies]
+    told.sort(key=lambda pair: -pair[0].worst.surprise)
     return [
-        f"{words.of(flow.place.name)}, {words.local(seen.hour.start):%m-%d}, "
-        f"{words(flow.what)}: {words.anomaly(seen)}"
-        for seen, flow in told
+        f"{words.of(flow.place.name)}, {words.local(one.worst.hour.start):%m-%d}, "
+        f"{words(flow.what)}: {words.anomaly(one)}"
+        for one, flow in told
     ]
 
 
@@ -102,11 +133,22 @@ def hazard_note(found: Digest, words: Words) -> str:
 
 
 def patrols(found: Digest, words: Words) -> list[str]:
-    """Where and when a patrol would matter most."""
+    """Where and when a patrol would matter most, and why."""
     return [
         words("patrol", place=words.of(place.name), hour=hour, value=value)
+        + words.reasons(hazards.reasons(found.site, found.events, place.id, hour), found.site)
         for place, hour, value in risk.worst(list(found.risks))
     ]
+
+
+def repeat_lines(found: Digest, words: Words) -> list[str]:
+    """Whether neighbouring places follow each other."""
+    return words.repeats(found.repeats, found.site)
+
+
+def follow_lines(found: Digest, words: Words) -> list[str]:
+    """What last week's advice led to."""
+    return [words.advised(one, _place(found, one.hazard.place)) for one in found.followed]
 
 
 def effects(found: Digest, words: Words) -> list[str]:
@@ -115,10 +157,7 @@ def effects(found: Digest, words: Words) -> list[str]:
 
 
 def _look(hazard: Hazard, found: Digest, words: Words) -> str:
-    titles = {rule.id: words.of(rule.title) for rule in found.site.rules}
-    titles[hazards.MISSED] = words(hazards.MISSED)
-    named = [f"{titles.get(rule, rule)} ({number}×)" for rule, number in hazard.rules]
-    return words("look", rules=", ".join(named))
+    return words("look", rules=words.kinds(hazard.rules, found.site))
 
 
 def _place(found: Digest, name: str) -> Text:
@@ -133,7 +172,16 @@ def _anomalies(found: Digest, words: Words) -> list[str]:
 def _hazards(found: Digest, words: Words) -> list[str]:
     lines = [f"{told} — {look}" for told, look in hazard_lines(found, words)]
     body = _list(lines) if lines else _p(hazard_note(found, words))
-    return [f"<h2>{words('hazards')}</h2>", body]
+    return [
+        f"<h2>{words('hazards')}</h2>", body,
+        f"<h3>{words('repeats')}</h3>", _list(repeat_lines(found, words)),
+    ]  # fmt: skip
+
+
+def _followed(found: Digest, words: Words) -> list[str]:
+    lines = follow_lines(found, words)
+    body = _list(lines) if lines else _p(words("nothing-advised"))
+    return [f"<h2>{words('followed')}</h2>", body]
 
 
 def _risks(found: Digest, words: Words) -> list[str]:

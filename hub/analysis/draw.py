@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Final
 
+from hub.analysis.anomaly import Verdict
 from hub.analysis.flows import Flow, Seen
 from hub.analysis.hours import HOUR_MS
 from hub.analysis.risk import RiskRow
@@ -47,14 +48,22 @@ def flow(found: Flow, words: Words) -> str:
     parts += [
         _curve([(x(s.hour.start), y(s.counted)) for s in run], _LINE) for run in _runs(found.seen)
     ]
-    for seen in found.anomalies:
-        parts.append(
-            f'<circle cx="{x(seen.hour.start):.1f}" cy="{y(seen.counted):.1f}" r="5" fill="none" '
-            f'stroke="{_RED}" stroke-width="2.5"><title>{escape(words.anomaly(seen))}</title>'
-            "</circle>"
-        )
+    counted = {seen.hour.start: seen.counted for seen in found.seen}
+    for anomaly in found.anomalies:
+        at = anomaly.worst.hour.start
+        parts.append(_ring(x(at), y(counted.get(at, 0)), words.anomaly(anomaly), anomaly.verdict))
     title = f"{words.of(found.place.name)} · {words(found.what)}"
     return _svg(parts, WIDTH, HEIGHT, title)
+
+
+def _ring(x: float, y: float, told: str, verdict: str) -> str:
+    """Around an unusual hour: thin where staff dismissed it, filled where they confirmed it."""
+    fill = _RED if verdict == Verdict.CONFIRMED else "none"
+    width = 1 if verdict == Verdict.DISMISSED else 2.5
+    return (
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{fill}" stroke="{_RED}" '
+        f'stroke-width="{width}"><title>{escape(told)}</title></circle>'
+    )
 
 
 def heat(rows: Sequence[RiskRow], words: Words) -> str:

@@ -5,18 +5,25 @@ from typing import Final, NamedTuple
 
 from configs.signals import COUNTED
 from configs.site import Place, SiteFile
+from hub.analysis.anomaly import Found, Verdict
 from hub.analysis.baseline import Usual
-from hub.analysis.forecast import Forecast, Forecaster
-from hub.analysis.hours import HOUR_MS, WEEK_H, Hour, hours_of
+from hub.analysis.forecast import REMEMBERED, Forecast, Forecaster
+from hub.analysis.hours import HOUR_MS, WEEK_H, Hour, Hours, hours_of
+from hub.analysis.judge import Judge
 from hub.series.points import SeriesStore
 
 LEARN_MS: Final = 26 * WEEK_H * HOUR_MS
 """How far before the stretch is read: half a year, of which the last weeks weigh most."""
-UNUSUAL: Final = 2.75
-"""From this surprise on an hour is told as an anomaly: about once a week and place on real
-streets. Lower: more are told."""
-APART_MS: Final = 3 * HOUR_MS
-"""Unusual hours that lie closer are one anomaly."""
+
+
+class Note(NamedTuple):
+    """An anomaly that the hub told, with what staff said of it."""
+
+    place: str
+    what: str
+    found: Found
+    at: int
+    """When they said it, ms; 0: nobody has."""
 
 
 class Seen(NamedTuple):
@@ -26,16 +33,11 @@ class Seen(NamedTuple):
     counted: int
     usual: Usual | None
     """None while too little was known."""
-    surprise: float
 
     @property
     def range(self) -> tuple[int, int]:
         """Where 95 of 100 such hours lie; worked out when asked for, since few are."""
         return (0, 0) if self.usual is None else self.usual.range()
-
-    @property
-    def too_many(self) -> bool:
-        return self.usual is not None and self.counted > self.usual.mean
 
 
 class Flow(NamedTuple):
@@ -49,21 +51,8 @@ class Flow(NamedTuple):
     """The seven days after it; empty where too little is known."""
     learned: int
     """Hours that all of it was learned from."""
-
-    @property
-    def anomalies(self) -> list[Seen]:
-        """The most surprising hour of each anomaly, in order."""
-        found: list[Seen] = []
-        last = -APART_MS
-        for seen in self.seen:
-            if seen.surprise < UNUSUAL:
-                continue
-            if seen.hour.start - last > APART_MS:
-                found.append(seen)
-            elif seen.surprise > found[-1].surprise:
-                found[-1] = seen
-            last = seen.hour.start
-        return found
+    anomalies: Sequence[Found]
+    """Those of the stretch, in order."""
 
     @property
     def change(self) -> float | None:
@@ -74,43 +63,79 @@ class Flow(NamedTuple):
 
 
 def follow(
-    site: SiteFile, series: SeriesStore, start: int, end: int,
+    site: SiteFile, series: SeriesStore, start: int, end: int, notes: Sequence[Note] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Flow]:  # fmt: skip
-    """Every flow that has been counted, from ``start`` to ``end`` (ms); ``progress`` is told the
-    place that is read. Raises `SeriesError`."""
+    """Every flow that has been counted, from ``start`` to ``end`` (ms); what was said in
+    ``notes`` is learned from. ``progress`` is told the place that is read. Raises
+    `SeriesError`."""
     for place in site.places:
         progress(place.id)
-        yield from of_place(site, series, place, start, end)
+        yield from of_place(site, series, place, start, end, notes)
 
 
 def of_place(
-    site: SiteFile, series: SeriesStore, place: Place, start: int, end: int
+    site: SiteFile, series: SeriesStore, place: Place, start: int, end: int,
+    notes: Sequence[Note] = (),
 ) -> Iterator[Flow]:  # fmt: skip
     """Those of one place. Raises `SeriesError`."""
-    for what in COUNTED:
-        flow = _follow(site, series, place, what, start, end)
-        if flow.learned:
-            yield flow
-
-
-def _follow(
-    site: SiteFile, series: SeriesStore, place: Place, what: str, start: int, end: int
-) -> Flow:  # fmt: skip
     hours = hours_of(site.site.timezone, site.site.country)
-    forecaster = Forecaster()
-    seen: list[Seen] = []
-    name = f"surprise.{what}.count"
-    for ts, count in series.signal(site.site.id, place.id, name, start - LEARN_MS, end + 1):
-        hour = hours.at(ts - 1)  # it is told when the hour is over
-        if hour.start >= start:
-            seen.append(_judge(hour, round(count), forecaster.baseline.usual(hour)))
-        forecaster.learn(hour, count)
-    ahead = forecaster.forecast([hours.at(end + n * HOUR_MS) for n in range(WEEK_H)])
-    return Flow(place, what, seen, ahead, forecaster.baseline.hours)
+    for what in COUNTED:
+        name = f"surprise.{what}.count"
+        points = series.signal(site.site.id, place.id, name, start - LEARN_MS, end + 1)
+        if points:
+            told = [one for one in notes if (one.place, one.what) == (place.id, what)]
+            reader = _Reader(hours, start, told)
+            for left, (ts, count) in zip(range(len(points), 0, -1), points, strict=True):
+                # It is told when the hour is over.
+                reader.take(hours.at(ts - 1), count, judged=left <= REMEMBERED)
+            ahead = reader.forecaster.forecast([hours.at(end + n * HOUR_MS) for n in range(WEEK_H)])
+            learned = reader.forecaster.baseline.hours
+            yield Flow(place, what, reader.seen, ahead, learned, reader.anomalies())
 
 
-def _judge(hour: Hour, count: int, usual: Usual | None) -> Seen:
-    if usual is None:
-        return Seen(hour, count, None, 0.0)
-    return Seen(hour, count, usual, usual.surprise(count))
+class _Reader:
+    """Judges and learns hour after hour, as the live signal does."""
+
+    def __init__(self, hours: Hours, start: int, notes: Sequence[Note]) -> None:
+        self.forecaster, self._judge = Forecaster(), Judge()
+        self.seen: list[Seen] = []
+        self._start = start
+        self._found: dict[int, Found] = {}
+        self._notes = [one.found for one in notes if one.found.end >= start]
+        real = [one.found for one in notes if one.found.verdict == Verdict.CONFIRMED]
+        self._real = [
+            (hours.at(found.start - found.worst.hours * HOUR_MS).start, found.end) for found in real
+        ]
+        self._dismissed = [one for one in notes if one.found.verdict == Verdict.DISMISSED]
+        self._dismissed.sort(key=lambda one: -one.at)
+
+    def take(self, hour: Hour, count: float, *, judged: bool) -> None:
+        """An hour that was observed in full; ``judged`` as `Forecaster.learn` takes it."""
+        end = hour.start + HOUR_MS
+        while self._dismissed and self._dismissed[-1].at <= end:
+            one = self._dismissed.pop()
+            self._judge.memory.dismiss(one.found.worst, one.at)
+        usual = self.forecaster.baseline.usual(hour)
+        windows = self._judge.full(hour, round(count), usual)
+        anomaly = self._judge.look(end, *windows)
+        if hour.start >= self._start:
+            self.seen.append(Seen(hour, round(count), usual))
+            if anomaly is not None:
+                self._found[anomaly.start] = self._judge.found(anomaly)
+        if any(begun <= hour.start < over for begun, over in self._real):
+            return  # it was no usual hour, so nothing usual is learned from it
+        self.forecaster.learn(hour, count, judged=judged)
+
+    def anomalies(self) -> list[Found]:
+        """Those of the stretch, in order: as the hub told them, and beside these what it did not
+        see, such as a history that was brought in."""
+        missed = [
+            found
+            for found in self._found.values()
+            if not any(
+                one.start - HOUR_MS <= found.end and found.start <= one.end + HOUR_MS
+                for one in self._notes
+            )
+        ]
+        return sorted([*self._notes, *missed])

@@ -66,16 +66,21 @@ class Forecaster:
         self.day, self.week = Misses(), Misses()
         """Of forecasts of up to 24 hours, and of one to seven days."""
 
-    def learn(self, hour: Hour, count: float) -> None:
-        """An observed hour: judge what was forecast for it, then learn from it."""
+    def learn(self, hour: Hour, count: float, *, judged: bool = True) -> None:
+        """An observed hour: judge what was forecast for it, then learn from it. ``judged`` may be
+        False of hours before the last `REMEMBERED`, whose misses would be forgotten again."""
         now = self.baseline.hours
         if not self._issued or now - self._issued[-1][0] >= DAY_H:
             self._issued.append((now, self.baseline.level))
+        if judged:
+            self._judge_all(hour, count, now)
+        self.baseline.learn(hour, count)
+
+    def _judge_all(self, hour: Hour, count: float, now: int) -> None:
         self._judge(self.day, hour, count, len(self._issued) - 1)
         older = len(self._issued) - 2 - now // DAY_H % 6
         if older >= 0:
             self._judge(self.week, hour, count, older)
-        self.baseline.learn(hour, count)
 
     def _judge(self, misses: Misses, hour: Hour, count: float, index: int) -> None:
         since, level = self._issued[index]

@@ -9,6 +9,9 @@ from configs.days import calendar
 
 HOUR_MS: Final = 3_600_000
 WEEK_H: Final = 168
+_QUARTER_MS: Final = HOUR_MS // 4
+_KEPT: Final = 9_000
+"""Hours that are remembered: a year of them, as a site's places all ask for the same."""
 
 
 class Hour(NamedTuple):
@@ -33,9 +36,20 @@ class Hours:
         self._zone = ZoneInfo(timezone)
         self._country = country
         self._holidays: dict[date, bool] = {}
+        self._known: dict[int, Hour] = {}
+        """By the quarter of an hour, in which no clock of the world moves to another hour."""
 
     def at(self, ms: int) -> Hour:
         """The hour that ``ms`` (since the Unix epoch, UTC) lies in."""
+        quarter = ms // _QUARTER_MS
+        known = self._known.get(quarter)
+        if known is None:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            known = self._known[quarter] = self._find(ms)
+        return known
+
+    def _find(self, ms: int) -> Hour:
         local = datetime.fromtimestamp(ms // 1000, UTC).astimezone(self._zone)
         start = ms - (local.minute * 60 + local.second) * 1000 - ms % 1000
         return Hour(start, local.weekday() * 24 + local.hour, self._is_holiday(local.date()))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from hub.analysis.hazards import Event
+from hub.analysis.evidence import Event
 from hub.analysis.hours import HOUR_MS, WEEK_H
 
 WEEK_MS: Final = WEEK_H * HOUR_MS

@@ -22,6 +22,13 @@ def surprise(count: int, mean: float, variance: float) -> float:
     return min(MOST, max(0.0, -(math.log(2) + tail) / math.log(10)))
 
 
+def is_plain(count: int, mean: float, variance: float) -> bool:
+    """Whether a count is so near what is expected that its surprise is below 2.5, for rates whose
+    deviation is at most 1.7 times their mean. It costs next to nothing, and holds of most."""
+    near = 4.0 if count > mean or variance < 0.1 * mean**2 else 0.5
+    return (count - mean) ** 2 < near * (mean + variance)
+
+
 def log_below(count: int, mean: float, variance: float) -> float:
     """ln P(N ≤ count)."""
     return _log_beta(mean / (mean + variance), mean**2 / variance, count + 1)

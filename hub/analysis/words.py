@@ -1,15 +1,19 @@
 """What the analysis found, as people say it, in the site's language."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from configs.site import Site
+from configs.site import Site, SiteFile
 from configs.values import Text
-from hub.analysis.flows import Flow, Seen
+from hub.analysis.anomaly import Found
+from hub.analysis.evidence import MISSED, REPORT, UNUSUAL_HOURS
+from hub.analysis.flows import Flow
+from hub.analysis.followup import Advised
 from hub.analysis.hazards import BLOCK_H, Hazard
 from hub.analysis.measure import Effect
+from hub.analysis.repeats import Repeats
 
 _DAYS: Final = {
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
@@ -21,7 +25,7 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "flow": Text("People crossing", "人流"),
     "door": Text("Door openings", "开门次数"),
     "occupancy": Text("Person-minutes", "人·分钟"),
-    "anomalies": Text("Unusual hours", "异常时段"),
+    "dwell": Text("Stays of a minute or more", "停留一分钟以上"),
     "none": Text("Nothing unusual.", "没有异常。"),
     "times": Text("{times} times the usual", "为平时的 {times} 倍"),
     "few": Text("{percent} % of the usual", "仅为平时的 {percent}%"),
@@ -30,6 +34,13 @@ _TEXTS: Final[Mapping[str, Text]] = {
         "{much} for a {day} {hour:02d}:00; usual {low}–{high}, seen {counted}",
         "{day} {hour:02d}:00 {much};通常 {low}–{high},实际 {counted}",
     ),
+    "anomalies": Text("Unusual hours", "异常时段"),
+    "long-anomaly": Text(
+        "{much} for the three hours to {day} {hour:02d}:00; usual {low}–{high}, seen {counted}",
+        "截至{day} {hour:02d}:00 的三小时{much};通常 {low}–{high},实际 {counted}",
+    ),
+    "confirmed": Text("confirmed", "已确认"),
+    "dismissed": Text("dismissed", "已排除"),
     "holiday": Text("public holiday", "公共假日"),
     "more": Text("{percent} % more than usual", "比平时多 {percent}%"),
     "less": Text("{percent} % less than usual", "比平时少 {percent}%"),
@@ -51,23 +62,62 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "no-risk": Text("No risk was known in this time.", "此期间没有风险数据。"),
     "hazards": Text("Hidden hazards", "隐患"),
     "hazard": Text(
-        "{place}, {start:02d}:00–{end:02d}:00: {events} small alerts where {expected:.1f} would be "
+        "{place}, {start:02d}:00–{end:02d}:00: {events} small things where {expected:.1f} would be "
         "like the other places ({chance})",
-        "{place} {start:02d}:00–{end:02d}:00:{events} 次轻微警报,其他地点同时段约 "
+        "{place} {start:02d}:00–{end:02d}:00:{events} 件小事,其他地点同时段约 "
         "{expected:.1f} 次({chance})",
     ),
     "chance": Text("chance alone: 1 in {odds:,}", "偶然概率:{odds:,} 分之一"),
     "look": Text("Most of all {rules}. Look at the place at that time, and at what they have in "
                  "common.", "主要为 {rules}。请在该时段到现场查看,并找出共同原因。"),
-    "patrol.missed": Text("checkpoint missed on a patrol", "巡查点未到达"),
-    "no-hazard": Text("No place has more small alerts than chance would make of {events}.",
-                      "{events} 次轻微警报中,没有超出偶然的聚集。"),
+    "no-hazard": Text("No place has more small things than chance would make of {events}.",
+                      "{events} 件小事中,没有超出偶然的聚集。"),
     "too-little": Text(
-        "Not enough data: {events} small alerts at {places} places in {days:.0f} days. 20 alerts, "
+        "Not enough data: {events} small things at {places} places in {days:.0f} days. 20 of them, "
         "4 places and 7 days are needed to tell a pile from chance.",
-        "数据不足:{days:.0f} 天内 {places} 个地点共 {events} 次轻微警报。"
-        "至少需要 20 次、4 个地点和 7 天才能与偶然区分。",
+        "数据不足:{days:.0f} 天内 {places} 个地点共 {events} 件小事。"
+        "至少需要 20 件、4 个地点和 7 天才能与偶然区分。",
     ),
+    "report": Text("residents' report: {kind}", "居民上报:{kind}"),
+    "missed": Text("checkpoint that a patrol missed", "巡逻漏过的点位"),
+    "unusual": Text("unusual hours: {what}", "异常时段:{what}"),
+    "because": Text(" Around then: {kinds}.", " 该时段:{kinds}。"),
+    "because-not": Text(" Nothing was told there around then: it is what sensors saw.",
+                        " 该时段没有警报:来自传感器所见。"),
+    "repeats": Text("What follows next door", "相邻地点的后续"),
+    "repeat": Text(
+        "After an alert, the places next to it have {times:.1f} times the alerts within 3 days "
+        "that chance would make: {pairs} pairs where {expected:.0f} would be (chance alone: "
+        "{percent} %). Look at the neighbours too.",
+        "一处警报后 3 天内,相邻地点的警报为偶然情况的 {times:.1f} 倍:共 {pairs} 对,偶然约 "
+        "{expected:.0f} 对(偶然概率 {percent}%)。请一并查看相邻地点。",
+    ),
+    "repeat-pair": Text("{count}× first {place}, then {other}",
+                        "{count} 次:先 {place},后 {other}"),
+    "no-repeat": Text("Alerts next door follow each other no more than chance makes them: {pairs} "
+                      "pairs where {expected:.0f} would be.",
+                      "相邻地点的警报没有超出偶然的前后关系:共 {pairs} 对,"
+                      "偶然约 {expected:.0f} 对。"),
+    "repeat-little": Text(
+        "Not enough data: {events} alerts at {places} places on the plan in {days:.0f} days. 30 "
+        "alerts, 4 places with a position and 28 days are needed to tell what follows what.",
+        "数据不足:平面图上 {places} 个地点 {days:.0f} 天内共 {events} 次警报。"
+        "至少需要 30 次、4 个标有位置的地点和 28 天。",
+    ),
+    "followed": Text("What last time's advice led to", "上期建议的结果"),
+    "nothing-advised": Text("Nothing was pointed at in the stretch before this one.",
+                            "上一时段没有提出需要查看之处。"),
+    "advised": Text(
+        "{place}, {start:02d}:00–{end:02d}:00: {before} small things then, {since} since; {walks}. "
+        "{verdict}",
+        "{place} {start:02d}:00–{end:02d}:00:当时 {before} 件小事,此后 {since} 件;{walks}。"
+        "{verdict}",
+    ),
+    "walked": Text("patrols came by {count} times", "巡逻经过 {count} 次"),
+    "not-walked": Text("no patrol came by", "没有巡逻经过"),
+    "better": Text("Better.", "有改善。"),
+    "worse": Text("Worse.", "恶化。"),
+    "alike": Text("Much the same.", "大致相同。"),
     "measures": Text("Effect of measures", "措施效果"),
     "effect-less": Text("{place}: alerts fell by {percent} %", "{place}:警报减少 {percent}%"),
     "effect-more": Text("{place}: alerts rose by {percent} %", "{place}:警报增加 {percent}%"),
@@ -115,22 +165,24 @@ class Words:
         """The day that an hour of the week lies in."""
         return _DAYS[self.language][of_week // 24]
 
-    def anomaly(self, seen: Seen) -> str:
-        """Why an hour is unusual."""
-        mean = seen.usual.mean if seen.usual is not None else 0.0
-        ratio = seen.counted / max(mean, 0.1)
-        if not seen.counted:
+    def anomaly(self, found: Found) -> str:
+        """Why hours are unusual."""
+        worst = found.worst
+        ratio = worst.counted / max(worst.mean, 0.1)
+        if not worst.counted:
             much = self("nobody")
-        elif seen.too_many:
+        elif worst.too_many:
             much = self("times", times=f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}")
         else:
             much = self("few", percent=round(100 * ratio))
-        slot, (low, high) = seen.hour.of_week, seen.range
-        day = self.day(slot) + (f" ({self('holiday')})" if seen.hour.holiday else "")
-        return self(
-            "anomaly", much=much, day=day, hour=slot % 24, low=low, high=high,
-            counted=seen.counted,
+        slot = worst.hour.of_week
+        day = self.day(slot) + (f" ({self('holiday')})" if worst.hour.holiday else "")
+        key, hour = ("anomaly", slot % 24) if worst.hours == 1 else ("long-anomaly", slot % 24 + 1)
+        told = self(
+            key, much=much, day=day, hour=hour, low=found.low, high=found.high,
+            counted=worst.counted,
         )  # fmt: skip
+        return f"{told} ({self(found.verdict)})" if found.verdict else told
 
     def change(self, flow: Flow) -> str:
         """How the stretch compares with what was usual."""
@@ -159,6 +211,54 @@ class Words:
         return self(
             "hazard", place=self.of(place), start=start, end=start + BLOCK_H,
             events=hazard.events, expected=hazard.expected, chance=self("chance", odds=odds),
+        )  # fmt: skip
+
+    def kinds(self, kinds: Sequence[tuple[str, int]], site: SiteFile) -> str:
+        """Kinds of events, each with how often: "A door stands open (4×)"."""
+        return ", ".join(f"{self._kind(kind, site)} ({count}×)" for kind, count in kinds)
+
+    def _kind(self, kind: str, site: SiteFile) -> str:
+        if kind == MISSED:
+            return self("missed")
+        if kind.startswith(REPORT):
+            name = kind.removeprefix(REPORT)
+            known = site.residents.kind(name)
+            return self("report", kind=self.of(known.name) if known else name)
+        if kind.startswith(UNUSUAL_HOURS):
+            return self("unusual", what=self(kind.removeprefix(UNUSUAL_HOURS)))
+        title = next((rule.title for rule in site.rules if rule.id == kind), None)
+        return self.of(title) if title else kind
+
+    def reasons(self, kinds: Sequence[tuple[str, int]], site: SiteFile) -> str:
+        """Why a patrol matters somewhere."""
+        return self("because", kinds=self.kinds(kinds, site)) if kinds else self("because-not")
+
+    def repeats(self, found: Repeats, site: SiteFile) -> list[str]:
+        """Whether neighbouring places follow each other; the most frequent pairs."""
+        if not found.enough:
+            return [self("repeat-little", events=found.events, places=found.places,
+                         days=found.days)]  # fmt: skip
+        if not found.found:
+            return [self("no-repeat", pairs=found.pairs, expected=found.expected)]
+        names = {place.id: self.of(place.name) for place in site.places}
+        told = self(
+            "repeat", times=found.pairs / max(found.expected, 1), pairs=found.pairs,
+            expected=found.expected, percent=f"{100 * found.chance:.1f}",
+        )  # fmt: skip
+        return [told, *(
+            self("repeat-pair", count=count, place=names.get(first, first),
+                 other=names.get(then, then))
+            for first, then, count in found.most
+        )]  # fmt: skip
+
+    def advised(self, one: Advised, place: Text) -> str:
+        """What became of a pile that was pointed at."""
+        start = one.hazard.block * BLOCK_H
+        walks = self("walked", count=one.walks) if one.walks else self("not-walked")
+        verdict = self("better" if one.better else "worse" if one.worse else "alike")
+        return self(
+            "advised", place=self.of(place), start=start, end=start + BLOCK_H,
+            before=one.hazard.events, since=one.since, walks=walks, verdict=verdict,
         )  # fmt: skip
 
     def effect(self, found: Effect, place: Text) -> str:

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
+from configs.signals import COUNTED
 from configs.site import SiteFile
+from hub.fusion.surprise import PREFIX, VERDICTS
 from hub.series.points import SeriesStore
 from wire.records import AnyRecord
 
@@ -30,7 +32,17 @@ class Report(Struct, frozen=True):
     open: int
 
 
-Applied = tuple[int, int, str, AnyRecord | Report]
+class Judged(Struct, frozen=True):
+    """Staff said what an anomaly was."""
+
+    place: str
+    what: str
+    start: int
+    """When it was told, ms."""
+    verdict: str
+
+
+Applied = tuple[int, int, str, AnyRecord | Report | Judged]
 """at (ms), rx (µs), node, record. No two have the same at and rx."""
 Advance = Callable[[int], None]
 """Told how many more records have been read."""
@@ -76,10 +88,7 @@ def reported(store: SeriesStore, site: SiteFile, end: int) -> list[Applied]:
 
     They are no records: the hub counts the open ones as a signal. Raises `SeriesError`.
     """
-    conditions = [condition for rule in site.rules for condition in rule.conditions()]
-    names = {part.signal for condition in conditions for part in condition.alternatives}
-    if "risk" in names:
-        names |= {term.signal for term in site.risk}
+    names = _watched(site)
     found: list[Applied] = []
     for name in sorted(name for name in names if name.startswith("reports.")):
         kind = name.removeprefix("reports.")
@@ -87,3 +96,27 @@ def reported(store: SeriesStore, site: SiteFile, end: int) -> list[Applied]:
             for ts, value in store.signal(site.site.id, place.id, name, 0, end):
                 found.append((ts, -len(found) - 1, "", Report(place.id, kind, round(value))))
     return found
+
+
+def judged(store: SeriesStore, site: SiteFile, end: int) -> list[Applied]:
+    """What staff said of anomalies until ``end`` (ms), where the site's rules look at what
+    surprises: the signals learned from it. Raises `SeriesError`."""
+    watched = _watched(site)
+    found: list[Applied] = []
+    for what in COUNTED:
+        if not any(name.startswith(f"{PREFIX}{what}") for name in watched):
+            continue
+        for place in site.places:
+            for verdict in VERDICTS:
+                name = f"{PREFIX}{what}.{verdict}"
+                for ts, start in store.signal(site.site.id, place.id, name, 0, end):
+                    body = Judged(place.id, what, round(start), verdict)
+                    found.append((ts, -len(found) - 1, "", body))
+    return found
+
+
+def _watched(site: SiteFile) -> set[str]:
+    """The signals that the rules look at, and what their risk is made of."""
+    conditions = [condition for rule in site.rules for condition in rule.conditions()]
+    names = {part.signal for condition in conditions for part in condition.alternatives}
+    return names | {term.signal for term in site.risk} if "risk" in names else names

@@ -10,7 +10,7 @@ from configs.rules import Alternative
 from configs.site import SiteFile
 from hub.backtest.fired import Alerts, Fired
 from hub.backtest.misses import Misses, NearMiss
-from hub.backtest.reader import Applied, Report
+from hub.backtest.reader import Applied, Judged, Report
 from hub.rules.engine import Engine
 from hub.rules.place import Outcome
 from hub.series.points import SignalPoint
@@ -44,6 +44,10 @@ class Replayer:
         try:
             if isinstance(body, Report):
                 self.engine.report(self._site, body.place, body.kind, body.open, at, outcome)
+            elif isinstance(body, Judged):
+                self.engine.judged(
+                    self._site, body.place, body.what, body.start, body.verdict, at, outcome
+                )
             else:
                 self.engine.take(self._site, node, body, at, outcome, late=False)
         except Exception:  # as the live hub goes on after it, so does the replay

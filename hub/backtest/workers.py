@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from configs.servers import HubSettings
 from configs.site import Place, SiteFile
 from hub.backtest.misses import closest
-from hub.backtest.reader import applied, reported
+from hub.backtest.reader import applied, judged, reported
 from hub.backtest.replayer import WARM_UP_MS, Found, Near
 from hub.backtest.replayer import replay as replay_here
 from hub.series.open import open_series
@@ -112,9 +112,10 @@ def _replay_part(
     store = open_series(settings.series, Path(settings.data))
     try:
         nodes = sorted({node for place in site.places for node in nodes_of(place)})
+        said = [*reported(store, site, stretch.end), *judged(store, site, stretch.end)]
         records = applied(
             store, site.site.id, stretch.begin, stretch.end,
-            nodes=nodes, others=reported(store, site, stretch.end), advance=advance,
+            nodes=nodes, others=said, advance=advance,
         )  # fmt: skip
         with _collecting_rarely():
             return replay_here(site, records, stretch.start, stretch.end, near)

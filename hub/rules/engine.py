@@ -132,6 +132,16 @@ class Engine:
         self._schedule(work)
         return at
 
+    def judged(
+        self, site: str, place: str, what: str, start: int, verdict: str, at: int,
+        outcome: Outcome,
+    ) -> None:  # fmt: skip
+        """Staff said what an anomaly was, at ``at`` (ms); the signals of what surprises learn."""
+        work = self.places.get((site, place))
+        if work is not None:
+            work.judged(what, start, verdict, max(at, work.clock), outcome)
+            self._schedule(work)
+
     def overrule(self, site: str, place: str, alert: str) -> None:
         """An operator resolved ``alert``; its rule stays quiet until its conditions end once."""
         work = self.places.get((site, place))

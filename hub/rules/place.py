@@ -1,12 +1,14 @@
 """A place at work: its signals, the rules that watch it, and the time it has reached."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
 from configs.rules import Rule
 from configs.site import RISK, Place, RiskTerm, Site
+from hub.analysis.anomaly import Found
+from hub.fusion.counters import Crossings, LongStays, Openings, PersonMinutes
 from hub.fusion.door import Door
 from hub.fusion.dwell import Dwell
 from hub.fusion.flow import Flow
@@ -17,7 +19,7 @@ from hub.fusion.scene import Scene
 from hub.fusion.signal import FOR_EVER, Ear, Origin, Reading, Sampled, Signal
 from hub.fusion.silence import Silence
 from hub.fusion.stationary import Stationary
-from hub.fusion.surprise import Crossings, Openings, PersonMinutes, Surprise
+from hub.fusion.surprise import PREFIX, Surprise
 from hub.fusion.tailgating import Tailgating
 from hub.rules.scale import scales
 from hub.rules.watch import Transition, Watch, inhibitors_first
@@ -32,6 +34,16 @@ Ears = Mapping[type[AnyRecord], Mapping[str, Sequence[tuple[Signal, Ear]]]]
 """Type of a record → its zone, or "" where no view looks at it → who is to be given it."""
 
 
+class Unusual(NamedTuple):
+    """An anomaly at a place."""
+
+    site: str
+    place: str
+    what: str
+    """The word after ``surprise.``."""
+    found: Found
+
+
 class Outcome(Struct):
     """What a record or a stretch of time led to."""
 
@@ -39,6 +51,8 @@ class Outcome(Struct):
     transitions: list[Transition] = []
     late: set[str] = set()
     """Alerts that a late record raised."""
+    anomalies: list[Unusual] = []
+    """Those that are new or have grown."""
 
 
 class PlaceAtWork:
@@ -136,6 +150,8 @@ class PlaceAtWork:
             readings = ear(record, at)
             if readings:
                 self._changed(readings, at, outcome)
+                if isinstance(signal, Surprise):
+                    self._collect(signal, outcome)
             due = signal.due
             if due is not None and due < self.due:
                 self.due = due
@@ -150,6 +166,21 @@ class PlaceAtWork:
         if self.values.get(name) != count:
             self._changed(((name, float(count)),), at, outcome)
             self._look(at, outcome)
+
+    def _collect(self, signal: Surprise, outcome: Outcome) -> None:
+        if signal.found is not None:
+            outcome.anomalies.append(Unusual(self.site, self.id, signal.what, signal.found))
+            signal.found = None
+
+    def judged(self, what: str, start: int, verdict: str, at: int, outcome: Outcome) -> None:
+        """Staff said what the anomaly that began at ``start`` was, at ``at`` (ms)."""
+        self.advance(at, outcome)
+        self.clock = max(self.clock, at)
+        signal = self.signals.get(f"{PREFIX}{what}")
+        if isinstance(signal, Surprise) and signal.judged(start, verdict, at):
+            # Not among the values of the place: it is for a replay, which learns the same.
+            name = f"{PREFIX}{what}.{verdict}"
+            outcome.signals.append(SignalPoint(self.site, self.id, name, at, float(start)))
 
     def risk_terms(self) -> list[Term]:
         """What the risk of the place is made of now."""
@@ -175,6 +206,8 @@ class PlaceAtWork:
             for signal in self.signals.values():
                 if signal.due is not None and signal.due <= at:
                     self._changed(signal.tick(at), at, outcome)
+                    if isinstance(signal, Surprise):
+                        self._collect(signal, outcome)
             self._look(at, outcome)
 
     def _soonest(self) -> int:
@@ -264,6 +297,7 @@ def _signals(place: Place, site: Site) -> dict[str, Signal]:
         signals["dwell"] = Dwell(place)
         signals["stationary"] = Stationary(place)
         signals["surprise.occupancy"] = Surprise("occupancy", PersonMinutes(place), site)
+        signals["surprise.dwell"] = Surprise("dwell", LongStays(place), site)
     if place.views or place.lines:
         signals["scene"] = Scene(place)
     if place.lines:

@@ -13,7 +13,7 @@ from functools import cache
 from importlib import resources
 
 from configs.days import calendar
-from hub.analysis.hours import Hour
+from hub.analysis.hours import HOUR_MS, Hour
 
 FIRST = datetime(2019, 1, 1)  # noqa: DTZ001 - the sensors' own clock
 LAST = datetime(2026, 1, 1)  # noqa: DTZ001
@@ -32,13 +32,13 @@ class Street:
 
 @cache
 def hours() -> list[Hour]:
-    """Every hour from 2019 to 2025, on the sensors' clock; ``start`` is its number."""
+    """Every hour from 2019 to 2025, on the sensors' clock; ``start`` counts from the first."""
     holidays = calendar("NZ", "AUK")
     free = {day: day in holidays for day in _days()}
     found = []
     for number in range(int((LAST - FIRST).total_seconds()) // 3600):
         at = FIRST + timedelta(hours=number)
-        found.append(Hour(number, at.weekday() * 24 + at.hour, free[at.date()]))
+        found.append(Hour(number * HOUR_MS, at.weekday() * 24 + at.hour, free[at.date()]))
     return found
 
 

@@ -359,8 +359,8 @@ def test_a_sensor_may_sleep_for_a_day_and_no_longer() -> None:
 
 @pytest.mark.parametrize("name", [
     f"{stem}{end}"
-    for stem in ("surprise.flow", "surprise.door", "surprise.occupancy")
-    for end in ("", ".15m", ".5m", ".low", ".high", ".count")
+    for stem in ("surprise.flow", "surprise.door", "surprise.occupancy", "surprise.dwell")
+    for end in ("", ".15m", ".5m", ".3h", ".low", ".high", ".count")
 ])  # fmt: skip
 def test_what_surprises_can_stand_in_a_rule(name: str) -> None:
     assert is_signal(name)

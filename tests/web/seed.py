@@ -21,7 +21,9 @@ from configs.site import (
     View,
 )
 from configs.values import Duration, Text
-from hub.analysis.hours import HOUR_MS
+from hub.analysis import annotations
+from hub.analysis.anomaly import Found, Window
+from hub.analysis.hours import HOUR_MS, Hour
 from hub.cases import blocks
 from hub.cases.photos import show_photo
 from hub.cases.receive import NewReport, receive
@@ -32,6 +34,7 @@ from hub.patrols import plans, signup
 from hub.patrols.checkin import Seen, check_in, code_of
 from hub.patrols.plans import NewPlan
 from hub.patrols.tables import Patrol
+from hub.rules.place import Unusual
 from hub.series.points import Entry, SignalPoint, Stored
 from hub.series.sqlite import SqliteSeries
 from hub.state.tables import (
@@ -401,3 +404,13 @@ def counted(data: Path, now: int) -> None:
     series = SqliteSeries(data / "series.db")
     series.write([Entry((), tuple(points))])
     series.close()
+
+
+def unusual(engine: Engine, now: int) -> int:
+    """A crowd at the west gate a day ago, as the hub tells it; when it began."""
+    last = now // HOUR_MS * HOUR_MS - 24 * HOUR_MS
+    hour = Hour(last - HOUR_MS, 12, holiday=False)
+    found = Found(last, last, Window(1, hour, 400, 21.0, 0.05, 12.0), 12, 33)
+    with engine.begin() as connection:
+        annotations.write(connection, [Unusual("garden", "west-gate", "flow", found)])
+    return last

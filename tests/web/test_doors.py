@@ -59,6 +59,7 @@ PATHS = {
     "api.document": "/api/v1/openapi.json",
     "trends.page": "/trends",
     "analysis.page": "/expected",
+    "analysis.judge": "/expected/judge",
     "trends.table": "/trends/alerts.csv",
     "handover.page": "/handover",
     "handover.note": "/handover/notes",

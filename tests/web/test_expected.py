@@ -4,7 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, select
 
+from hub.analysis.tables import Annotation
+from hub.state.tables import Audit
 from tests.web import seed
 from tests.web.conftest import NOW, Reader
 
@@ -32,3 +35,47 @@ def test_a_place_that_never_counted_says_what_it_takes(reader: Open, data: Path)
     html = browser.client.get("/expected?place=garden/pump-room").text
     assert "Nothing has been counted yet." in html
     assert browser.client.get("/expected?place=no/where").status_code == 200
+
+
+def test_an_operator_confirms_and_dismisses_and_a_viewer_only_reads(
+    reader: Open, engine: Engine, data: Path
+) -> None:
+    seed.counted(data, NOW)
+    start = str(seed.unusual(engine, NOW))
+    fields = {"site": "garden", "place": "west-gate", "what": "flow", "start": start}
+    viewer = reader("viewer")
+    html = viewer.client.get("/expected").text
+    assert "19 times the usual for a Monday 12:00; usual 12–33, seen 400" in html
+    assert 'value="confirmed"' not in html
+    refused = viewer.post("/expected/judge", verdict="dismissed", **fields)
+    assert refused.status_code == 403
+    operator = reader("operator")
+    page = operator.client.get("/expected").text
+    assert page.count('value="confirmed"') == 1
+    unsigned = operator.client.post("/expected/judge", data={"verdict": "dismissed", **fields})
+    assert unsigned.status_code == 400
+    told = operator.post("/expected/judge", verdict="dismissed", **fields)
+    assert told.status_code == 302
+    html = operator.client.get("/expected").text
+    assert "dismissed · operator" in html
+    assert 'stroke-width="1"' in html  # its ring in the plot is thin now
+    operator.post("/expected/judge", verdict="confirmed", **fields)
+    assert 'fill="#d64545" stroke' in operator.client.get("/expected").text
+    with engine.connect() as connection:
+        actions = connection.scalars(select(Audit.action).where(Audit.target.contains(start)))
+        assert actions.all() == ["anomaly.dismissed", "anomaly.confirmed"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"verdict": "maybe"}, {"start": "soon"}, {"site": "elsewhere"}, {"start": "5"}]
+)
+def test_a_verdict_that_makes_no_sense_changes_nothing(
+    reader: Open, engine: Engine, fields: dict[str, str]
+) -> None:
+    start = str(seed.unusual(engine, NOW))
+    whole = {"site": "garden", "place": "west-gate", "what": "flow", "start": start}
+    operator = reader("operator")
+    operator.post("/expected/judge", **{"verdict": "dismissed", **whole, **fields})
+    assert "There is no such anomaly." in operator.client.get("/expected").text
+    with engine.connect() as connection:
+        assert connection.scalars(select(Annotation.verdict)).all() == [""]

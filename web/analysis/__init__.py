@@ -1,19 +1,39 @@
-"""What is usual at a place, what was not, and what comes next; and where the risk is."""
+"""What is usual at a place, what was not, and what comes next; and where the risk is.
 
-from flask import Blueprint, render_template, request
+What was unusual is confirmed or dismissed here, and the place learns from that.
+"""
+
+from collections.abc import Sequence
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext
+from flask_login import current_user
 from markupsafe import Markup
 
 from configs.site import Place, SiteFile
-from hub.analysis import draw, flows, risk
+from hub.analysis import annotations, draw, evidence, flows, hazards, risk
+from hub.analysis.annotations import Entry, Said
+from hub.analysis.anomaly import Verdict
+from hub.analysis.evidence import Event
+from hub.analysis.flows import Note
 from hub.analysis.hours import HOUR_MS, hours_of
 from hub.analysis.words import Words
 from hub.series.points import SeriesStore
 from web.console import Console, console
 from web.language import language
+from web.roles import ACT
 
 blueprint = Blueprint("analysis", __name__, template_folder="templates")
 SPAN_MS = 7 * 24 * HOUR_MS
+LISTED_MS = 28 * 24 * HOUR_MS
+"""How far back anomalies can still be judged."""
+LISTED = 60
+_ANSWERS = {
+    Said.DONE: (lazy_gettext("Noted: the place learns from it."), "ok"),
+    Said.SAME: (lazy_gettext("It was judged so already."), "ok"),
+    Said.NO_SUCH: (lazy_gettext("There is no such anomaly."), "warn"),
+}
 
 
 @blueprint.get("/expected")
@@ -23,7 +43,16 @@ def page() -> ResponseReturnValue:
     file, place = _asked(here)
     end = hours_of(file.site.timezone, file.site.country).at(here.now()).start
     words = Words(file.site, language())
-    drawn = here.told(lambda series: _draw(series, file, place, end, words))
+    with here.reader.connect() as connection:
+        sites = [one.site.id for one in here.sites]
+        entries = annotations.listed(connection, sites, here.now() - LISTED_MS, here.now())
+        learned = annotations.listed(
+            connection, [file.site.id], end - SPAN_MS - flows.LEARN_MS, here.now(), place.id
+        )
+        events = evidence.small(connection, file.site.id, end - SPAN_MS, here.now())
+    notes = [entry.note for entry in learned]
+    drawn = here.told(lambda series: _draw(series, file, place, end, words, notes, events))
+    entries.sort(key=lambda entry: entry.note.found.verdict != "")
     return render_template(
         "analysis/page.html",
         here=f"{file.site.id}/{place.id}",
@@ -31,7 +60,37 @@ def page() -> ResponseReturnValue:
         name=place.name,
         words=words,
         drawn=drawn,
+        anomalies=[_line(here, entry) for entry in entries[:LISTED]],
+        waiting=sum(entry.note.found.verdict == "" for entry in entries),
+        may_act=current_user.role.includes(ACT),
     )
+
+
+@blueprint.post("/expected/judge")
+def judge() -> ResponseReturnValue:
+    """Say what an anomaly was: confirmed or dismissed."""
+    here, form = console(), request.form
+    site, place = form.get("site", ""), form.get("place", "")
+    key = (site, place, form.get("what", ""), form.get("start", 0, type=int))
+    said = Said.NO_SUCH
+    if here.site(site) is not None and form.get("verdict") in tuple(Verdict):
+        verdict = Verdict(form["verdict"])
+        said = annotations.judge(here.engine, key, verdict, actor=current_user.name, now=here.now())
+    flash(*_ANSWERS[said])
+    return redirect(url_for("analysis.page", place=f"{site}/{place}") + "#unusual")
+
+
+def _line(here: Console, entry: Entry) -> dict[str, object]:
+    """An anomaly as the list shows it."""
+    site, note = entry.site, entry.note
+    file, place = here.site(site), here.place(site, note.place)
+    words = Words((file or here.sites[0]).site, language())
+    return {
+        "site": site, "place": note.place, "what": note.what, "start": note.found.start,
+        "name": place.name if place else None, "title": words(note.what),
+        "told": words.anomaly(note.found._replace(verdict="")), "by": entry.by,
+        "verdict": note.found.verdict,
+    }  # fmt: skip
 
 
 def _asked(here: Console) -> tuple[SiteFile, Place]:
@@ -45,8 +104,9 @@ def _asked(here: Console) -> tuple[SiteFile, Place]:
 
 
 def _draw(
-    series: SeriesStore, file: SiteFile, place: Place, end: int, words: Words
-) -> dict[str, object]:
+    series: SeriesStore, file: SiteFile, place: Place, end: int, words: Words,
+    notes: Sequence[Note], events: Sequence[Event],
+) -> dict[str, object]:  # fmt: skip
     start = end - SPAN_MS
     rows = risk.by_hour(file, series, start, end)
     told = [
@@ -55,16 +115,17 @@ def _draw(
             "change": words.change(found),
             "next": words.next(found),
             "anomalies": [
-                f"{words.local(seen.hour.start):%m-%d}: {words.anomaly(seen)}"
-                for seen in found.anomalies
+                f"{words.local(one.worst.hour.start):%m-%d}: {words.anomaly(one)}"
+                for one in found.anomalies
             ],
             "svg": Markup(draw.flow(found, words)),  # noqa: S704 - it escapes its texts
         }
-        for found in flows.of_place(file, series, place, start, end)
+        for found in flows.of_place(file, series, place, start, end, notes)
     ]
     heat = Markup(draw.heat(rows, words)) if rows else ""  # noqa: S704 - likewise
     patrols = [
         words("patrol", place=words.of(where.name), hour=hour, value=value)
+        + words.reasons(hazards.reasons(file, events, where.id, hour), file)
         for where, hour, value in risk.worst(rows)
     ]
     return {"flows": told, "heat": heat, "patrols": patrols}

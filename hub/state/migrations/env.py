@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from hub.analysis import tables as _analysis  # noqa: F401 - so that Base knows its tables
 from hub.cases import tables as _cases  # noqa: F401 - so that Base knows its tables
 from hub.neighbours import tables as _accounts  # noqa: F401 - so that Base knows its tables
 from hub.notify import tables as _outbox  # noqa: F401 - so that Base knows its tables

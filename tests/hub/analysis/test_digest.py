@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import linli
 from hub.analysis import digest
 from hub.analysis.digest import Digest
-from hub.analysis.hazards import Event, distinct
+from hub.analysis.evidence import Event, distinct
 from hub.analysis.hours import HOUR_MS
 from hub.analysis.measure import effect
 from hub.analysis.words import Words
@@ -32,7 +32,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Digest]:
 def test_an_anomaly_is_told_with_the_usual_and_the_seen(built: tuple[Path, Digest]) -> None:
     _, found = built
     (flow,) = found.flows
-    party = [seen for seen in flow.anomalies if seen.hour.start == world.PARTY]
+    party = [one for one in flow.anomalies if one.worst.hour.start == world.PARTY]
     assert len(party) == 1
     told = Words(found.site.site, "en").anomaly(party[0])
     assert "times the usual for a Tuesday 02:00; usual" in told
@@ -63,7 +63,7 @@ def test_too_little_data_is_said_plainly(built: tuple[Path, Digest]) -> None:
     _, found = built
     few = found._replace(piles=found.piles._replace(hazards=(), events=3))
     note = digest.hazard_note(few, Words(found.site.site, "en"))
-    assert note.startswith("Not enough data: 3 small alerts at 5 places in 7 days.")
+    assert note.startswith("Not enough data: 3 small things at 5 places in 7 days.")
 
 
 def test_a_measure_is_judged_beside_the_other_places(built: tuple[Path, Digest]) -> None:
@@ -101,7 +101,10 @@ def test_the_page_asks_for_nothing_from_outside_and_its_drawings_are_well_formed
 
 def test_the_risk_says_where_a_patrol_matters(built: tuple[Path, Digest]) -> None:
     lines = digest.patrols(built[1], Words(built[1].site.site, "en"))
-    assert lines == ["A patrol matters most at Bike shed around 23:00 (mean risk 60)."]
+    told = "A patrol matters most at Bike shed around 23:00 (mean risk 60)."
+    assert lines == [f"{told} Around then: A door stands open (1×)."]
+    alone = built[1]._replace(events=())
+    assert "it is what sensors saw" in digest.patrols(alone, Words(built[1].site.site, "en"))[0]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.analysis.tails import log_above, log_below, surprise, usual_range
+from hub.analysis.tails import is_plain, log_above, log_below, surprise, usual_range
 
 
 def _mass(count: int, mean: float, variance: float) -> float:
@@ -40,3 +40,9 @@ def test_outside_the_usual_range_lies_what_was_asked_for(mean: float, spread: fl
     assert low <= mean <= high + 1
     assert math.exp(log_above(high + 1, mean, variance)) <= 0.025 + 1e-9
     assert low == 0 or math.exp(log_below(low - 1, mean, variance)) <= 0.025 + 1e-9
+
+
+@given(count=st.integers(0, 5000), mean=st.floats(0.02, 5000), spread=st.floats(0.01, 2.9))
+def test_what_is_plain_is_never_surprising(count: int, mean: float, spread: float) -> None:
+    if is_plain(count, mean, spread * mean**2):
+        assert surprise(count, mean, spread * mean**2) < 2.5

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, func, insert, select
 
 from configs.servers import HubSettings
 from hub import audit
-from hub.analysis import hazards
+from hub.analysis import evidence
 from hub.cases import figures, report
 from hub.neighbours import forget
 from hub.neighbours.tables import Resident
@@ -246,9 +246,10 @@ def test_what_was_reached_and_missed_is_in_the_figures_and_in_the_evidence_of_hi
     page = report.page(report.make(SITE, known, (MONDAY_10, end), "zh"))
     assert "<td>巡查到位率</td><td>75% (15 / 20)</td>" in page
     settings = HubSettings(data=str(office.data))
-    missed = hazards.read_events(settings, "garden", MONDAY_10, end)
+    with evidence.state_of(settings) as connection:
+        missed = evidence.small(connection, "garden", MONDAY_10, end)
+        assert evidence.alerts(connection, "garden", MONDAY_10, end) == []
     assert [(one.place, one.rule) for one in missed] == [("shed", "patrol.missed")] * 5
-    assert hazards.read_events(settings, "garden", MONDAY_10, end, minor=False) == []
 
 
 def test_a_walk_that_was_called_off_misses_nothing(office: Office) -> None:
