@@ -91,8 +91,8 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     stand on the public board. Left out: only staff see photos. Needs ``linli[faces]``."""
     totp_required: tuple[Literal["viewer", "operator", "maintainer", "admin"], ...] = ()
     """Roles that log in with a one-time code as well as the password; others may."""
-    threads: Annotated[int, Meta(ge=2, le=512)] = 64
-    """Each open page holds one for its live events."""
+    threads: Annotated[int, Meta(ge=2, le=512)] = 128
+    """Each open page holds one for its live events; eight are left for all else."""
 
 
 class WebFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """Turns changes into what a live page shows of them: drawn once for each kind of reader."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from hub.state.tables import Alert, AlertState
 from web.console import Console
 from web.devices.troubles import troubles
 from web.now.snapshot import AlertView, Snapshot, alerts, sources_of, take
-from web.now.spots import spot, standing
+from web.now.spots import spots
 from web.roles import Sites
 
 
@@ -71,6 +72,16 @@ class News(Struct, frozen=True):
     spots: list[SpotPiece]
 
 
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What is drawn of: read once for all who hear of the same sites."""
+
+    changes: Sequence[Heard]
+    now: Snapshot
+    touched: Sequence[AlertView]
+    """Alerts that changed."""
+
+
 class Draughtsman:
     """Draws changes with the same templates as the pages."""
 
@@ -78,19 +89,26 @@ class Draughtsman:
         self._app = app
         self._console = console
 
-    def draw(self, changes: Sequence[Heard], view: View) -> str:
-        """JSON of `News` for these readers; raises what the state store raises."""
-        here = self._console.only(view.sites)
-        changes = [one for one in changes if one.site in view.sites or one.kind == "notice"]
+    def draw(self, changes: Sequence[Heard], views: Collection[View]) -> dict[View, str]:
+        """JSON of `News` for each kind of reader; raises what the state store raises."""
+        moments = {view.sites: self._read(changes, view.sites) for view in views}
+        return {view: self._draw(moments[view.sites], view) for view in views}
+
+    def _read(self, changes: Sequence[Heard], sites: Sites) -> "_Moment":
+        here = self._console.only(sites)
+        changes = [one for one in changes if one.site in sites or one.kind == "notice"]
         with here.reader.connect() as connection:
             now = take(connection, here)
-            touched = _alerts_touched(connection, here, changes)
-        places, nodes = _touched(here, changes)
+            return _Moment(changes, now, _alerts_touched(connection, here, changes))
+
+    def _draw(self, moment: "_Moment", view: View) -> str:
+        changes, now, touched = moment.changes, moment.now, moment.touched
+        places, nodes = _touched(now.console, changes)
         places |= {(alert.site, alert.place) for alert in touched}
         with self._app.test_request_context(), force_locale(view.language):
             news = News(
                 now=self._console.now(),
-                firing=len(now.firing),
+                firing=now.firing,
                 alerts=[*(_alert_piece(one, view) for one in touched), *_gone(changes, touched)],
                 swap=[
                     *_cards(now, places),
@@ -177,10 +195,10 @@ def _spots(now: Snapshot, changes: Sequence[Heard]) -> list[SpotPiece]:
         return []
     says = get_template_attribute("parts.html", "spot_says")
     found = [
-        spot(now, file, node, source)
+        one
         for file in now.console.sites
-        for node, source in standing(file)
-        if (file.site.id, node) in nodes or (file.site.id, f"{node}/{source.id}") in sources
+        for one in spots(now, file)
+        if (one.site, one.node) in nodes or (one.site, f"{one.node}/{one.source}") in sources
     ]
     return [SpotPiece(one.id, one.state, str(says(one)), one.ts) for one in found]
 

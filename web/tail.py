@@ -8,7 +8,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, func, select
@@ -18,8 +18,13 @@ from web.news import Heard, View, heard
 from web.vitals import Meters
 
 log = logging.getLogger("linli.web.tail")
-POLL_S = 0.1
+POLL_S = 0.05
 """Lower: news arrives sooner and idle pages cost more."""
+PACE_S = 1.0
+"""Places, cameras and nodes are told of at most this often; alerts at once. Lower: numbers move
+more smoothly, and a busy site draws and sends all of its places ever more often."""
+AT_ONCE = ("alert", "notice")
+"""Kinds of changes that do not wait."""
 USERS_S = 1.0
 """How often it looks whether the listeners may still listen."""
 QUEUE = 64
@@ -30,7 +35,7 @@ WINDOW = 200
 """Ids that are read again on stores where rows can become visible out of order."""
 RESYNC = "event: resync\ndata: {}\n\n"
 BYE = "event: bye\ndata: {}\n\n"
-Draw = Callable[[Sequence[Heard], View], str]
+Draw = Callable[[Sequence[Heard], Collection[View]], dict[View, str]]
 
 
 @dataclass(eq=False)
@@ -74,13 +79,19 @@ class ChangeTail:
     """Reads changes, fans them out. Safe to use from many threads."""
 
     def __init__(
-        self, reader: Engine, draw: Draw, meters: Meters, now: Callable[[], int], *, limit: int
-    ) -> None:
+        self, reader: Engine, draw: Draw, meters: Meters, now: Callable[[], int], *, limit: int,
+        pace_s: float = PACE_S,
+    ) -> None:  # fmt: skip
         self._reader = reader
         self._draw = draw
         self._meters = meters
         self._now = now
         self._limit = limit
+        self._pace_s = pace_s
+        self._held: list[Heard] = []
+        """Read, and not handed out yet."""
+        self._handed_at = float("-inf")
+        """When held changes were last handed out, by the monotonic clock."""
         # On SQLite there is one writer at a time, so ids become visible in their order. On
         # PostgreSQL a transaction can take an id and commit after one with a later id:
         # there the last ids are read again, and those that were seen are left out.
@@ -138,13 +149,25 @@ class ChangeTail:
             return RESYNC
         if not rows:
             return ""
-        return event(upto, self._draw([heard(row) for row in rows], listener.view))
+        changes = [heard(row) for row in rows]
+        return event(upto, self._draw(changes, [listener.view])[listener.view])
 
     def step(self) -> int:
-        """Look once, and hand out what is new; returns how many changes that were."""
+        """Look once, and hand out what is new, or what has waited; returns how many changes
+        were new."""
         changes = self._read()
-        if changes:
-            self._hand_out(changes)
+        waiting = [*self._held, *changes]
+        due = time.monotonic() - self._handed_at >= self._pace_s
+        now = waiting if due else [one for one in waiting if one.kind in AT_ONCE]
+        if now:
+            held = [] if due else [one for one in waiting if one.kind not in AT_ONCE]
+            self._hand_out(now, changes, held)
+            self._held = held
+            self._handed_at = time.monotonic() if due else self._handed_at
+        elif changes:
+            with self._lock:
+                self._note(changes)
+            self._held = waiting
         return len(changes)
 
     def end_strangers(self) -> None:
@@ -165,6 +188,7 @@ class ChangeTail:
         """Start at the present: what lies before is for `replay`."""
         with self._reader.connect() as connection:
             self._cursor = connection.scalar(select(func.max(Change.id))) or 0
+            self._held = []
             recent = select(Change.id).where(Change.id > self._cursor - self._window)
             self._seen = set(connection.scalars(recent))
         if self._thread is None:
@@ -194,26 +218,37 @@ class ChangeTail:
             rows = connection.execute(query.order_by(Change.id)).all()
         return [heard(row) for row in rows if row.id > self._cursor or row.id not in self._seen]
 
-    def _hand_out(self, changes: list[Heard]) -> None:
+    def _hand_out(self, changes: list[Heard], fresh: list[Heard], held: Sequence[Heard]) -> None:
+        """Tell everybody of ``changes``; those of ``fresh`` are new, ``held`` are told later."""
         with self._lock:
             listeners = list(self._listeners)
-            upto = max(self._cursor, changes[-1].id)
-        drawn = {
-            view: event(upto, self._draw(changes, view)) for view in {one.view for one in listeners}
-        }
+        # Who comes back with this number must hear of what is held, which has lower ones.
+        number = max([self._cursor, *(one.id for one in fresh)])
+        number = min([number, *(one.id - 1 for one in held)])
+        drawn = self._drawn(number, changes, {one.view for one in listeners})
         with self._lock:
             # Who joined while this was drawn was given the old cursor: it must hear it too.
+            late = {one.view for one in self._listeners} - set(drawn)
+            drawn |= self._drawn(number, changes, late) if late else {}
             for listener in self._listeners:
-                if listener.view not in drawn:
-                    drawn[listener.view] = event(upto, self._draw(changes, listener.view))
                 if not listener.put(drawn[listener.view]):
                     self._meters.live_resyncs.inc()
-            self._cursor = upto
-            if self._window:
-                self._seen |= {change.id for change in changes}
-                self._seen = {one for one in self._seen if one > upto - self._window}
+            self._note(fresh)
         for change in changes:
             self._meters.live_seconds.observe(max(0, self._now() - change.at) / 1000)
+
+    def _drawn(
+        self, number: int, changes: Sequence[Heard], views: Collection[View]
+    ) -> dict[View, str]:
+        return {view: event(number, data) for view, data in self._draw(changes, views).items()}
+
+    def _note(self, fresh: Sequence[Heard]) -> None:
+        """These have been read. Under the lock, with the handing out: who joins in between is
+        given a cursor that fits what it hears."""
+        self._cursor = max([self._cursor, *(one.id for one in fresh)])
+        if self._window:
+            self._seen |= {change.id for change in fresh}
+            self._seen = {one for one in self._seen if one > self._cursor - self._window}
 
 
 def event(number: int, data: str) -> str:

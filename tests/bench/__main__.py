@@ -21,13 +21,16 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from launch.supervisor import LaunchError
 from models.catalog import ModelError
-from tests.bench import analysis, backtest, edge, gate, hub, latency, rules
+from tests.bench import analysis, backtest, console, edge, gate, hub, latency, rules
 from tests.bench.progress import Steps
 from tests.bench.rig import Stuck
 from tests.bench.table import Figure, show, write_json
 from tests.servers import influxdb
 
-PARTS = ("analysis", "backtest", "edge", "gate", "hub", "influxdb", "latency", "rules")
+PARTS = (
+    "analysis", "backtest", "console", "edge", "gate", "hub", "influxdb", "latency", "rules",
+    "soak",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Wish:
     messages: int
     probes: int
     records: int
+    alerts: int
+    minutes: float
 
 
 @click.command()
@@ -62,33 +67,38 @@ class Wish:
     "--records", default=5_000_000, show_default=True, type=click.IntRange(10_000),
     help="Of the backtest.",
 )  # fmt: skip
+@click.option(
+    "--alerts", default=60, show_default=True, type=click.IntRange(2), help="Of the console."
+)
+@click.option(
+    "--minutes", default=10.0, show_default=True, type=click.FloatRange(0.5),
+    help="Of the soak; 60 for what the bar means.",
+)  # fmt: skip
 def main(
     json_file: Path | None, only: tuple[str, ...], video: Path | None, model: str,
-    rounds: int, messages: int, probes: int, records: int,
+    rounds: int, messages: int, probes: int, records: int, alerts: int, minutes: float,
 ) -> None:  # fmt: skip
     """Measure, and hold what was measured against its bars."""
     signal.signal(signal.SIGTERM, _interrupt)
-    console = Console()
-    wish = Wish(video, model, rounds, messages, probes, records)
+    screen = Console()
+    wish = Wish(video, model, rounds, messages, probes, records, alerts, minutes)
     chosen = only or PARTS
     try:
-        figures, skipped = _measure(chosen, wish, console)
+        figures, skipped = _measure(chosen, wish, screen)
     except KeyboardInterrupt:
         sys.exit(130)
     except (Stuck, LaunchError) as error:
         raise click.ClickException(str(error)) from error
-    show(figures, skipped, console)
+    show(figures, skipped, screen)
     if json_file is not None:
         write_json(json_file, figures, skipped)
 
 
-def _measure(
-    parts: tuple[str, ...], wish: Wish, console: Console
-) -> tuple[list[Figure], list[str]]:
+def _measure(parts: tuple[str, ...], wish: Wish, screen: Console) -> tuple[list[Figure], list[str]]:
     figures: list[Figure] = []
     skipped: list[str] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=screen, transient=True) as progress:
         steps = Steps(progress, _count_steps(parts, wish))
         for part in parts:
             folder = Path(tempfile.mkdtemp(prefix=f"linli-bench-{part}-"))
@@ -141,15 +151,25 @@ def _rules(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
     return rules.measure(folder, rounds=wish.rounds, steps=steps)
 
 
+def _console(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
+    return console.measure(folder, probes=wish.alerts, steps=steps)
+
+
+def _soak(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
+    return console.soak(folder, minutes=wish.minutes, steps=steps)
+
+
 _PARTS = {
     "analysis": _analysis,
     "backtest": _backtest,
+    "console": _console,
     "edge": _edge,
     "gate": _gate,
     "hub": _hub,
     "influxdb": _influxdb,
     "latency": _latency,
     "rules": _rules,
+    "soak": _soak,
 }
 
 
@@ -157,7 +177,7 @@ def _count_steps(parts: tuple[str, ...], wish: Wish) -> int:
     rounds = 2 * wish.rounds
     steps = {
         "analysis": 4, "backtest": 2, "edge": rounds, "gate": 2, "hub": rounds + 1,
-        "influxdb": 2, "latency": 2, "rules": wish.rounds,
+        "influxdb": 2, "latency": 2, "rules": wish.rounds, "console": 3, "soak": 2,
     }  # fmt: skip
     return sum(steps[part] for part in parts)
 

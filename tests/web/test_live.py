@@ -3,7 +3,7 @@
 import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,10 @@ VIEW = View("en", Sites(), may_act=Sites())
 CHINESE = View("zh", Sites(), may_act=Sites(frozenset()))
 
 
-def ids_drawn(changes: Any, view: View) -> str:
+def ids_drawn(changes: Any, views: Collection[View]) -> dict[View, str]:
     """Draws the ids alone."""
-    return f"{view.language}:" + ",".join(str(change.id) for change in changes)
+    words = ",".join(str(change.id) for change in changes)
+    return {view: f"{view.language}:{words}" for view in views}
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def tail(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChangeTail
     """A tail that moves only when it is stepped."""
     monkeypatch.setattr(threading.Thread, "start", lambda _self: None)
     monkeypatch.setattr(threading.Thread, "join", lambda _self, timeout=None: timeout)
-    found = ChangeTail(reading(engine), ids_drawn, Meters(), Clock(), limit=3)
+    found = ChangeTail(reading(engine), ids_drawn, Meters(), Clock(), limit=3, pace_s=0)
     yield found
     found.close()
 
@@ -95,12 +96,39 @@ def test_changes_come_in_the_order_of_their_ids_once_and_in_one_event_for_a_batc
     ]
 
 
+def test_places_wait_for_each_other_alerts_do_not_and_who_comes_back_misses_neither(
+    tail: ChangeTail, engine: Engine
+) -> None:
+    listener = joined(tail)
+    first = listener.joined_at + 1
+    write(engine, "courtyard")
+    tail.step()
+    tail._pace_s = 3600
+    write(engine, "west-gate")
+    assert tail.step() == 1
+    with engine.begin() as connection:
+        seed.change(connection, "alert", "a1", NOW)
+    assert tail.step() == 1
+    told = waiting(listener)
+    assert told == [
+        f"id: {first}\nevent: news\ndata: en:{first}\n\n",
+        f"id: {first}\nevent: news\ndata: en:{first + 2}\n\n",  # the place is still owed
+    ]
+    back = joined(tail)
+    assert tail.replay(first, back).endswith(f"data: en:{first + 1},{first + 2}\n\n")
+    tail._pace_s = 0
+    assert tail.step() == 0
+    assert waiting(listener) == [f"id: {first + 2}\nevent: news\ndata: en:{first + 1}\n\n"]
+    assert tail.step() == 0
+    assert waiting(listener) == []
+
+
 def test_each_kind_of_reader_is_drawn_for_once(tail: ChangeTail, engine: Engine) -> None:
     drawn: list[View] = []
 
-    def draw(_changes: object, view: View) -> str:
-        drawn.append(view)
-        return "x"
+    def draw(_changes: object, views: Collection[View]) -> dict[View, str]:
+        drawn.extend(views)
+        return dict.fromkeys(views, "x")
 
     tail._draw = draw
     for view in (VIEW, VIEW, CHINESE):

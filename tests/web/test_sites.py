@@ -159,7 +159,8 @@ def test_live_news_are_of_the_readers_sites(app: Flask, engine: Engine) -> None:
         Heard(3, "place", "garden", "courtyard", NOW), Heard(4, "notice", "", "configuration", NOW),
         Heard(5, "alert", "garden", "gone", NOW), Heard(6, "alert", "meadow", mine, NOW),
     ]  # fmt: skip
-    text = tail._draw(changes, View("en", far, far))
+    view = View("en", far, far)
+    text = tail._draw(changes, [view])[view]
     assert mine in text
     assert "garden" not in text
     assert "gone" not in text

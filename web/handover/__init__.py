@@ -15,7 +15,7 @@ from hub.state.tables import Alert, HandoverNote
 from web.cases.words import place_name
 from web.console import console
 from web.devices.troubles import troubles
-from web.now.snapshot import alerts, take
+from web.now.snapshot import alerts, firing_alerts, take
 from web.roles import acting
 
 blueprint = Blueprint("handover", __name__, template_folder="templates")
@@ -33,6 +33,7 @@ def page() -> ResponseReturnValue:
     start = now - hours * 3_600_000
     with here.reader.connect() as connection:
         moment = take(connection, here)
+        open_ = firing_alerts(connection, here)
         during = alerts(
             connection, here, Alert.fired_ts.is_not(None),
             or_(Alert.fired_ts >= start, Alert.resolved_ts >= start), limit=ALERTS,
@@ -53,7 +54,7 @@ def page() -> ResponseReturnValue:
              if a.acknowledged_at is not None and a.fired_ts is not None]  # fmt: skip
     return render_template(
         "handover/page.html",
-        open=moment.firing,
+        open=open_,
         during=during,
         by_severity=Counter(alert.severity for alert in during),
         unanswered=sum(alert.acknowledged_at is None for alert in during),

@@ -7,7 +7,7 @@ from flask_login import current_user
 from configs.plan import drawing
 from web.console import console
 from web.devices.troubles import troubles
-from web.now.snapshot import take
+from web.now.snapshot import firing_alerts, take
 from web.now.spots import spots
 from web.roles import Role, acting
 
@@ -22,6 +22,7 @@ def page() -> ResponseReturnValue:
     here = console()
     with here.reader.connect() as connection:
         now = take(connection, here)
+        worst = firing_alerts(connection, here, SHOWN)
     sites = [
         {
             "site": file.site,
@@ -37,6 +38,7 @@ def page() -> ResponseReturnValue:
         "now/page.html",
         sites=sites,
         firing=now.firing,
+        worst=worst,
         shown=SHOWN,
         notices=now.notices,
         broken=troubles(now),

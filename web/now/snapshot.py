@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from configs.rules import Severity
@@ -175,8 +175,10 @@ class Snapshot:
     places: dict[tuple[str, str], RowMapping]
     sources: dict[tuple[str, str, str], RowMapping]
     nodes: dict[tuple[str, str], RowMapping]
-    firing: list[AlertView]
-    """In the order of the page."""
+    firing: int
+    """Alerts that fire."""
+    worst: Mapping[tuple[str, str], str]
+    """(site, place) → severity of the worst alert that fires there."""
     notices: list[RowMapping]
     """What is to be mended, oldest first."""
 
@@ -191,14 +193,13 @@ class Snapshot:
             name: found["value"] for name, found in (state["signals"] if state else {}).items()
         }
         ts = max([state["ts"] if state else 0, *(row["last_ts"] for row in rows)])
-        severities = [a.severity for a in self.firing if (a.site, a.place) == (site, place.id)]
         return CardView(
             site=site,
             place=place.id,
             name=place.name,
             ts=ts,
             stale=self.console.now() - ts > STALE_MS,
-            severity=max(severities, key=lambda name: RANKS.get(name, 0), default=""),
+            severity=self.worst.get((site, place.id), ""),
             watched=bool(place.views or place.lines),
             counted=bool(place.lines),
             signals=signals,
@@ -257,17 +258,20 @@ class Snapshot:
 
 
 def take(connection: Connection, console: Console) -> Snapshot:
-    """Read everything; the caller's transaction makes it one instant."""
+    """Read everything but the alerts; the caller's transaction makes it one instant."""
     mark = connection.scalar(select(func.max(Change.id))) or 0
+    firing = _firing(connection, console)
     return Snapshot(
         console=console,
         mark=mark,
         places={(r["site"], r["place"]): r for r in _rows(connection, PlaceState)},
         sources={(r["site"], r["node"], r["source"]): r for r in _rows(connection, SourceState)},
         nodes={(r["site"], r["node"]): r for r in _rows(connection, NodeState)},
-        firing=sorted(
-            alerts(connection, console, Alert.state == AlertState.FIRING), key=lambda a: a.order
-        ),
+        firing=sum(count for *_, count in firing),
+        worst={
+            (site, place): severity
+            for site, place, severity, _ in sorted(firing, key=lambda row: RANKS.get(row[2], 0))
+        },
         # What is wrong with the files of one site is not for readers of another.
         notices=sorted(_rows(connection, Notice), key=lambda row: row["at"])
         if console.whole
@@ -275,20 +279,51 @@ def take(connection: Connection, console: Console) -> Snapshot:
     )
 
 
+def firing_alerts(
+    connection: Connection, console: Console, limit: int | None = None
+) -> list[AlertView]:
+    """What fires, in the order of the page (`AlertView.order`); the first of them."""
+    rank = case(RANKS, value=Alert.severity, else_=0)
+    since = func.coalesce(Alert.fired_ts, Alert.pending_ts)
+    order = (Alert.acknowledged_at.is_not(None), rank.desc(), since.desc())
+    return _alerts(connection, console, (Alert.state == AlertState.FIRING,), order, limit)
+
+
 def alerts(
     connection: Connection, console: Console, *where: ColumnElement[bool], limit: int = 500
 ) -> list[AlertView]:
     """Alerts, newest first."""
+    order = (Alert.pending_ts.desc(), Alert.id.desc())
+    return _alerts(connection, console, where, order, limit)
+
+
+def _alerts(
+    connection: Connection,
+    console: Console,
+    where: Sequence[ColumnElement[bool]],
+    order: Sequence[ColumnElement[Any]],
+    limit: int | None,
+) -> list[AlertView]:
     query = (
         select(*Alert.__table__.columns)
         .where(*where, Alert.site.in_([file.site.id for file in console.sites]))
-        .order_by(Alert.pending_ts.desc(), Alert.id.desc())
+        .order_by(*order)
         .limit(limit)
     )
     rows = connection.execute(query).mappings().all()
     pictures = _pictures(connection, [row["evidence"] for row in rows if row["evidence"]])
     mutes = _mutes(connection, rows, console.now())
     return [_alert(console, row, pictures, mutes.get(row["id"])) for row in rows]
+
+
+def _firing(connection: Connection, console: Console) -> Sequence[Any]:
+    """(site, place, severity, how many)."""
+    sites = [file.site.id for file in console.sites]
+    kinds = (Alert.site, Alert.place, Alert.severity)
+    query = select(*kinds, func.count()).where(
+        Alert.state == AlertState.FIRING, Alert.site.in_(sites)
+    )
+    return connection.execute(query.group_by(*kinds)).all()
 
 
 def sources_of(place: Place, *, doors: bool = True) -> set[tuple[str, str]]:

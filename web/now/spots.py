@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from msgspec import Struct
+from sqlalchemy import RowMapping
 
-from configs.site import Place, SiteFile, SourceOf
+from configs.site import SiteFile, SourceOf
 from configs.values import Text
 from web.now.snapshot import STALE_MS, Snapshot, faults_of, sources_of
 
@@ -51,23 +52,35 @@ class SpotView(Struct, frozen=True):
 
 def spots(now: Snapshot, file: SiteFile) -> list[SpotView]:
     """All that stand on the plan of a site."""
-    return [spot(now, file, node, one) for node, one in standing(file)]
+    homes = _homes(file)
+    return [
+        _spot(now, file.site.id, node.id, source, homes.get((node.id, source.id)))
+        for node in file.nodes
+        for source in node.sources
+        if source.at is not None
+    ]
 
 
-def standing(file: SiteFile) -> Iterator[tuple[str, SourceOf]]:
-    """(node, source) for each that has a place on the plan."""
-    for node in file.nodes:
-        yield from ((node.id, source) for source in node.sources if source.at is not None)
+class _Home(Struct, frozen=True):
+    """What a source is to the first place that has it."""
+
+    place: str
+    camera: bool
 
 
-def spot(now: Snapshot, file: SiteFile, node: str, source: SourceOf) -> SpotView:
-    """One of them as it is."""
-    site = file.site.id
+def _homes(file: SiteFile) -> dict[tuple[str, str], _Home]:
+    found: dict[tuple[str, str], _Home] = {}
+    for place in file.places:
+        cameras = sources_of(place, doors=False)
+        for key in sources_of(place):
+            found.setdefault(key, _Home(place.id, key in cameras))
+    return found
+
+
+def _spot(now: Snapshot, site: str, node: str, source: SourceOf, home: _Home | None) -> SpotView:
     row, of = now.sources.get((site, node, source.id)), now.nodes.get((site, node))
     cut_off = of is not None and not of["online"]
-    places = [place for place in file.places if (node, source.id) in sources_of(place)]
-    camera = _is_camera(places, node, source.id, row["kind"] if row is not None else "")
-    values = row["values"] if row is not None else {}
+    camera = home.camera if home is not None else row is not None and row["kind"] == "camera"
     ts = row["last_ts"] if row is not None else 0
     return SpotView(
         site=site,
@@ -76,26 +89,17 @@ def spot(now: Snapshot, file: SiteFile, node: str, source: SourceOf) -> SpotView
         name=now.console.source_name(site, node, source.id),
         at=source.at or (0, 0),
         camera=camera,
-        place=places[0].id if places else "",
+        place=home.place if home is not None else "",
         ts=ts,
         unseen=row is None,
         cut_off=cut_off,
         stale=camera and row is not None and now.console.now() - ts > STALE_MS,
-        open=values.get("open") is True,
-        fault=next(iter(_faults(now, (site, node, source.id))), "") if not cut_off else "",
+        open=row is not None and row["values"].get("open") is True,
+        fault=next(_faults(row), "") if row is not None and not cut_off else "",
     )
 
 
-def _is_camera(places: list[Place], node: str, source: str, kind: str) -> bool:
-    if not places:
-        return kind == "camera"
-    return any((node, source) in sources_of(place, doors=False) for place in places)
-
-
-def _faults(now: Snapshot, key: tuple[str, str, str]) -> Iterator[str]:
-    row = now.sources.get(key)
-    if row is None:
-        return
+def _faults(row: RowMapping) -> Iterator[str]:
     yield from faults_of(row)
     if row["values"].get("tamper"):
         yield "tamper"
