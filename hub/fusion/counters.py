@@ -46,7 +46,7 @@ class Crossings:
             return None
         if origin.kind is LineCross:
             return partial(self._crossed, origin.node)
-        return _nothing if origin.kind is ZoneCount else _well(origin)
+        return nothing if origin.kind is ZoneCount else _well(origin)
 
     def _crossed(self, node: str, record: LineCross) -> float:
         ours = (node, record.source, record.line) in self._lines
@@ -74,7 +74,7 @@ class Openings:
         if origin.kind is not DoorState:
             return _well(origin)
         door = (origin.node, origin.source)
-        return partial(self._opened, door) if door in self._doors else _nothing
+        return partial(self._opened, door) if door in self._doors else nothing
 
     def _opened(self, door: tuple[str, str], record: DoorState) -> float:
         ts, was_open = self._open.get(door, (0, True))
@@ -105,7 +105,7 @@ class PersonMinutes:
         if origin.kind is not ZoneCount:
             return _well(origin)
         view = (origin.node, origin.source, origin.zone)
-        return partial(self._saw, view) if view in self._views else _nothing
+        return partial(self._saw, view) if view in self._views else nothing
 
     def _saw(self, view: tuple[str, str, str], record: ZoneCount) -> float:
         if record.label != LABEL:
@@ -137,8 +137,8 @@ class LongStays:
             return None
         view = (origin.node, origin.source, origin.zone)
         if origin.kind in (ZoneDwell, ZoneExit):
-            return partial(self._stayed, view) if view in self._views else _nothing
-        return _nothing if origin.kind is ZoneCount else _well(origin)
+            return partial(self._stayed, view) if view in self._views else nothing
+        return nothing if origin.kind is ZoneCount else _well(origin)
 
     def _stayed(self, view: tuple[str, str, str], record: ZoneDwell | ZoneExit) -> float:
         if record.label != LABEL or record.dwell_ms < LONG_MS:
@@ -164,7 +164,7 @@ class LongStays:
         self._counted = {(n, s, zone, track): last for n, s, zone, track, last in state}
 
 
-def _nothing(_record: Any) -> float:
+def nothing(_record: Any) -> float:
     """A record that shows that the source would have told, and adds nothing."""
     return 0.0
 

@@ -10,7 +10,7 @@ from hub.analysis.baseline import LEAST_SPREAD, SPREAD_KEEP, Baseline, Usual
 from hub.analysis.hours import HOUR_MS, Hour, hours_of
 from hub.analysis.judge import Judge
 from hub.analysis.stretch import HOURS
-from hub.fusion.counters import Count, Counter
+from hub.fusion.counters import Count, Counter, nothing
 from hub.fusion.signal import Ear, Origin, Reading
 
 STEP_MS: Final = 5 * 60_000
@@ -77,7 +77,7 @@ class Surprise:
 
     def ear(self, origin: Origin) -> Ear | None:
         count = self._counter.count(origin)
-        if count is _nothing:
+        if count is nothing:
             return self._mark
         return None if count is None else partial(self._hear, count)
 
@@ -85,7 +85,7 @@ class Surprise:
         """A record adds nothing, but shows that more would have been heard."""
         if self._heard[-1] and at < self._bin + STEP_MS:
             return ()
-        return self._hear(_nothing, _record, at)
+        return self._hear(nothing, _record, at)
 
     def _hear(self, count: Count, record: Any, at: int) -> Iterable[Reading]:
         amount = count(record)
