@@ -114,6 +114,7 @@ class Agent:
             reload=self.reload,
             recorder=self.recorder,
             metrics=self.metrics,
+            now=now,
         )
         self._cameras = Cameras(
             settings,

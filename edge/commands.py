@@ -32,20 +32,23 @@ class Commands:
         reload: Callable[[], Outcome],
         recorder: Recorder,
         metrics: EdgeMetrics,
+        now: Callable[[], int],
     ) -> None:
-        """``restart`` gets the id of a source."""
+        """``restart`` gets the id of a source; ``now``: ms since the Unix epoch."""
         self._cameras = cameras
         self._detector = detector
         self._restart = restart
         self._reload = reload
         self._recorder = recorder
         self._metrics = metrics
+        self._now = now
         self._verbs: dict[str, Callable[[Do], Outcome]] = {
             "ping": lambda _command: (True, "pong"),
             "snapshot": self._snapshot,
             "reload": lambda _command: self._reload(),
             "restart": self._restart_one,
             "blur-check": self._blur_check,
+            "time": self._compare_clocks,
         }
 
     def answer(self, command: Do) -> Done:
@@ -95,6 +98,12 @@ class Commands:
             return False, self._recorder.problem
         self._recorder.send_picture(seqs[-1], ref, jpeg)
         return True, f"the picture {ref} of {abs(kept.ts - at) / 1000:.1f} s from then is sent"
+
+    def _compare_clocks(self, command: Do) -> Outcome:
+        if not command.at:
+            return False, "say what time it is (at, ms since 1970)"
+        off_s = (command.at - self._now()) / 1000
+        return True, f"this clock is {abs(off_s):.1f} s {'behind' if off_s > 0 else 'ahead'}"
 
     def _restart_one(self, command: Do) -> Outcome:
         if not command.source:

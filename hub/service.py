@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from configs.servers import HubSettings
 from configs.site import SiteFile
 from health.server import HealthServer
+from hub.clock import TimeTeller
 from hub.ingest import Ingest
 from hub.live import Lookout
 from hub.metrics import HubMetrics
@@ -22,6 +23,8 @@ from hub.series.open import open_series
 from hub.series.writer import SeriesWriter
 from hub.state import store
 from hub.upkeep import Upkeep
+from wire.records import Done
+from wire.topics import Topic
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +93,13 @@ def serve(
             lambda: now_us() // 1000,
             metrics,
         )
-        pipeline.intake.on_done = lookout.answered
+        teller = TimeTeller(ingest.send, lambda: now_us() // 1000)
+
+        def on_done(topic: Topic, done: Done) -> None:
+            lookout.answered(topic, done)
+            teller.heard(topic, done)
+
+        pipeline.intake.on_done = on_done
 
         health = teardown.enter_context(
             HealthServer(settings.http_host, settings.http_port, registry, lambda: ingest.trouble)

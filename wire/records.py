@@ -289,6 +289,11 @@ class Do(Struct, frozen=True, omit_defaults=True):
     """Of which moment, ms since the Unix epoch; 0: of now."""
 
 
+TIME_ASKED = "time-"
+"""An answer whose id begins so asks the hub for its time, which comes as a command of the verb
+``time`` with the rest of the id."""
+
+
 class Done(Struct, frozen=True, omit_defaults=True):
     """A node's answer to a command."""
 

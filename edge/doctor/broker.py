@@ -8,20 +8,23 @@ import secrets
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from edge.doctor import network
+from edge.doctor import clock, network
 from edge.doctor.finding import Finding, failed, good, warning
 from wire import codec, mqtt
-from wire.errors import LinkError
-from wire.records import Do, Done
+from wire.errors import DecodeError, LinkError
+from wire.records import TIME_ASKED, Do, Done
 from wire.topics import Channel, Topic
 
 PATIENCE_S = 5.0
+HUB_S = 2.0
+"""How long a hub may take to say what time it is."""
 
 
 class _Talk:
@@ -164,7 +167,36 @@ def _may(part: str, talk: _Talk, who: tuple[str, str], patience_s: float) -> lis
     if granted[:1] != [True] or _is_deaf(talk, str(do), patience_s):
         remedy = f"let {_name(talk)} read {about} in the broker's ACL"
         found.append(warning(part, "it may not hear commands (do)", remedy))
+    elif (off_s := _hub_offset_s(talk, str(do), str(done), min(patience_s / 2, HUB_S))) is not None:
+        found.append(clock.judged(off_s, "the hub"))
     return found
+
+
+def _hub_offset_s(talk: _Talk, do: str, done: str, patience_s: float) -> float | None:
+    """How far this clock is behind the hub's, to half the time its answer took; None where no
+    hub answers."""
+    nonce = secrets.token_hex(4)
+    sent = time.time()
+    talk.client.publish(done, codec.encode(Done(f"{TIME_ASKED}{nonce}", ok=True)), 1)
+    told: list[int] = []
+
+    def is_told() -> bool:
+        told.extend(each for raw in talk.heard if (each := _time_in(do, raw, nonce)))
+        return bool(told)
+
+    if not talk.wait(is_told, patience_s):
+        return None
+    return told[0] / 1000 - (sent + time.time()) / 2
+
+
+def _time_in(topic: str, raw: bytes, nonce: str) -> int:
+    """What a command tells of the time, ms; 0 where it is another."""
+    try:
+        _, command = codec.decode(topic, raw)
+    except DecodeError:
+        return 0
+    is_it = isinstance(command, Do) and (command.verb, command.id) == ("time", nonce)
+    return command.at if isinstance(command, Do) and is_it else 0
 
 
 def _nonce() -> str:

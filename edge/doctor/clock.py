@@ -1,7 +1,7 @@
 """This device's clock against one on the broker's side.
 
 MQTT says nothing of time, so another service there is asked: its NTP server (SNTP, RFC 4330),
-or the Date of any HTTP answer, such as the console's.
+or the Date of any HTTP answer, such as the console's. A hub tells it too, see `edge.doctor.broker`.
 """
 
 import http.client
@@ -35,14 +35,18 @@ def examine(
         ]
     if off is None:
         return []
-    where = urlsplit(url).hostname if url else host
+    return [judged(off, str(urlsplit(url).hostname) if url else host)]
+
+
+def judged(off: float, where: str) -> Finding:
+    """What it means to be ``off`` seconds behind ``where``."""
     says = f"{abs(off):.1f} s {'behind' if off > 0 else 'ahead of'} {where}"
     remedy = "`timedatectl set-ntp true`, and the same NTP server for both"
     if abs(off) > WRONG_S:
-        return [failed("clock", says, remedy, offset_s=round(off, 3))]
+        return failed("clock", says, remedy, offset_s=round(off, 3))
     if abs(off) > NOTICEABLE_S:
-        return [warning("clock", says, remedy, offset_s=round(off, 3))]
-    return [good("clock", says, offset_s=round(off, 3))]
+        return warning("clock", says, remedy, offset_s=round(off, 3))
+    return good("clock", says, offset_s=round(off, 3))
 
 
 def ntp_offset_s(host: str, port: int, now: Callable[[], float]) -> float | None:

@@ -57,6 +57,7 @@ class Doctor:
                 "cameras",
                 lambda: cameras.examine(given.cameras, seconds=self._seconds, opener=self._opener),
             ),
+            ("faces", lambda: model.faces(given)),
             # Last: it takes all of the CPU, which would make the cameras look slow.
             ("model", lambda: model.examine(given, seconds=min(self._seconds, 3.0))),
         ]

@@ -1,9 +1,15 @@
 """The model: does it load, how fast is it here, and is that enough for the cameras."""
 
+import time
+from pathlib import Path
+
+import cv2
+
 from configs.agent import EdgeFile
 from edge.doctor.finding import Finding, failed, good, warning
 from models.bench import Speed, measure, street_picture
 from models.catalog import ModelError, folders, resolve
+from models.faces import FaceFinder
 
 
 def examine(settings: EdgeFile, *, seconds: float) -> list[Finding]:
@@ -21,6 +27,26 @@ def examine(settings: EdgeFile, *, seconds: float) -> list[Finding]:
     except ModelError as error:
         return [failed(part, str(error), "`linli models list` shows what is here to choose from")]
     return [judge(part, speed, settings)]
+
+
+def faces(settings: EdgeFile) -> list[Finding]:
+    """The face detectors that cameras name: each is loaded and looks at a picture once."""
+    findings = []
+    for path in dict.fromkeys(camera.faces for camera in settings.cameras if camera.faces):
+        part = f"faces {path}"
+        users = [camera.id for camera in settings.cameras if camera.faces == path]
+        try:
+            finder = FaceFinder(Path(path))
+            begun = time.perf_counter()
+            finder.find(street_picture())
+        except (ValueError, cv2.error):
+            says = f"no YuNet model that can be used: no picture leaves {', '.join(users)}"
+            remedy = "`linli models` names where to get it; or leave cameras[].faces out"
+            findings.append(failed(part, says, remedy))
+            continue
+        ms = (time.perf_counter() - begun) * 1000
+        findings.append(good(part, f"loads, {ms:.0f} ms a picture", faces_ms=round(ms, 1)))
+    return findings
 
 
 def judge(part: str, speed: Speed, settings: EdgeFile) -> Finding:

@@ -37,7 +37,8 @@ CHANNELS = {
     Channel.RECORDS: "QoS 1: at most 500 records of one outbox, at most 256 KiB",
     Channel.EVIDENCE: "QoS 1: one JPEG, at most 512 KiB, after the record that names it",
     Channel.DO: (
-        "QoS 1: a command to the node (`ping`, `snapshot`, `reload`, `restart`, `blur-check`)"
+        "QoS 1: a command to the node (`ping`, `snapshot`, `reload`, `restart`, `blur-check`, "
+        "`time`)"
     ),
     Channel.DONE: "QoS 1: its answer",
 }

@@ -13,7 +13,7 @@ from edge.outbox import Outbox
 from edge.picture_ring import PictureRing
 from edge.recorder import Recorder
 from edge.shared_detector import SharedDetector
-from tests.edge.fakes import ScriptedDetector
+from tests.edge.fakes import Clock, ScriptedDetector
 from wire.codec import decode_record
 from wire.records import Do, Done
 
@@ -36,6 +36,7 @@ def _ask(source: str, *cameras: tuple[str, Condition, str]) -> tuple[Done, list[
         reload=lambda: (True, ""),
         recorder=cast("Recorder", None),
         metrics=EdgeMetrics(CollectorRegistry()),
+        now=Clock(),
     )
     return commands.answer(Do("x", "snapshot", source)), asked
 
@@ -66,7 +67,11 @@ def test_the_picture_of_a_moment_is_sent_once_more_after_a_record_of_then(tmp_pa
         reload=lambda: (True, ""),
         recorder=Recorder(outbox, metrics, ring),
         metrics=metrics,
+        now=Clock(1_700_000_060_000),
     )
+    clocks = commands.answer(Do("t", "time", at=1_700_000_061_500))
+    assert clocks == Done("t", ok=True, detail="this clock is 1.5 s behind")
+    assert not commands.answer(Do("t", "time")).ok
     ring.add("yard", 1_700_000_000_000, "old", b"\xff\xd8\xff then")
     done = commands.answer(Do("1", "snapshot", "yard", at=1_700_000_001_500))
     assert done.ok, done

@@ -6,16 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from configs.agent import DoorSensor
+from edge.agent import wall_ms
 from edge.doctor import broker as doctor
 from edge.doctor import sensors
 from edge.doctor.finding import Finding, Verdict
+from hub.clock import TimeTeller
 from tests.edge.fakes import Listener
 from tests.servers import Server, find_program, free_port, mosquitto
+from wire import codec
 from wire.mqtt import Broker
+from wire.records import Done
 
 RIGHT = "right"
 
@@ -57,8 +61,31 @@ def test_an_open_broker_is_good_and_hears_nothing_that_a_hub_would_count(
     broker: Server, listener: Listener
 ) -> None:
     assert only(examine(Broker(port=broker.port))).verdict is Verdict.GOOD
-    listener.wait_for(lambda: len(listener.heard) == 2)
+    listener.wait_for(lambda: len(listener.heard) == 3)
     assert {topic.channel.value for topic, _ in listener.heard} == {"do", "done"}
+
+
+@pytest.mark.parametrize(("behind_ms", "verdict"), [(0, Verdict.GOOD), (60_000, Verdict.FAILED)])
+def test_the_clock_is_compared_with_the_hubs(
+    broker: Server, behind_ms: int, verdict: Verdict
+) -> None:
+    hub = Listener(broker.port)
+    teller = TimeTeller(
+        lambda topic, command: hub.client.publish(str(topic), codec.encode(command), 1).rc == 0,
+        lambda: wall_ms() + behind_ms,
+    )
+
+    def on_message(_client: Client, _data: object, message: MQTTMessage) -> None:
+        topic, said = codec.decode(message.topic, bytes(message.payload))
+        if isinstance(said, Done):
+            teller.heard(topic, said)
+
+    hub.client.on_message = on_message
+    reached, compared = examine(Broker(port=broker.port))
+    hub.close()
+    assert reached.verdict is Verdict.GOOD
+    assert (compared.part, compared.verdict) == ("clock", verdict)
+    assert "the hub" in compared.says
 
 
 def test_a_login_that_may_publish_is_good(guarded: Server, tmp_path: Path) -> None:

@@ -170,6 +170,17 @@ def camera(name: str = "cam", **more: object) -> Camera:
     return Camera(id=name, **more)  # type: ignore[arg-type]
 
 
+def test_the_face_detectors_that_cameras_name_are_tried(shared: Path, tmp_path: Path) -> None:
+    good = str(shared / "models" / "yunet_n_320.onnx")
+    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    named = [("lobby", good), ("lift", str(tmp_path / "broken.onnx")), ("gate", good), ("yard", "")]
+    cameras = tuple(Camera(id=name, file="x", faces=path) for name, path in named)
+    loads, fails = model.faces(EdgeFile(site="s", node="n", cameras=cameras))
+    assert loads.verdict is Verdict.GOOD
+    assert fails.verdict is Verdict.FAILED
+    assert "no picture leaves lift" in fails.says
+
+
 def test_a_street_is_seen_with_its_rate_and_size() -> None:
     street = camera(street=StreetSettings(size_wh=(320, 240)), fps=5.0)
     finding = only(cameras.examine([street], seconds=0.5))
