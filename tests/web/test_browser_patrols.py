@@ -35,8 +35,8 @@ def lost(phone: Page) -> Iterator[None]:
     phone.context.route("**/*", refuse)
     phone.context.set_offline(True)
     yield
-    phone.context.set_offline(False)
     phone.context.unroute("**/*", refuse)
+    phone.context.set_offline(False)
 
 
 def planned(engine: Engine) -> str:
@@ -100,7 +100,7 @@ def test_a_patrol_is_signed_up_for_walked_noted_reported_and_on_the_own_record(
         before = now_ms()
         phone.get_by_role("button", name="签到并上报").click()
         expect(phone.locator("#kept")).to_contain_text("已保存在本机")
-    phone.goto(address + walk)
+    phone.wait_for_url(address + walk)  # by itself
     expect(phone.locator(".steps .done")).to_have_count(2)
     expect(phone.locator(".steps")).to_contain_text("面包车堵住通道")
 
