@@ -30,6 +30,7 @@ WORK = 2_000_000
 """Cases drawn at the most; over that there are fewer draws, 200 at the least."""
 LEAST = 8
 """Of fewer cases on one side no interval is told: drawn again, few look surer than they are."""
+DAY_MS = 86_400_000
 SATISFIED = 4
 """From this rating on, of 5."""
 SERIOUS = (Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
@@ -122,6 +123,8 @@ class Seen(Struct, frozen=True):
     now: int
     stops: Sequence[Any] = ()
     """Checkpoints of walks that are over: patrol, place, starts_at, reached_at."""
+    stretch: tuple[int, int] = (0, 0)
+    """From when until when (ms) it was read."""
 
 
 def read(engine: Engine, site: SiteFile, start: int, end: int, now: int) -> Seen:
@@ -140,6 +143,7 @@ def read(engine: Engine, site: SiteFile, start: int, end: int, now: int) -> Seen
     return Seen(
         cases, alerts, frozenset(row[0] for row in links), frozenset(row[1] for row in links),
         frozenset(kind.id for kind in site.residents.kinds if kind.hazard), now, stops,
+        (start, end),
     )  # fmt: skip
 
 
@@ -152,9 +156,7 @@ def _stops(site: str, start: int, end: int) -> Executable:
 
 def figures(seen: Seen) -> Figures:
     """The figures of what was read."""
-    told = {c.id for c in seen.cases if c.kind in seen.hazards and c.channel != "console"}
-    real = [a for a in seen.alerts if a.severity in SERIOUS and a.verdict != "false"]
-    judged = [alert for alert in seen.alerts if alert.verdict in ("true", "false")]
+    told = {case.id for case in _told(seen)}
     return Figures(
         reports=len(seen.cases),
         answered=share(answered_in_time(seen)),
@@ -162,10 +164,10 @@ def figures(seen: Seen) -> Figures:
         satisfied=share(was_satisfied(seen)),
         to_answer=times(_took(seen.cases, "created_at", "answered_at")),
         to_close=times(_took(seen.cases, "created_at", "closed_at")),
-        by_sensors=sum(alert.id not in seen.linked_alerts for alert in real),
+        by_sensors=len(_sensed(seen)),
         by_residents=len(told - seen.linked_cases),
         by_both=len(told & seen.linked_cases),
-        false_alarms=Share(sum(alert.verdict == "false" for alert in judged), len(judged)),
+        false_alarms=share(was_false(seen)),
         patrolled=share(stop.reached_at is not None for stop in seen.stops),
         to_room=times(_took(seen.alerts, "fired_ts", "fired_rx")),
         to_acknowledge=times(_took(seen.alerts, "fired_ts", "acknowledged_at")),
@@ -216,11 +218,12 @@ def compare(before: Seen, after: Seen, *, seed: int = 1) -> list[Change]:
     """What changed from one stretch of time to another, each with its interval."""
     rates: tuple[tuple[str, Callable[[Seen], Sequence[float]]], ...] = (
         ("answered", answered_in_time), ("solved", was_solved), ("satisfied", was_satisfied),
-        ("patrolled", was_patrolled),
+        ("patrolled", was_patrolled), ("false_alarms", was_false), ("found", found_a_day),
     )  # fmt: skip
     stretches = (
         ("to_answer", "cases", "created_at", "answered_at"),
         ("to_close", "cases", "created_at", "closed_at"),
+        ("to_room", "alerts", "fired_ts", "fired_rx"),
         ("to_acknowledge", "alerts", "fired_ts", "acknowledged_at"),
         ("to_resolve", "alerts", "fired_ts", "resolved_ts"),
     )
@@ -265,6 +268,35 @@ def was_patrolled(seen: Seen) -> list[float]:
     for stop in seen.stops:
         walks[stop.patrol].append(stop.reached_at is not None)
     return [sum(reached) / len(reached) for reached in walks.values()]
+
+
+def was_false(seen: Seen) -> list[bool]:
+    """Of each alert that was judged true or false."""
+    return [alert.verdict == "false" for alert in seen.alerts if alert.verdict in ("true", "false")]
+
+
+def found_a_day(seen: Seen) -> list[int]:
+    """How many hazards were found, by whomever, on each whole day (24 h) of the stretch that is
+    over: days are drawn again, since what happens on one of them comes together."""
+    start, end = seen.stretch
+    days = max(0, min(end, seen.now) - start) // DAY_MS
+    counts = [0] * days
+    found = [case.created_at for case in _told(seen)] + [one.fired_ts for one in _sensed(seen)]
+    for ts in found:
+        if (day := (ts - start) // DAY_MS) < days:
+            counts[day] += 1
+    return counts
+
+
+def _told(seen: Seen) -> list[Any]:
+    """The hazards that residents told of, whether sensors saw them or not."""
+    return [c for c in seen.cases if c.kind in seen.hazards and c.channel != "console"]
+
+
+def _sensed(seen: Seen) -> list[Any]:
+    """The hazards that sensors alone found."""
+    real = [a for a in seen.alerts if a.severity in SERIOUS and a.verdict != "false"]
+    return [alert for alert in real if alert.id not in seen.linked_alerts]
 
 
 def share(values: Iterable[bool]) -> Share:

@@ -37,6 +37,7 @@ WORDS = {
     "by_residents": Text("Hazards found by residents alone", "仅居民发现的隐患"),
     "by_both": Text("Hazards found by both", "双方共同发现的隐患"),
     "false_alarms": Text("False alarms, of those judged", "误报率（已判定）"),
+    "found": Text("Hazards found a day, by all", "日均发现隐患（各方合计）"),
     "patrolled": Text("Patrol checkpoints reached", "巡查到位率"),
     "title": Text("How it goes", "治理成效"),
     "figure": Text("Figure", "指标"),
@@ -57,10 +58,15 @@ WORDS = {
 SECOND = Text("s", "秒")
 UNITS = ((Text("d", "天"), 86_400), (Text("h", "小时"), 3600), (Text("min", "分钟"), 60))
 RATES = ("answered", "solved", "satisfied")
-PARTS = (*RATES, "patrolled")
+PARTS = (*RATES, "patrolled", "false_alarms")
 """What is told in percent."""
-COLUMNS = ("reports", *RATES, "to_answer", "to_close", "patrolled")
+COLUMNS = (
+    "reports", *RATES, "to_answer", "to_close", "by_residents", "by_both", "by_sensors",
+    "false_alarms", "to_room", "to_acknowledge", "to_resolve", "patrolled",
+)  # fmt: skip
 """Of the tables of groups."""
+OF_CASES = COLUMNS[:8]
+"""Of groups that alerts and patrols have no part in."""
 _STYLE = (
     "body{font:15px system-ui,sans-serif;margin:2em auto;max-width:60em;color:#1b2528}"
     "table{border-collapse:collapse;margin:1em 0;width:100%}"
@@ -82,6 +88,7 @@ class Table(Struct, frozen=True):
 
     title: str
     groups: Sequence[tuple[str, Figures]]
+    columns: Sequence[str] = COLUMNS
 
 
 class Report(Struct, frozen=True):
@@ -121,7 +128,11 @@ def make(
         stretch=f"{first:%Y-%m-%d %H:%M} – {last:%Y-%m-%d %H:%M}",
         rows=rows(figures(seen), language),
         tables=[
-            Table(WORDS[key].in_(language), [(names.get(n, n), f) for n, f in groups.items()])
+            Table(
+                WORDS[key].in_(language),
+                [(names.get(n, n), f) for n, f in groups.items()],
+                OF_CASES if key == "kind" else COLUMNS,
+            )
             for key, groups, names in parts
         ],
         changes=[told(change, language) for change in compare(*halves)] if halves else [],
@@ -167,11 +178,15 @@ def told(change: Change, language: str) -> list[str]:
     def value(number: float | None) -> str:
         if number is None:
             return "—"
+        if change.name == "found":
+            return f"{number:.1f}"
         return f"{number:.0%}" if change.name in PARTS else span(number, language)
 
     def difference(number: float | None) -> str:
         if number is None:
             return "—"
+        if change.name == "found":
+            return f"{number:+.1f}"
         if change.name in PARTS:
             return f"{number * 100:+.0f} %"
         return f"{'+' if number > 0 else ''}{span(number, language)}"
@@ -222,23 +237,26 @@ def page(report: Report) -> str:
         body += [f"<h2>{escape(report.word('change'))}</h2>", _table(head, report.changes)]
     for table in report.tables:
         body.append(f"<h2>{escape(table.title)}</h2>{plot(table, report)}")
-        head = ["", *(report.word(key) for key in COLUMNS)]
-        body.append(_table(head, [cells(name, one, report.language) for name, one in table.groups]))
+        head = ["", *(report.word(key) for key in table.columns)]
+        lines = [cells(*group, table.columns, report.language) for group in table.groups]
+        body.append(_table(head, lines))
     return (
         f'<!doctype html><html lang="{report.language}"><meta charset="utf-8">'
         f"<title>{escape(report.title)}</title><style>{_STYLE}</style>{''.join(body)}</html>"
     )
 
 
-def cells(name: str, found: Figures, language: str) -> list[str]:
-    """A group's line: name, reports, three rates, two times, coverage of patrols."""
-    spelt = (found.answered, found.solved, found.satisfied, found.patrolled)
-    *rates, patrolled = ["—" if one.rate is None else f"{one.rate:.0%}" for one in spelt]
-    waits = [
-        "—" if one.median_s is None else span(one.median_s, language)
-        for one in (found.to_answer, found.to_close)
-    ]
-    return [name, str(found.reports), *rates, *waits, patrolled]
+def cells(name: str, found: Figures, columns: Sequence[str], language: str) -> list[str]:
+    """A group's line: its name, and each figure in few words."""
+    return [name, *(_short(getattr(found, key), language) for key in columns)]
+
+
+def _short(value: int | Share | Times, language: str) -> str:
+    if isinstance(value, Share):
+        return "—" if value.rate is None else f"{value.rate:.0%}"
+    if isinstance(value, Times):
+        return "—" if value.median_s is None else span(value.median_s, language)
+    return str(value)
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -27,7 +27,7 @@ def page() -> ResponseReturnValue:
     return render_template(
         "figures/page.html", site=site, asked=request.args, wrong=wrong, report=found,
         tables=[(table, Markup(pages.plot(table, found))) for table in found.tables],  # noqa: S704 - escaped there
-        cells=pages.cells, head=[found.word(key) for key in COLUMNS],
+        cells=pages.cells,
     )  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def recent(site: SiteFile) -> Sequence[pages.Row]:
     return [
         pages.Row(pages.WORDS[name].in_(language()), pages.spell(getattr(found, name), language()))
         for name in COLUMNS
-        if name != "patrolled" or found.patrolled.of  # not every community walks
+        if pages.spell(getattr(found, name), language()) != "—"  # not every community walks
     ]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, insert
 import linli
 from hub.cases import figures
 from hub.cases.figures import Share, compare, grouped, month_of, read
-from hub.cases.report import make, page, plot
+from hub.cases.report import cells, make, page, plot, told
 from hub.cases.tables import Case, CaseAlert
 from hub.state.tables import Alert, AlertState
 from tests.hub.cases.world import HOUR, MONDAY_10, SITE, Office
@@ -114,6 +114,47 @@ def test_a_change_for_the_better_has_an_interval_that_leaves_chance_out(office: 
     assert changes["answered"].before == 0
     assert changes["answered"].after == pytest.approx(0.775)
     assert changes["to_resolve"].low is None  # there were no alerts
+
+
+def test_more_hazards_found_and_fewer_false_alarms_are_told_with_their_interval(
+    office: Office,
+) -> None:
+    for day in range(30):
+        before, after = MONDAY_10 + day * DAY, MONDAY_10 + (30 + day) * DAY
+        alert(office.engine, day, before, verdict="false" if day % 2 else "true")
+        alert(office.engine, 100 + day, after, verdict="true", fired_rx=after + 100)
+        case(office.engine, day, after, **done(after, HOUR))
+    with office.engine.begin() as connection:  # of one day both found the same
+        link = {"case": "c0", "alert": "a100", "opened": False, "at": MONDAY_10}
+        connection.execute(insert(CaseAlert).values(link))
+    changes = {change.name: change for change in halves(office)}
+    found, false = changes["found"], changes["false_alarms"]
+    assert found.before == 0.5
+    assert found.after == pytest.approx(59 / 30)
+    assert found.sure
+    assert found.relative == pytest.approx(59 / 15 - 1)
+    assert (false.before, false.after, false.sure) == (0.5, 0, True)
+    assert (changes["to_room"].before, changes["to_room"].after) == (0.4, 0.1)
+    cells = told(found, "zh")
+    assert cells[:4] == ["日均发现隐患（各方合计）", "0.5 (n=30)", "2.0 (n=30)", "+293%"]
+
+
+def test_a_day_that_is_not_over_counts_for_no_average(office: Office) -> None:
+    case(office.engine, 1, MONDAY_10)
+    seen = read(office.engine, SITE, MONDAY_10, MONDAY_10 + 9 * DAY, MONDAY_10 + 2 * DAY + HOUR)
+    assert figures.found_a_day(seen) == [1, 0]
+
+
+def test_each_group_has_the_hazards_and_who_found_them(office: Office) -> None:
+    fill(office.engine)
+    seen = read(office.engine, SITE, MONDAY_10, MONDAY_10 + 31 * DAY, MONDAY_10 + 30 * DAY)
+    months, kinds, places = make(SITE, seen, seen.stretch, "en").tables
+    assert "by_sensors" not in kinds.columns  # an alert has no kind of report
+    name, found = places.groups[0]
+    line = dict(zip(places.columns, cells(name, found, places.columns, "en")[1:], strict=True))
+    assert [line[key] for key in ("by_residents", "by_both", "by_sensors")] == ["8", "1", "1"]
+    assert (line["false_alarms"], line["to_room"]) == ("50%", "0.4 s")
+    assert months.columns == places.columns
 
 
 def test_what_may_be_chance_says_so(office: Office) -> None:
