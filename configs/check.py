@@ -157,11 +157,12 @@ def _residents(residents: Residents, document: Document) -> None:
 
 
 def _case_routes(file: SiteFile, document: Document) -> None:
-    """Whom `residents` tells must be routes that can carry it."""
+    """Whom `residents` and `digest` tell must be routes that can carry it."""
     residents, routes = file.residents, {route.id: route for route in file.routes}
     named: list[tuple[Struct, str, str]] = [
         (step, "to", name) for step in residents.escalate for name in step.to if name != OWNER
     ]
+    named += [(file.digest, "to", name) for name in file.digest.to]
     named += [(residents, f"owners.{who}", name) for who, name in residents.owners.items()]
     named += [(residents, "mail", residents.mail)] if residents.mail else []
     for part, path, name in named:

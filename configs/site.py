@@ -7,7 +7,7 @@ from msgspec import Meta, Struct, field
 
 from configs.notify import Route
 from configs.residents import Residents
-from configs.rules import Rule
+from configs.rules import Rule, Weekday
 from configs.servers import EmbeddedBroker, HubSettings, WebSettings
 from configs.values import Text
 from wire.records import Direction, Id
@@ -130,6 +130,16 @@ RISK = tuple(
 """Where a site says nothing else: from 0 to 100."""
 
 
+class WeeklyDigest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stood out, once a week by message."""
+
+    day: Weekday = "mon"
+    at: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "08:00"
+    """On the site's clock; it tells of the seven days before."""
+    to: tuple[Id, ...] = ()
+    """Routes of kind apprise or webhook; left out: nobody is told."""
+
+
 class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole site.yaml. ``broker``, ``hub`` and ``web`` are read by ``linli up`` alone."""
 
@@ -145,6 +155,7 @@ class SiteFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Applied in this order."""
     risk: tuple[RiskTerm, ...] = RISK
     residents: Residents = Residents()
+    digest: WeeklyDigest = WeeklyDigest()
     broker: EmbeddedBroker | None = None
     hub: HubSettings = HubSettings()
     web: WebSettings = WebSettings()

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from configs.servers import HubSettings
 from configs.site import SiteFile
 from health.server import HealthServer
+from hub.analysis.weekly import Weekly
 from hub.clock import TimeTeller
 from hub.ingest import Ingest
 from hub.live import Lookout
@@ -78,6 +79,10 @@ def serve(
         notifier.start()
         teardown.callback(notifier.stop)
 
+        weekly = Weekly(database, settings, series, sites, lambda: now_us() // 1000)
+        weekly.start()
+        teardown.callback(weekly.stop)
+
         pipeline = Pipeline(sites, settings, database, metrics, now_us() // 1000)
         pipeline.recover(now_us() // 1000)
         upkeep = Upkeep(
@@ -85,7 +90,12 @@ def serve(
         )
         names = [file.site.id for file in sites]
         ingest = Ingest(settings, names, pipeline, writer, upkeep, metrics, now_us, stop.set)
-        ingest.on_reload = notifier.reload
+
+        def reload(fresh: Sequence[SiteFile]) -> None:
+            notifier.reload(fresh)
+            weekly.reload(fresh)
+
+        ingest.on_reload = reload
         lookout = Lookout(
             database,
             lambda: [file.site.id for file in pipeline.sites],

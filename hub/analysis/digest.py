@@ -35,6 +35,9 @@ _STYLE: Final = (
     "small{opacity:.75}"
 )
 
+BRIEF: Final = 5
+"""Lines of each part in a message."""
+
 
 class Digest(NamedTuple):
     """What was found from ``start`` to ``end`` (ms)."""
@@ -103,6 +106,25 @@ def page(found: Digest, language: str = "") -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style>{''.join(parts)}</html>\n"
     )
+
+
+def brief(found: Digest, words: Words) -> str:
+    """The digest as a message: of each part the first lines, and how many more there are."""
+    small = [f"{told} — {look}" for told, look in hazard_lines(found, words)]
+    note = hazard_note(found, words)
+    parts = (
+        ("anomalies", anomalies(found, words) or [words("none")]),
+        ("hazards", small or [note]),
+        ("followed", follow_lines(found, words)),
+        ("risk", patrols(found, words)),
+    )
+    lines = []
+    for key, told in parts:
+        if told:
+            lines += [words(key), *(f"- {line}" for line in told[:BRIEF])]
+            if len(told) > BRIEF:
+                lines.append(words("more-lines", count=len(told) - BRIEF))
+    return "\n".join(lines)
 
 
 def anomalies(found: Digest, words: Words) -> list[str]:

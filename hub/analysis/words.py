@@ -118,6 +118,7 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "better": Text("Better.", "有改善。"),
     "worse": Text("Worse.", "恶化。"),
     "alike": Text("Much the same.", "大致相同。"),
+    "more-lines": Text("… and {count} more", "……另有 {count} 条"),
     "measures": Text("Effect of measures", "措施效果"),
     "effect-less": Text("{place}: alerts fell by {percent} %", "{place}:警报减少 {percent}%"),
     "effect-more": Text("{place}: alerts rose by {percent} %", "{place}:警报增加 {percent}%"),

@@ -22,7 +22,7 @@ class DeliveryState(enum.StrEnum):
 
 class DeliveryKind(enum.StrEnum):
     """Which step of an alert's life it tells of, or of a case's: it was given to somebody, a
-    deadline comes near or is missed. A letter goes to who reported it."""
+    deadline comes near or is missed. A letter goes to who reported it. A digest tells of a week."""
 
     FIRING = "firing"
     RISEN = "risen"
@@ -34,6 +34,7 @@ class DeliveryKind(enum.StrEnum):
     CASE_DUE = "case-due"
     CASE_LATE = "case-late"
     LETTER = "letter"
+    DIGEST = "digest"
 
 
 class Delivery(Base):

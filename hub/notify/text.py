@@ -25,6 +25,7 @@ KINDS = {
     DeliveryKind.REMINDER: {"en": "still: ", "zh": "仍在持续:"},
     DeliveryKind.RESOLVED: {"en": "ended: ", "zh": "已结束:"},
     DeliveryKind.TEST: {"en": "test: ", "zh": "测试:"},
+    DeliveryKind.DIGEST: {"en": "", "zh": ""},
     DeliveryKind.LETTER: {"en": "news of a report: ", "zh": "上报进展:"},
     DeliveryKind.CASE_GIVEN: {"en": "a report for you: ", "zh": "有上报交给您:"},
     DeliveryKind.CASE_DUE: {"en": "a report is due soon: ", "zh": "上报即将到期:"},
@@ -55,6 +56,8 @@ def link(base_url: str, item: Item) -> str:
     """The console's page of an alert or a case, or "" where the route has no ``base_url``."""
     if not base_url or item.kind is DeliveryKind.TEST:
         return base_url
+    if item.kind is DeliveryKind.DIGEST:
+        return f"{base_url.rstrip('/')}/expected"
     where = f"cases/{item.case.id}" if item.case else f"alerts/{item.alert}"
     return f"{base_url.rstrip('/')}/{where}"
 
@@ -84,6 +87,8 @@ def compose(message: Message, route: Route) -> tuple[str, str]:
 
 def headline(item: Item, language: str) -> str:
     """One line: how bad, what happened, what, where."""
+    if item.kind is DeliveryKind.DIGEST:
+        return item.title.in_(language)
     severity, kind = SEVERITIES[item.severity][language], KINDS[item.kind][language]
     where = item.place_name.in_(language)
     title = item.title.in_(language) + (f" · {where}" if where else "")
@@ -94,6 +99,9 @@ def headline(item: Item, language: str) -> str:
 def describe(item: Item, route: Route) -> str:
     """All that a message says of one alert."""
     language = route.language
+    if item.kind is DeliveryKind.DIGEST:
+        told = (headline(item, language), item.advice.in_(language), link(route.base_url, item))
+        return "\n".join(part for part in told if part)
     lines = [headline(item, language), f"{item.site_name.in_(language)} · {_when(item, route)}"]
     if item.case is not None:
         lines += _of_case(item.case, item.timezone, route)

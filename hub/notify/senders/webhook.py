@@ -9,6 +9,7 @@ import msgspec
 from configs.notify import Route
 from hub.notify.item import Item, Message
 from hub.notify.senders.http import Poster
+from hub.notify.tables import DeliveryKind
 from hub.notify.text import link
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
@@ -35,7 +36,7 @@ def cloud_event(item: Item, route: Route) -> dict[str, Any]:
         "id": hashlib.blake2b(item.step.encode(), digest_size=16).hexdigest(),
         "source": f"/linli/{item.site}",
         "type": f"org.linli.{_type(item)}",
-        "subject": item.case.code if item.case else f"{item.place}/{item.rule}",
+        "subject": item.case.code if item.case else f"{item.place}/{item.rule}".strip("/"),
         "time": at.replace("+00:00", "Z"),
         "datacontenttype": "application/json",
         "data": {**facts(item), "url": link(route.base_url, item)},
@@ -52,5 +53,7 @@ def facts(item: Item) -> dict[str, Any]:
 
 
 def _type(item: Item) -> str:
-    """``alert.firing``, ``case.due`` and the like."""
+    """``alert.firing``, ``case.due``, ``digest`` and the like."""
+    if item.kind is DeliveryKind.DIGEST:
+        return str(item.kind)
     return item.kind.replace("-", ".") if item.case else f"alert.{item.kind}"
