@@ -145,7 +145,7 @@ class PlaceAtWork:
             self.advance(at, outcome)
         if self.clock < at:
             self.clock = at
-        zones = ears[type(record)]
+        zones, first_due = ears[type(record)], self.due
         for signal, ear in zones.get(getattr(record, "zone", ""), zones[""]):
             readings = ear(record, at)
             if readings:
@@ -153,8 +153,9 @@ class PlaceAtWork:
                 if isinstance(signal, Surprise):
                     self._collect(signal, outcome)
             due = signal.due
-            if due is not None and due < self.due:
-                self.due = due
+            if due is not None and due < first_due:
+                first_due = due
+        self.due = first_due
         if self._moved or self._risky or self._inhibited:
             self._look(at, outcome)
 
