@@ -389,6 +389,7 @@ class Agent:
             detail="; ".join(reason for reason in reasons if reason)[:200],
             uptime_s=max(self._now() - self._started_ts, 0) // 1000,
             outbox=self.outbox.depth,
+            outbox_age_s=round(self._oldest_s()),
             dropped=self.outbox.dropped + self.recorder.failed,
             rss_bytes=self._process.memory_info().rss,
             celsius=UNSET if celsius is None else round(celsius, 1),

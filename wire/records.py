@@ -167,6 +167,8 @@ class NodeHealth(Record, frozen=True, kw_only=True, tag="node.health"):
     reconnects: Natural | UnsetType = UNSET
     outbox: Natural | UnsetType = UNSET
     """Records waiting for the broker."""
+    outbox_age_s: Natural | UnsetType = UNSET
+    """How long the oldest of them has waited."""
     dropped: Natural | UnsetType = UNSET
     """Records the full outbox had to drop, since the epoch began."""
     rss_bytes: Natural | UnsetType = UNSET

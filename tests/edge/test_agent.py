@@ -105,6 +105,25 @@ def test_the_hub_learns_what_the_node_is_and_that_it_has_caught_up(
     assert health.rss_bytes is not None
 
 
+def test_about_carries_why_a_camera_is_not_blurred(settings: EdgeFile, start: Start) -> None:
+    reason = "agreed by the residents' assembly of 3 May"
+    clear = replace(CAMERA, blur=False, unblurred_reason=reason)
+    source = ScriptedSource(1, start=wall_ms())
+    (told,) = start(replace(settings, cameras=(clear,)), source).about().sources
+    assert (told.blurred, told.unblurred_reason) == (False, reason)
+
+
+def test_how_long_the_oldest_record_waits_is_told(settings: EdgeFile, start: Start) -> None:
+    source = ScriptedSource(0, start=wall_ms())
+    source.ends = False
+    agent = start(replace(settings, mqtt=replace(settings.mqtt, port=1)), source)
+    agent.recorder.append([DoorState(seq=0, ts=wall_ms() - 90_000, source="d", open=True)])
+    told = agent.node_health()
+    assert isinstance(told.outbox_age_s, int)
+    assert told.outbox_age_s >= 90
+    assert told.outbox == 1
+
+
 def test_one_broken_camera_leaves_the_other_watching(
     settings: EdgeFile, listener: Listener, start: Start
 ) -> None:
@@ -169,7 +188,7 @@ def test_a_snapshot_is_sent_when_asked_for(
     assert answers["a"] == (False, "no camera 'nobody' on this node")
     assert answers["b"] == (
         False,
-        "unknown verb 'juggle'; known: ping, snapshot, reload, restart, blur-check",
+        "unknown verb 'juggle'; known: ping, snapshot, reload, restart, blur-check, time",
     )
     assert answers["c"][0]
 
