@@ -348,6 +348,8 @@ def test_every_answer_carries_the_strict_headers(reader: Open) -> None:
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "same-origin"
+        assert "geolocation=()" in headers["Permissions-Policy"]
+        assert "Strict-Transport-Security" not in headers  # it may well be HTTP
 
 
 def test_pages_hold_no_inline_script_style_or_handler(
@@ -383,11 +385,13 @@ def test_the_session_cookie_is_hidden_from_scripts_and_secure_when_asked(
     del engine
     settings = WebSettings(data=str(data), secure_cookies=True)
     app = create_app(settings, [seed.site_file()], now_ms=Clock())
-    cookie = app.test_client().get("/login").headers["Set-Cookie"]
+    headers = app.test_client().get("/login").headers
+    cookie = headers["Set-Cookie"]
     close(app)
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
     assert "Secure" in cookie
+    assert headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,16 @@ def set_up(browser: Reader, clock: Clock) -> tuple[pyotp.TOTP, list[str]]:
     assert "<svg" in page
     secret = re.search(r"<code>([A-Z2-7]{32})</code>", page)
     assert secret is not None
-    phone = pyotp.TOTP(secret[1])
-    shown = browser.post("/me/code", page="/me", code=at(phone, clock), password=PASSWORD)
+    phone, sealed = pyotp.TOTP(secret[1]), draft(page)
+    code = at(phone, clock)
+    shown = browser.post("/me/code", page="/me", code=code, password=PASSWORD, draft=sealed)
     return phone, re.findall(r"<code>([a-z0-9-]{19})</code>", shown.text)
+
+
+def draft(page: str) -> str:
+    found = re.search(r'name="draft" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
 
 
 def at(phone: pyotp.TOTP, clock: Clock) -> str:
@@ -150,12 +157,16 @@ def test_switching_on_needs_the_password_and_a_code_that_fits(
 ) -> None:
     browser = reader("operator")
     page = browser.client.get("/me/code").text
-    wrong = browser.post("/me/code", page="/me", code="000000", password=PASSWORD)
+    sealed = draft(page)
+    wrong = browser.post("/me/code", page="/me", code="000000", password=PASSWORD, draft=sealed)
     assert "That code does not fit." in wrong.text
     assert re.search(r"<code>(.*?)</code>", page)[1] in wrong.text  # type: ignore[index]
     phone = pyotp.TOTP(re.search(r"<code>(.*?)</code>", page)[1])  # type: ignore[index]
-    refused = browser.post("/me/code", page="/me", code=at(phone, clock), password="x")
+    fits = {"code": at(phone, clock), "draft": sealed}
+    refused = browser.post("/me/code", page="/me", password="x", **fits)
     assert (refused.status_code, "The password is not right." in refused.text) == (401, True)
+    foreign = reader("viewer").post("/me/code", page="/me", password=PASSWORD, **fits)
+    assert foreign.status_code == 401
     assert actions(engine) == []
 
 

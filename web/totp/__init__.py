@@ -9,7 +9,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    session,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -23,8 +22,6 @@ from web.residents import vault
 from web.totp import codes
 
 blueprint = Blueprint("totp", __name__, template_folder="templates")
-DRAFT = "totp"
-"""In the session: the secret that is being set up."""
 
 
 @blueprint.get("/login/code")
@@ -65,7 +62,7 @@ def page() -> ResponseReturnValue:
 @blueprint.post("/me/code")
 def confirm() -> ResponseReturnValue:
     """Switch it on, once a code shows that the phone has the secret."""
-    here, secret = console(), session.get(DRAFT, "")
+    here, secret = console(), _draft()
     if refused := _refused():
         return refused
     step = codes.fits(secret, request.form.get("code", ""), here.now())
@@ -76,7 +73,6 @@ def confirm() -> ResponseReturnValue:
     made = codes.switch_on(
         here.engine, vault(), current_user.id, secret, step, actor=me, now=here.now()
     )
-    session.pop(DRAFT)
     _go_on()
     return _shown_once(made)
 
@@ -126,11 +122,18 @@ def _go_on() -> None:
         login_user(account)
 
 
+def _draft() -> str:
+    """The secret that is being set up: it travels in the form, sealed, and not in the session,
+    which an answer to another tab of the same browser may put back to what it was."""
+    owner, _colon, secret = vault().open(request.form.get("draft", "").encode()).partition(":")
+    return secret if owner == str(current_user.id) else ""
+
+
 def _page(status: int) -> ResponseReturnValue:
     here = console()
     secret, drawn = "", Markup("")
     if not current_user.totp:
-        secret = session[DRAFT] = session.get(DRAFT) or pyotp.random_base32()
+        secret = _draft() or pyotp.random_base32()
         issuer = f"Linli {here.sites[0].site.name.en}" if here.sites else "Linli"
         uri = pyotp.TOTP(secret).provisioning_uri(name=current_user.name, issuer_name=issuer)
         svg = segno.make(uri, error="m").svg_inline(
@@ -140,7 +143,12 @@ def _page(status: int) -> ResponseReturnValue:
     left = codes.left(here.engine, current_user.id)
     needed = current_user.role in here.settings.totp_required
     return render_template(
-        "totp/page.html", secret=secret, drawn=drawn, left=left, needed=needed
+        "totp/page.html",
+        secret=secret,
+        drawn=drawn,
+        left=left,
+        needed=needed,
+        draft=vault().seal(f"{current_user.id}:{secret}").decode(),
     ), status
 
 
