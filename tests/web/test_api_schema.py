@@ -1,10 +1,13 @@
 """The JSON API holds what its OpenAPI document promises, whatever it is asked."""
 
+from typing import Any
+
 import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -28,7 +31,7 @@ def test_every_operation_answers_as_documented(app: Flask, engine: Engine) -> No
     token = tokens.create(engine, "board", actor="x", now=NOW)
     headers = {"Authorization": f"Bearer {token}"}
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app, headers=headers)
-    operations = [found.ok() for found in schema.get_all_operations()]
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     assert {one.label for one in operations} >= {"GET /api/v1/alerts", "GET /api/v1/places"}
     for operation in operations:
         quick = settings(
@@ -38,7 +41,7 @@ def test_every_operation_answers_as_documented(app: Flask, engine: Engine) -> No
 
         @quick
         @given(case=operation.as_strategy())
-        def holds(case: Case) -> None:
+        def holds(case: Case[Any]) -> None:
             case.call_and_validate(headers=headers, checks=CHECKS)
 
         holds()

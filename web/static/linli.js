@@ -7,6 +7,8 @@ import { startPointing } from "./plan.js";
 import { startSound } from "./sound.js";
 import { startWatching } from "./watch.js";
 
+// On a phone the pages are one line that scrolls: the one that is open is in sight.
+document.querySelector(".bar nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 startAges();
 startActing();
 startKeys();
