@@ -85,9 +85,9 @@ class Notifier:
             self._adopt(fresh)
         now = self._now()
         self._planner.plan(now)
-        self._teller.plan(now)
         if not self._released_at <= now < self._released_at + RELEASE_MS:
             self._released_at = now
+            self._teller.plan(now)  # what is told of cases can wait this long
             hush.release(self._database, {site for site, _ in self._couriers}, now)
             self._measure(now)
         return [self._set_to_work(key) for key in self._idle() if self._is_due(key, now)]
