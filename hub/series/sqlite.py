@@ -46,7 +46,11 @@ CREATE TABLE IF NOT EXISTS alerts (
 ) WITHOUT ROWID;
 """
 BUSY_TIMEOUT_S: Final = 10.0
-CACHE_KIB: Final = 16 * 1024
+READ_CACHE_KIB: Final = 16 * 1024
+"""Rows in the order of time lie all over the table, one page for each node."""
+WRITE_CACHE_KIB: Final = 6 * 1024
+"""New rows go to the last page of each node and of the index. Higher: for thousands of nodes;
+lower: a hub takes less memory."""
 PURGE_ROWS: Final = 5000
 """Deleted in one transaction. Higher: a purge ends sooner; lower: writes wait less for it."""
 _PASSING: Final = frozenset(
@@ -253,7 +257,7 @@ class SqliteSeries:
             # FULL: when write returns, the journal's copy goes, so ours must be on the disk.
             # Batches are large; one sync for each is not what a write costs.
             db.execute("PRAGMA synchronous=FULL")
-            db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+            db.execute(f"PRAGMA cache_size=-{WRITE_CACHE_KIB}")
             db.executescript(SCHEMA)
             db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         except BaseException:
@@ -274,8 +278,7 @@ class SqliteSeries:
             ) as db:
                 self._check_version(db)
                 db.execute("PRAGMA query_only=ON")
-                # Rows in the order of time lie all over the table: one page for each node.
-                db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+                db.execute(f"PRAGMA cache_size=-{READ_CACHE_KIB}")
                 yield db
 
     def _check_version(self, db: sqlite3.Connection) -> None:

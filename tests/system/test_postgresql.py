@@ -48,6 +48,7 @@ def test_a_hub_on_postgresql_decides_as_one_on_sqlite_though_both_are_killed(
             for offset, act in (
                 (2.0, storm.kill),
                 (3.0, storm.start),
+                (3.0, storm.wait_ready),  # a hub that starts without its store says so and ends
                 (5.0, database.stop),
                 (6.5, database.start),
             ):
