@@ -21,15 +21,15 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from launch.supervisor import LaunchError
 from models.catalog import ModelError
-from tests.bench import analysis, backtest, console, edge, gate, hub, latency, rules
+from tests.bench import analysis, backtest, console, edge, gate, gateway, hub, latency, rules
 from tests.bench.progress import Steps
 from tests.bench.rig import Stuck
 from tests.bench.table import Figure, show, write_json
 from tests.servers import influxdb
 
 PARTS = (
-    "analysis", "backtest", "console", "edge", "gate", "hub", "influxdb", "latency", "rules",
-    "soak",
+    "analysis", "backtest", "console", "edge", "gate", "gateway", "hub", "influxdb", "latency",
+    "rules", "soak",
 )  # fmt: skip
 
 
@@ -45,6 +45,7 @@ class Wish:
     records: int
     alerts: int
     minutes: float
+    footage: float
 
 
 @click.command()
@@ -74,14 +75,19 @@ class Wish:
     "--minutes", default=10.0, show_default=True, type=click.FloatRange(0.5),
     help="Of the soak; 60 for what the bar means.",
 )  # fmt: skip
+@click.option(
+    "--footage", default=60.0, show_default=True, type=click.FloatRange(1),
+    help="Minutes of looping footage in which the gateway's memory must not grow.",
+)  # fmt: skip
 def main(
     json_file: Path | None, only: tuple[str, ...], video: Path | None, model: str,
     rounds: int, messages: int, probes: int, records: int, alerts: int, minutes: float,
+    footage: float,
 ) -> None:  # fmt: skip
     """Measure, and hold what was measured against its bars."""
     signal.signal(signal.SIGTERM, _interrupt)
     screen = Console()
-    wish = Wish(video, model, rounds, messages, probes, records, alerts, minutes)
+    wish = Wish(video, model, rounds, messages, probes, records, alerts, minutes, footage)
     chosen = only or PARTS
     try:
         figures, skipped = _measure(chosen, wish, screen)
@@ -122,6 +128,15 @@ def _gate(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
     model = edge.choose_model(wish.model)
     video = edge.choose_video(wish.video, folder, steps)
     return gate.measure(video=video, model=model, steps=steps)
+
+
+def _gateway(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
+    model = edge.choose_model(wish.model)
+    video = edge.choose_video(wish.video, folder, steps)
+    yield from gateway.measure_four(folder, video=video, model=model, steps=steps)
+    yield from gateway.measure_long(
+        folder, video=video, model=model, minutes=wish.footage, steps=steps
+    )
 
 
 def _hub(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
@@ -165,6 +180,7 @@ _PARTS = {
     "console": _console,
     "edge": _edge,
     "gate": _gate,
+    "gateway": _gateway,
     "hub": _hub,
     "influxdb": _influxdb,
     "latency": _latency,
@@ -178,6 +194,7 @@ def _count_steps(parts: tuple[str, ...], wish: Wish) -> int:
     steps = {
         "analysis": 4, "backtest": 2, "edge": rounds, "gate": 2, "hub": rounds + 1,
         "influxdb": 2, "latency": 2, "rules": wish.rounds, "console": 3, "soak": 2,
+        "gateway": 1 + gateway.PARTS,
     }  # fmt: skip
     return sum(steps[part] for part in parts)
 

@@ -108,7 +108,9 @@ def _run_agent(folder: Path, video: Path, model: str) -> Whole:
     folder.mkdir()
     broker_port, port = free_port(), free_port()
     config, report = folder / "edge.yaml", folder / "report.json"
-    settings = _settings(folder, video, model, broker_port=broker_port, http_port=port)
+    settings = agent_settings(
+        folder, [_camera(video)], model, broker_port=broker_port, http_port=port
+    )
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
     argv = python("-m", "linli", "edge", "run", "-c", str(config), "--report", str(report))
     url = f"http://127.0.0.1:{port}"
@@ -126,10 +128,8 @@ def _run_agent(folder: Path, video: Path, model: str) -> Whole:
     return Whole(_pace(looks, frames), int(told["rss_peak_bytes"]), records)
 
 
-def _settings(
-    folder: Path, video: Path, model: str, *, broker_port: int, http_port: int
-) -> dict[str, Any]:
-    camera = {
+def _camera(video: Path) -> dict[str, Any]:
+    return {
         "id": "cam",
         "file": str(video),
         "pace": "fast",
@@ -138,13 +138,19 @@ def _settings(
         "zones": [{"id": "all", "polygon": _WHOLE}],
         "lines": [{"id": "middle", "points": [[0.5, 0.0], [0.5, 1.0]]}],
     }
+
+
+def agent_settings(
+    folder: Path, cameras: list[dict[str, Any]], model: str, *, broker_port: int, http_port: int
+) -> dict[str, Any]:
+    """An edge.yaml with its data below ``folder``."""
     return {
         "site": "bench",
         "node": "edge",
         "data": str(folder / "data"),
         "mqtt": {"port": broker_port},
         "model": {"name": model},
-        "cameras": [camera],
+        "cameras": cameras,
         "http_port": http_port,
     }
 
