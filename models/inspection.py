@@ -118,6 +118,7 @@ def _own(entry: Entry, path: Path, name: str) -> Entry:
         sha256=sha256_of(path),
         size_bytes=path.stat().st_size,
         unverified=False,
+        published=None,
         measured=(),
     )
 

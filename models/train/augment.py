@@ -7,8 +7,8 @@ from edge.detections import FloatArray
 from edge.frames import Image
 from models.train.samples import IGNORE, Sample
 
-SIZE_WH = (352, 256)
-"""The starter's input: a wide picture lies in it at 352 × 198, a 4:3 one at 341 × 256."""
+SIZE_WH = (384, 288)
+"""The starter's input: a 4:3 picture fills it, a 16:9 one lies in it at 384 × 216."""
 PAD = 114
 LEFT = 0.35
 """A box of which a crop leaves less than this share is ignored."""

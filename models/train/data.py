@@ -27,7 +27,7 @@ View = tuple[Sample, FloatArray | None]
 class Batch:
     """B views."""
 
-    rgb: Tensor
+    bgr: Tensor
     """(B, 3, H, W), uint8."""
     boxes: list[Tensor]
     """For each view (N, 4), pixels: left, top, right, bottom."""
@@ -41,7 +41,7 @@ class Batch:
     def to(self, device: str) -> "Batch":
         """All but the pictures on a device."""
         return Batch(
-            self.rgb,
+            self.bgr,
             [each.to(device) for each in self.boxes],
             [each.to(device) for each in self.labels],
             self.taught.to(device),
@@ -111,9 +111,9 @@ def collate(items: list[View]) -> Batch:
     for row, (_, rows) in zip(opinion, items, strict=True):
         if rows is not None:
             row[:] = rows
-    pictures = np.stack([view.image[:, :, ::-1] for view, _ in items])
+    pictures = np.stack([view.image for view, _ in items])
     return Batch(
-        rgb=torch.from_numpy(pictures).permute(0, 3, 1, 2),
+        bgr=torch.from_numpy(pictures).permute(0, 3, 1, 2),
         boxes=[torch.from_numpy(view.xyxy) for view, _ in items],
         labels=[torch.from_numpy(view.label.astype(np.int64)) for view, _ in items],
         taught=torch.tensor([rows is not None for _, rows in items]),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+import cv2
 import numpy as np
 from rich.console import Console
 from rich.table import Column, Table
@@ -107,6 +108,7 @@ def street_figures(detector: Detector) -> Iterator[Figures]:
         ("street, 640×480, 14 people", 14, (640, 480), 1.0),
         ("street, 1280×720, 6 people", 6, (1280, 720), 1.0),
         ("street, 640×480, a third of the light", 4, (640, 480), 0.33),
+        ("street, 640×480, a tenth of the light", 4, (640, 480), 0.1),
     ):
         pictures = list(street_pictures(detector, people=people, size_wh=size_wh, dim=dim))
         yield Figures(name, len(pictures), curve(pictures))
@@ -123,13 +125,17 @@ def taller(pictures: Sequence[Seen], low: float, high: float) -> list[Seen]:
 
 
 def fastest_ms(detector: Detector, runs: int = 60) -> tuple[float, float]:
-    """The shortest and the median time of one picture of 640 × 480, preprocessing included."""
+    """The shortest and the median time of one picture of 640 × 480, preprocessing included.
+
+    CPU time of the one thread that does it all: a busy machine makes it little longer.
+    """
+    cv2.setNumThreads(1)
     image = np.full((480, 640, 3), 90, np.uint8)
     times = []
     for _ in range(runs):
-        begin = time.perf_counter()
+        begin = time.thread_time()
         detector.detect(image)
-        times.append((time.perf_counter() - begin) * 1000)
+        times.append((time.thread_time() - begin) * 1000)
     return min(times), float(np.median(times))
 
 
@@ -159,12 +165,13 @@ def plot(figures: Sequence[Figures], path: Path) -> None:
     """Precision over recall."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 5), layout="constrained")
+    figure = Figure(figsize=(7, 6), layout="constrained")
     axes = figure.add_subplot(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01))
     for each in figures:
-        axes.plot(each.curve.recall, each.curve.precision, label=each.name)
+        if each.curve.wanted:
+            axes.plot(each.curve.recall, each.curve.precision, label=each.name)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     figure.savefig(path, dpi=110)
 
 
@@ -197,7 +204,9 @@ def evaluate(
     console = Console(width=110)
     console.print(report(figures, score))
     shortest, median = fastest_ms(detector)
-    console.print(f"one picture, one thread: {shortest:.1f} ms at best, {median:.1f} ms median")
+    console.print(
+        f"one picture, one thread: {shortest:.1f} ms of CPU at best, {median:.1f} ms median"
+    )
     if plot_file is not None:
         plot(figures, plot_file)
 

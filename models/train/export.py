@@ -1,6 +1,6 @@
 """Write a checkpoint as the ONNX file that Linli's YOLOX decoder reads.
 
-python -m models.train.export --checkpoint FILE --out models/weights/starter.onnx
+python -m models.train.export --checkpoint FILE --teacher FILE --out models/weights/starter.onnx
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from models.train.augment import SIZE_WH
-from models.train.network import Starter
+from models.train.network import Starter, inherit
 from models.train.train import load_checkpoint
 
 OPSET = 17
@@ -33,7 +33,7 @@ class Scored(nn.Module):
         self._bias = bias
 
     def forward(self, images: Tensor) -> Tensor:
-        """(1, 3, H, W) RGB 0–255 to (1, cells, 5 + classes)."""
+        """(1, 3, H, W) BGR 0–255 to (1, cells, 5 + classes)."""
         rows = self._model(images)
         whether = torch.sigmoid(rows[..., 4:5] + self._bias)
         return torch.cat([rows[..., :4], whether, torch.sigmoid(rows[..., 5:])], dim=-1)
@@ -57,14 +57,32 @@ def write_onnx(model: Starter, path: Path, bias: float = 0.0) -> None:
         torch.testing.assert_close(found, scored(picture), atol=2e-3, rtol=2e-3)
 
 
+@torch.no_grad()
+def remember(model: Starter, teacher: Path, share: float) -> None:
+    """Move the weights by a share of the way back to those that they started from.
+
+    What the fine-tuning forgot of other pictures comes back sooner than what it learned is lost:
+    Wortsman et al., "Robust fine-tuning of zero-shot models", arXiv 2109.01903.
+    """
+    origin = Starter()
+    inherit(origin, teacher)
+    for weight, first in zip(model.parameters(), origin.parameters(), strict=True):
+        weight.lerp_(first, share)
+
+
 @click.command(help=(__doc__ or "").split("\n")[0])
 @click.option("--checkpoint", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--teacher", type=click.Path(path_type=Path, exists=True), required=True,
+              help="yolox_nano.onnx")  # fmt: skip
+@click.option("--keep", default=0.3, show_default=True, type=click.FloatRange(0, 1),
+              help="The teacher's share in the mean of its weights and these.")  # fmt: skip
 @click.option("--bias", default=0.0, show_default=True, help="Added to the objectness' logit.")
-def export(checkpoint: Path, out: Path, bias: float) -> None:
+def export(checkpoint: Path, out: Path, teacher: Path, keep: float, bias: float) -> None:
     """Write the ONNX file and print what the catalog needs to know of it."""
     model = Starter()
     load_checkpoint(checkpoint, model)
+    remember(model, teacher, keep)
     write_onnx(model, out, bias)
     content = out.read_bytes()
     print(f"sha256: {hashlib.sha256(content).hexdigest()}\nsize_bytes: {len(content)}")

@@ -1,122 +1,123 @@
-"""The starter's network: an EfficientNet-Lite0 backbone, a light PAN neck and a YOLOX head.
+"""The starter's network: YOLOX-Nano with seven classes, on an input of its own size.
 
-The backbone's batch norms are folded into its convolutions when its weights are loaded: their
-statistics come from a million pictures, and small batches of few scenes would only spoil them.
-Its convolutions pad evenly, where TensorFlow's pad less at the top left: the maps lie half a cell
-further to the left and above, which the head learns, and the exported graph needs no padding nodes.
+Blocks, widths and their order are those of YOLOX-Nano (Ge et al., arXiv 2107.08430), so that its
+weights can be inherited (`inherit`) and trained on. Two things differ, and compute the same:
+batch norms are folded into the convolutions, as they are in the published ONNX file; and the
+stem, which there is four slices of the picture and a 3×3 convolution, is one 6×6 convolution.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
+import onnx
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
 LABELS = ("person", "bicycle", "car", "motorcycle", "bus", "truck", "dog")
 """The classes in the order of the outputs; the names are COCO's."""
+COCO_LABEL = (0, 1, 2, 3, 5, 7, 16)
+"""Where they lie among COCO's 80."""
 STRIDES = (8, 16, 32)
-WIDTH = 72
-"""Channels of the neck and the head."""
-_MEAN, _DEVIATION = 127.0, 128.0
-"""What the backbone was trained with, for RGB 0–255."""
-_BN_EPS = 1e-3
+WIDTH = 16
+"""Channels after the stem; every stage doubles them."""
 
 
-class Stage(NamedTuple):
-    """Blocks of EfficientNet-Lite0 that share a width."""
+class Conv(nn.Module):
+    """A convolution and SiLU, the batch norm folded away."""
 
-    blocks: int
-    kernel: int
-    stride: int
-    expand: int
-    channels: int
-
-
-STAGES = (
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(2, 5, 1, 6, 112),
-    Stage(2, 5, 2, 6, 192),
-)
-"""Lite0 without its last stage, and with 2 of 3 and 2 of 4 blocks in the two before: a block
-only adds to what passes by it, so the rest still works, in two thirds of the time."""
-_LITE0_BLOCKS = (1, 2, 2, 3, 3, 4)
-"""How many blocks each stage has in the stored weights."""
-_TAPS = {2: 40, 4: 112, 5: 192}
-"""The stages that the neck reads, at strides 8, 16 and 32, and their channels."""
-
-
-def _conv(
-    inside: int, outside: int, kernel: int = 1, stride: int = 1, groups: int = 1
-) -> nn.Conv2d:
-    return nn.Conv2d(inside, outside, kernel, stride, kernel // 2, groups=groups)
-
-
-class Block(nn.Module):
-    """An inverted bottleneck, its batch norms folded away."""
-
-    def __init__(self, inside: int, stage: Stage, stride: int) -> None:
+    def __init__(
+        self, inside: int, outside: int, kernel: int = 1, stride: int = 1, groups: int = 1
+    ) -> None:
         super().__init__()
-        hidden = inside * stage.expand
-        self.expand = _conv(inside, hidden) if stage.expand > 1 else None
-        self.depthwise = _conv(hidden, hidden, stage.kernel, stride, hidden)
-        self.project = _conv(hidden, stage.channels)
-        self.residual = stride == 1 and inside == stage.channels
+        pad = (kernel - 1) // 2
+        self.conv = nn.Conv2d(inside, outside, kernel, stride, pad, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H/stride, W/stride)."""
-        hidden = x if self.expand is None else functional.relu6(self.expand(x))
-        out = self.project(functional.relu6(self.depthwise(hidden)))
-        mapped: Tensor = x + out if self.residual else out
-        return mapped
+        return functional.silu(self.conv(x))
+
+
+def separable(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
+    """Depthwise 3×3, then pointwise 1×1."""
+    return nn.Sequential(Conv(inside, inside, 3, stride, inside), Conv(inside, outside))
+
+
+class Bottleneck(nn.Module):
+    """A small step, added to what passes by it where ``residual``."""
+
+    def __init__(self, width: int, *, residual: bool) -> None:
+        super().__init__()
+        self.narrow = Conv(width, width)
+        self.look = separable(width, width)
+        self.residual = residual
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same."""
+        out: Tensor = self.look(self.narrow(x))
+        return x + out if self.residual else out
+
+
+class Split(nn.Module):
+    """A cross-stage partial block (CSP): half of the channels take the steps, half pass by."""
+
+    def __init__(self, inside: int, outside: int, steps: int, *, residual: bool = True) -> None:
+        super().__init__()
+        half = outside // 2
+        self.taken = Conv(inside, half)
+        self.passed = Conv(inside, half)
+        self.steps = nn.Sequential(*(Bottleneck(half, residual=residual) for _ in range(steps)))
+        self.joined = Conv(2 * half, outside)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C', H, W)."""
+        both = torch.cat([self.steps(self.taken(x)), self.passed(x)], dim=1)
+        joined: Tensor = self.joined(both)
+        return joined
+
+
+class Pyramid(nn.Module):
+    """Spatial pyramid pooling: each cell learns what is around it, near and far."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.narrow = Conv(width, width // 2)
+        self.pools = nn.ModuleList(nn.MaxPool2d(side, 1, side // 2) for side in (5, 9, 13))
+        self.joined = Conv(width * 2, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same."""
+        x = self.narrow(x)
+        joined: Tensor = self.joined(torch.cat([x, *(pool(x) for pool in self.pools)], dim=1))
+        return joined
 
 
 class Backbone(nn.Module):
-    """EfficientNet-Lite0 up to stride 32."""
+    """CSPDarknet."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = _conv(3, 32, 3, 2)
-        self.stages = nn.ModuleList()
-        inside = 32
-        for stage in STAGES:
-            blocks = []
-            for index in range(stage.blocks):
-                blocks.append(Block(inside, stage, stage.stride if index == 0 else 1))
-                inside = stage.channels
-            self.stages.append(nn.Sequential(*blocks))
+        w = WIDTH
+        self.stem = Conv(3, w, 6, 2)
+        self.early = nn.Sequential(separable(w, 2 * w, 2), Split(2 * w, 2 * w, 1))
+        self.fine = nn.Sequential(separable(2 * w, 4 * w, 2), Split(4 * w, 4 * w, 3))
+        self.middle = nn.Sequential(separable(4 * w, 8 * w, 2), Split(8 * w, 8 * w, 3))
+        self.coarse = nn.Sequential(
+            separable(8 * w, 16 * w, 2),
+            Pyramid(16 * w),
+            Split(16 * w, 16 * w, 1, residual=False),
+        )
 
-    def forward(self, rgb: Tensor) -> list[Tensor]:
-        """(N, 3, H, W) RGB 0–255 to the maps of strides 8, 16 and 32."""
-        x = functional.relu6(self.stem((rgb - _MEAN) / _DEVIATION))
-        taken = []
-        for index, stage in enumerate(self.stages):
-            x = stage(x)
-            if index in _TAPS:
-                taken.append(x)
-        return taken
+    def forward(self, bgr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, 3, H, W) BGR 0–255 to the maps of strides 8, 16 and 32."""
+        fine = self.fine(self.early(self.stem(bgr)))
+        middle = self.middle(fine)
+        return fine, middle, self.coarse(middle)
 
-    def early(self) -> list[nn.Module]:
+    def first(self) -> list[nn.Module]:
         """The layers that see only edges and colours: training may leave them as they are."""
-        return [self.stem, self.stages[0], self.stages[1]]
-
-
-class Separable(nn.Module):
-    """Depthwise 5×5, pointwise 1×1, batch norm, ReLU."""
-
-    def __init__(self, inside: int, outside: int, stride: int = 1) -> None:
-        super().__init__()
-        self.depthwise = nn.Conv2d(inside, inside, 5, stride, 2, groups=inside, bias=False)
-        self.pointwise = nn.Conv2d(inside, outside, 1, bias=False)
-        self.norm = nn.BatchNorm2d(outside, momentum=0.03)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C', H/stride, W/stride)."""
-        return functional.relu(self.norm(self.pointwise(self.depthwise(x))))
+        return [self.stem, self.early]
 
 
 class Neck(nn.Module):
@@ -124,84 +125,113 @@ class Neck(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lateral = nn.ModuleList(_conv(channels, WIDTH) for channels in _TAPS.values())
-        self.down = nn.ModuleList(Separable(WIDTH, WIDTH) for _ in range(2))
-        self.shrink = nn.ModuleList(Separable(WIDTH, WIDTH, stride=2) for _ in range(2))
-        self.up = nn.ModuleList(Separable(WIDTH, WIDTH) for _ in range(2))
+        w = WIDTH
+        self.narrow_coarse = Conv(16 * w, 8 * w)
+        self.down_middle = Split(16 * w, 8 * w, 1, residual=False)
+        self.narrow_middle = Conv(8 * w, 4 * w)
+        self.down_fine = Split(8 * w, 4 * w, 1, residual=False)
+        self.shrink_fine = separable(4 * w, 4 * w, 2)
+        self.up_middle = Split(8 * w, 8 * w, 1, residual=False)
+        self.shrink_middle = separable(8 * w, 8 * w, 2)
+        self.up_coarse = Split(16 * w, 16 * w, 1, residual=False)
 
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        """Three maps to three maps of WIDTH channels and the same sizes."""
-        fine, middle, coarse = (
-            lateral(level) for lateral, level in zip(self.lateral, maps, strict=True)
-        )
-        middle = self.down[0](middle + functional.interpolate(coarse, scale_factor=2.0))
-        fine = self.down[1](fine + functional.interpolate(middle, scale_factor=2.0))
-        middle = self.up[0](middle + self.shrink[0](fine))
-        coarse = self.up[1](coarse + self.shrink[1](middle))
-        return [fine, middle, coarse]
+    def forward(self, maps: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Three maps to three maps of the same sizes."""
+        fine, middle, coarse = maps
+        top = self.narrow_coarse(coarse)
+        middle = self.down_middle(torch.cat([_twice(top), middle], dim=1))
+        waist = self.narrow_middle(middle)
+        fine = self.down_fine(torch.cat([_twice(waist), fine], dim=1))
+        middle = self.up_middle(torch.cat([self.shrink_fine(fine), waist], dim=1))
+        coarse = self.up_coarse(torch.cat([self.shrink_middle(middle), top], dim=1))
+        return fine, middle, coarse
+
+
+def _twice(x: Tensor) -> Tensor:
+    return functional.interpolate(x, scale_factor=2.0)
 
 
 class Head(nn.Module):
     """One level's head: what is where, and how large, on branches of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, inside: int, classes: int) -> None:
         super().__init__()
-        self.what = nn.Sequential(Separable(WIDTH, WIDTH), Separable(WIDTH, WIDTH))
-        self.where = nn.Sequential(Separable(WIDTH, WIDTH), Separable(WIDTH, WIDTH))
-        self.classes = _conv(WIDTH, len(LABELS))
-        self.box = _conv(WIDTH, 5)
-        # At the start nothing is anywhere: a cell in a hundred holds an object.
-        assert self.box.bias is not None
-        assert self.classes.bias is not None
-        nn.init.constant_(self.box.bias[4:], -4.6)
-        nn.init.constant_(self.classes.bias, -2.0)
+        w = 4 * WIDTH
+        self.stem = Conv(inside, w)
+        self.what = nn.Sequential(separable(w, w), separable(w, w))
+        self.classes = nn.Conv2d(w, classes, 1)
+        self.where = nn.Sequential(separable(w, w), separable(w, w))
+        self.box = nn.Conv2d(w, 4, 1)
+        self.objectness = nn.Conv2d(w, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, WIDTH, H, W) to (N, H·W, 5 + classes), all of it before the sigmoid."""
-        rows = torch.cat([self.box(self.where(x)), self.classes(self.what(x))], dim=1)
-        return rows.flatten(2).transpose(1, 2)
+        """(N, C, H, W) to (N, H·W, 5 + classes), all of it before the sigmoid."""
+        x = self.stem(x)
+        where = self.where(x)
+        parts = [self.box(where), self.objectness(where), self.classes(self.what(x))]
+        return torch.cat(parts, dim=1).flatten(2).transpose(1, 2)
 
 
 class Starter(nn.Module):
     """The whole detector."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = len(LABELS)) -> None:
         super().__init__()
         self.backbone = Backbone()
         self.neck = Neck()
-        self.heads = nn.ModuleList(Head() for _ in STRIDES)
+        self.heads = nn.ModuleList(Head(times * WIDTH, classes) for times in (4, 8, 16))
 
-    def forward(self, rgb: Tensor) -> Tensor:
-        """(N, 3, H, W) RGB 0–255 to (N, cells, 5 + classes).
+    def forward(self, bgr: Tensor) -> Tensor:
+        """(N, 3, H, W) BGR 0–255 to (N, cells, 5 + classes).
 
         A row holds (cx, cy) from the cell's corner and log (w, h), all in strides, then the
         logits of objectness and of each class; the cells are those of stride 8, 16 and 32.
         """
-        levels = self.neck(self.backbone(rgb))
+        levels = self.neck(self.backbone(bgr))
         rows = [head(level) for head, level in zip(self.heads, levels, strict=True)]
         return torch.cat(rows, dim=1)
 
 
-def load_backbone(backbone: Backbone, path: Path) -> None:
-    """Read the ImageNet weights (efficientnet-lite0-*.pth) into the backbone."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    _fold(state, backbone.stem, "_conv_stem", "_bn0")
-    first = 0
-    for stage, stored in zip(backbone.stages, _LITE0_BLOCKS, strict=True):
-        for number, block in enumerate(stage.children(), first):
-            assert isinstance(block, Block)
-            name = f"_blocks.{number}."
-            if block.expand is not None:
-                _fold(state, block.expand, f"{name}_expand_conv", f"{name}_bn0")
-            _fold(state, block.depthwise, f"{name}_depthwise_conv", f"{name}_bn1")
-            _fold(state, block.project, f"{name}_project_conv", f"{name}_bn2")
-        first += stored
+@torch.no_grad()
+def inherit(model: Starter, path: Path) -> None:
+    """Set the weights to those of yolox_nano.onnx; of its classes a starter keeps its own.
+
+    The convolutions of both come in the order in which they run. Raises ValueError where a
+    shape differs.
+    """
+    convs = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+    stored = list(_stored(path))
+    if len(stored) != len(convs):
+        raise ValueError(f"{path} has {len(stored)} convolutions, expected {len(convs)}")
+    for conv, (weight, bias) in zip(convs, stored, strict=True):
+        assert conv.bias is not None
+        if conv is convs[0]:
+            weight = _unfocused(weight)
+        elif len(weight) == 80 and len(conv.weight) == len(LABELS):
+            weight, bias = weight[list(COCO_LABEL)], bias[list(COCO_LABEL)]
+        if weight.shape != conv.weight.shape:
+            raise ValueError(f"{path}: {tuple(weight.shape)} for {tuple(conv.weight.shape)}")
+        conv.weight.copy_(weight)
+        conv.bias.copy_(bias)
 
 
-def _fold(state: Mapping[str, Tensor], conv: nn.Conv2d, weights: str, norm: str) -> None:
-    """Set a convolution to a stored one followed by its batch norm."""
-    gain = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + _BN_EPS)
-    assert conv.bias is not None
-    with torch.no_grad():
-        conv.weight.copy_(state[f"{weights}.weight"] * gain[:, None, None, None])
-        conv.bias.copy_(state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * gain)
+def _stored(path: Path) -> Iterator[tuple[Tensor, Tensor]]:
+    """Weight and bias of each convolution of an ONNX file."""
+    graph = onnx.load(str(path)).graph
+    tensors = {each.name: each for each in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Conv":
+            weight, bias = (numpy_helper.to_array(tensors[name]) for name in node.input[1:])
+            yield torch.from_numpy(weight.copy()), torch.from_numpy(bias.copy())
+
+
+def _unfocused(weight: Tensor) -> Tensor:
+    """(N, 12, 3, 3) over four slices of the picture to (N, 3, 6, 6) over the picture.
+
+    The slices hold the even and odd rows and columns: left top, left bottom, right top,
+    right bottom of each square of four pixels.
+    """
+    out = weight.new_zeros(len(weight), 3, 6, 6)
+    for index, (row, column) in enumerate(((0, 0), (1, 0), (0, 1), (1, 1))):
+        out[:, :, row::2, column::2] = weight[:, 3 * index : 3 * index + 3]
+    return out

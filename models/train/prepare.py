@@ -15,7 +15,7 @@ from configs.agent import StreetSettings
 from edge.detections import FloatArray
 from edge.frames import Image
 from edge.street import Street
-from models.train.network import LABELS
+from models.train.network import COCO_LABEL, LABELS
 from models.train.samples import IGNORE, Sample, save
 from models.train.teacher import Teacher
 
@@ -27,8 +27,6 @@ SURE, UNSURE = 0.4, 0.15
 """Teacher scores: from SURE on a box is a label; between them it is ignored."""
 VISIBLE = 0.4
 """Of the people of the street, those that are hidden more than this are ignored."""
-_COCO_LABEL = {0: 0, 1: 1, 2: 2, 3: 3, 5: 4, 7: 5, 16: 6}
-"""COCO's class number to the index in LABELS."""
 _SIZES = ((640, 480), (640, 480), (854, 480), (960, 720), (1280, 720))
 _FIRST_SEED = 1000
 """The seeds below are left for tests and evaluation."""
@@ -49,10 +47,10 @@ def coco_sample(path: Path) -> Sample:
     text = Path(str(path).replace("/images/", "/labels/")).with_suffix(".txt")
     lines = text.read_text().splitlines() if text.exists() else []
     rows = np.array([line.split() for line in lines], np.float32).reshape(-1, 5)
-    rows = rows[[int(row[0]) in _COCO_LABEL for row in rows]]
+    rows = rows[[int(row[0]) in COCO_LABEL for row in rows]]
     centre, half = rows[:, 1:3], rows[:, 3:5] / 2
     xyxy = np.hstack([centre - half, centre + half]) * np.array([wide, high] * 2, np.float32)
-    label = np.array([_COCO_LABEL[int(row[0])] for row in rows], np.int32)
+    label = np.array([COCO_LABEL.index(int(row[0])) for row in rows], np.int32)
     return Sample(image, xyxy.astype(np.float32), label)
 
 

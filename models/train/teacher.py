@@ -11,11 +11,9 @@ from edge.detect.detector import suppress
 from edge.detect.preprocess import fitted_wh, to_picture
 from edge.detections import Detections, FloatArray
 from edge.frames import Image
-from models.train.network import LABELS, STRIDES
+from models.train.network import COCO_LABEL, LABELS, STRIDES
 
 SIDE = 416
-_COCO = (0, 1, 2, 3, 5, 7, 16)
-"""Where the classes of LABELS lie among COCO's 80."""
 
 
 class Teacher:
@@ -66,7 +64,7 @@ def _as_starter(rows: FloatArray) -> FloatArray:
 
     A cell that most looks like another class loses objectness accordingly.
     """
-    wanted = rows[:, 5:][:, _COCO]
+    wanted = rows[:, 5:][:, COCO_LABEL]
     share = wanted.max(axis=1) / np.maximum(rows[:, 5:].max(axis=1), 1e-6)
     kept: FloatArray = np.concatenate([rows[:, :4], (rows[:, 4] * share)[:, None], wanted], axis=1)
     assert kept.shape[1] == 5 + len(LABELS)

