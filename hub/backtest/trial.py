@@ -49,9 +49,9 @@ def sides(today: SiteFile, then: SiteFile, rule: str) -> SiteFile:
 
 
 def apart(fired: Iterable[Fired]) -> tuple[list[Fired], list[Fired]]:
-    """The alerts of `sides`, as (today's, the others)."""
+    """The alerts of `sides`, as (today's, the others), without their causes: the less to keep."""
     now, then = [], []
-    for alert in fired:
+    for alert in (replace(one, causes=()) for one in fired):
         if alert.rule.startswith(NEW):
             then.append(replace(alert, rule=alert.rule.removeprefix(NEW)))
         else:

@@ -260,7 +260,9 @@ def test_a_trial_can_be_ended_and_one_that_is_gone_says_so(app: Flask) -> None:
     assert "Try it first" in browser.client.get(refused.headers["Location"]).text
     gone = browser.client.get(f"{PAGE}/trials/00", follow_redirects=True)
     assert "That trial is gone" in gone.text
-    assert browser.post(f"{PAGE}/trials/00/save", page=PAGE).status_code == 404
+    late = browser.post(f"{PAGE}/trials/00/save", page=PAGE)
+    assert late.headers["Location"] == PAGE
+    assert "That trial is gone" in browser.client.get(PAGE).text
 
 
 def test_trials_are_few_bounded_in_time_and_end_with_the_console(app: Flask) -> None:

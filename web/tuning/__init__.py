@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import (
     Blueprint,
-    abort,
     current_app,
     flash,
     jsonify,
@@ -82,8 +81,7 @@ def trial(site: str, rule: str, trial: str) -> ResponseReturnValue:
     file, found = edits.asked(site, rule)
     one = _trials().find(trial, site, rule)
     if one is None:
-        flash(gettext("That trial is gone: the console was started anew. Try it again."), "warn")
-        return redirect(url_for("tuning.page", site=site, rule=rule))
+        return _gone(site, rule)
     if wants_json():
         return jsonify(running=one.running, read=one.read, records=one.records)
     target, told = edits.target(site, rule, one.place), one.found
@@ -93,6 +91,7 @@ def trial(site: str, rule: str, trial: str) -> ResponseReturnValue:
         lanes=lanes(told, file) if told is not None else (),
         summary=summary(told, rule) if told is not None else None,
         changed=changed(told) if told is not None else (), shown=SHOWN,
+        ticks=_ticks(one.stretch),
         target=target, writable=edits.writable(target), back=_back(one),
     )  # fmt: skip
 
@@ -100,7 +99,10 @@ def trial(site: str, rule: str, trial: str) -> ResponseReturnValue:
 @blueprint.post("/rules/<id:site>/<id:rule>/trials/<id:trial>/end")
 def end(site: str, rule: str, trial: str) -> ResponseReturnValue:
     """Stop it."""
-    one = _found(site, rule, trial)
+    edits.asked(site, rule)
+    one = _trials().find(trial, site, rule)
+    if one is None:
+        return _gone(site, rule)
     _trials().end(one)
     flash(gettext("The trial was ended; nothing was changed."), "ok")
     return redirect(_back(one))
@@ -109,7 +111,10 @@ def end(site: str, rule: str, trial: str) -> ResponseReturnValue:
 @blueprint.post("/rules/<id:site>/<id:rule>/trials/<id:trial>/save")
 def save(site: str, rule: str, trial: str) -> ResponseReturnValue:
     """Write the tried numbers into the file, unless somebody was faster."""
-    one, filled = _found(site, rule, trial), Form()
+    edits.asked(site, rule)
+    one, filled = _trials().find(trial, site, rule), Form()
+    if one is None:
+        return _gone(site, rule)
     if one.state in (State.RUNNING, State.ENDED):
         flash(gettext("Try it first: what it would do is not known yet."), "warn")
         return redirect(_back(one))
@@ -167,12 +172,14 @@ def _back(one: Trial) -> str:
     return url_for("tuning.page", site=one.site, rule=one.rule, at=one.place or None, **kept)
 
 
-def _found(site: str, rule: str, trial: str) -> Trial:
-    edits.asked(site, rule)
-    one = _trials().find(trial, site, rule)
-    if one is None:
-        abort(404)
-    return one
+def _ticks(stretch: Stretch) -> list[int]:
+    """Moments (ms) at equal distances, under the drawing."""
+    return [stretch.start + (stretch.end - stretch.start) * quarter // 4 for quarter in range(5)]
+
+
+def _gone(site: str, rule: str) -> ResponseReturnValue:
+    flash(gettext("That trial is gone: the console was started anew. Try it again."), "warn")
+    return redirect(url_for("tuning.page", site=site, rule=rule))
 
 
 def _trials() -> Trials:

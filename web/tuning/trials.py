@@ -27,7 +27,7 @@ from hub.backtest.workers import Stretch
 log = logging.getLogger("linli.web")
 AT_ONCE: Final = 2
 """Trials that run beside each other. Higher: less waiting, less of the machine for the hub."""
-KEPT: Final = 20
+KEPT: Final = 5
 """Trials whose outcome is kept: the newest."""
 LIMIT_S: Final = 600.0
 """How long one may take."""
