@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import configs
-from tests.docs import reference
+from tests.docs import pictures, reference
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -23,6 +23,15 @@ def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_each_picture_is_shown_somewhere_and_small() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    drawn = [*(ROOT / "docs").glob("*.webp"), *(ROOT / "docs").glob("*.png")]
+    assert {one.stem for one in drawn} >= set(pictures.SHOWN)
+    for one in drawn:
+        assert f"{one.name})" in text, one.name
+        assert one.stat().st_size <= pictures.MAX_BYTES
 
 
 def test_every_file_that_the_readme_checks_is_good() -> None:

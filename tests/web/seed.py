@@ -92,7 +92,7 @@ def site_file() -> SiteFile:
                 name=Text("Gatehouse", "门岗"),
                 sources=(
                     SourceOf(id="cam-gate", name=Text("Gate camera", "大门摄像头"), at=(120, 270)),
-                    SourceOf(id="door-gate", name=Text("Gate", "大门"), at=(40, 330)),
+                    SourceOf(id="door-gate", name=Text("Gate", "大门"), at=(30, 262)),
                     SourceOf(id="cam-lobby", name=Text("Lobby camera", "大堂摄像头"), at=(250, 90)),
                     SourceOf(id="door-pump", name=Text("Pump room door", "泵房门"), at=(400, 80)),
                 ),
@@ -103,7 +103,7 @@ def site_file() -> SiteFile:
                 sources=(
                     SourceOf(id="cam-yard", name=Text("Yard camera", "庭院摄像头"), at=(330, 240)),
                     SourceOf(id="cam-lane", name=Text("Lane camera", "通道摄像头"), at=(600, 260)),
-                    SourceOf(id="cam-bikes", name=Text("Shed camera", "车棚摄像头"), at=(450, 350)),
+                    SourceOf(id="cam-bikes", name=Text("Shed camera", "车棚摄像头"), at=(440, 290)),
                     SourceOf(id="door-shed", name=Text("Shed door", "车棚门"), at=(540, 300)),
                     SourceOf(id="cam-roof", name=Text("Roof camera", "屋顶摄像头"), at=(500, 50)),
                 ),
