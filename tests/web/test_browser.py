@@ -30,6 +30,17 @@ WATCH_SHIFTS = """() => {
 }"""
 
 
+SHIFTS_OF_LOADING = """() => new Promise((told) => {
+  let sum = 0;
+  const watch = new PerformanceObserver((list) => {
+    for (const one of list.getEntries()) if (!one.hadRecentInput) sum += one.value;
+  });
+  watch.observe({ type: "layout-shift", buffered: true });
+  requestAnimationFrame(() => setTimeout(() => told(sum), 50));
+})"""
+"""How much a page moved by itself since it began to load."""
+
+
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -312,7 +323,7 @@ PAGES = (
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 1440), ("light", 360)])
-def test_axe_finds_no_fault_on_any_page_and_none_is_wider_than_a_phone(
+def test_axe_finds_no_fault_on_any_page_and_none_jumps_or_is_wider_than_a_phone(
     browser: Browser, address: str, engine: Engine, data: Path, scheme: str, width: int
 ) -> None:
     seed.stored(data, now_ms())
@@ -325,6 +336,7 @@ def test_axe_finds_no_fault_on_any_page_and_none_is_wider_than_a_phone(
     for path in PAGES:
         page.goto(address + path.format(alert=alert))
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert page.evaluate(SHIFTS_OF_LOADING) < 0.1, path
         for one in Axe().run(page, options=WCAG).response["violations"]:
             found += [(path, one["id"], node["html"][:200]) for node in one["nodes"]]
     assert found == []

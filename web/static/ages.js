@@ -21,6 +21,7 @@ export function drawAges(root = document) {
   const now = Date.now() + ahead;
   for (const element of root.querySelectorAll("time.age")) {
     put(element, words(now - Number(element.dataset.ts)));
+    element.dataset.drawn = "";
   }
   for (const card of root.querySelectorAll(".card[data-ts]")) {
     const stale = now - Number(card.dataset.ts) > STALE_MS;
