@@ -204,6 +204,9 @@ def test_the_board_shows_words_only_when_somebody_has_seen_them(
     assert "13800001111" not in board
     assert "Alert: the control room is dealing with something serious." in board
     assert "Pictures are deleted after 14" in board
+    assert "Today so far: alerts 3, reports 1, solved 0." in board
+    assert "Cameras look at:" in board
+    assert "Doors that say when they open:" in board
 
 
 def test_the_feed_is_atom(reader: Open, engine: Engine, data: Path) -> None:

@@ -28,24 +28,22 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from configs.plan import drawing
-from configs.rules import Severity
 from configs.site import Place, SiteFile
 from hub.cases import blocks, contacts, desk, receive
 from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.tables import ENDED, Case, CaseOutcome, CaseState
 from hub.cases.vault import Vault
 from hub.patrols.walks import to_come
-from hub.state.tables import Alert, AlertState
 from web import neighbours
 from web.cases.queries import cases, shown_photos, story
 from web.cases.words import EVENTS, OUTCOMES, STATES, kind_name, place_name
 from web.console import console
 from web.figures import recent
 from web.language import language
-from web.residents import blocked
+from web.residents import blocked, today
 from web.residents.photos import MAX_PHOTOS, Hider, face_hider, redraw
 from web.roles import wants_json
 
@@ -293,11 +291,11 @@ def board() -> ResponseReturnValue:
                 connection, mine, Case.outcome == CaseOutcome.SOLVED,
                 Case.closed_at > here.now() - RECENT_MS, limit=BOARD, order=Case.closed_at.desc(),
             )  # fmt: skip
-            level = _level(connection, file.site.id)
+            level, day = today.level(connection, file.site.id), today.so_far(connection, file)
             pictures |= shown_photos(connection, [*open_, *solved])
             sites.append(
-                {"file": file, "open": open_, "solved": solved, "level": level,
-                 "figures": recent(file),
+                {"file": file, "open": open_, "solved": solved, "level": level, "today": day,
+                 "watched": today.watched(file), "figures": recent(file),
                  "walks": to_come(connection, file.site.id, here.now(), limit=WALKS)}
             )  # fmt: skip
     return render_template(
@@ -426,14 +424,3 @@ def _refusal(error: ReportRefused) -> str:
         "photos": gettext("A photo cannot be used: up to 4 pictures (JPEG, PNG, WebP) of 12 MB."),
     }
     return str(words.get(error.field) or gettext("The form is damaged; load the page again."))
-
-
-def _level(connection: Any, site: str) -> str:
-    """How safe the site is now, in a word: calm, watchful or alert."""
-    query = select(Alert.severity, func.count()).where(
-        Alert.site == site, Alert.state == AlertState.FIRING
-    )
-    firing = {severity for severity, _ in connection.execute(query.group_by(Alert.severity))}
-    if firing & {Severity.CRITICAL.value, Severity.HIGH.value}:
-        return "alert"
-    return "watchful" if Severity.MEDIUM.value in firing else "calm"
