@@ -10,6 +10,9 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, insert, select
 
 from configs.servers import HubSettings
+from hub.cases.receive import NewReport, receive
+from hub.cases.senders import marks
+from hub.cases.tables import CaseEvent, CaseSender
 from hub.ledger import Ledger
 from hub.metrics import HubMetrics
 from hub.notify.tables import Delivery, DeliveryAttempt, DeliveryState
@@ -17,6 +20,7 @@ from hub.pictures import PictureFolder
 from hub.series.sqlite import SqliteSeries
 from hub.state.tables import Picture
 from hub.upkeep import PURGE_EVERY_MS, Upkeep
+from tests.hub.cases.world import MONDAY_10, SITE, Office
 from tests.hub.chain import T0, open_database
 
 DAY = 86_400_000
@@ -50,6 +54,30 @@ def test_pictures_go_with_their_files(tmp_path: Path, database: Engine, upkeep: 
         assert connection.scalars(select(Picture.ref)).all() == ["new"]
     assert not folder.path("s", "a", "old").exists()
     assert folder.path("s", "a", "new").exists()
+
+
+def test_what_is_due_of_cases_is_told_and_whence_reports_came_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    office = Office(tmp_path)
+    told = NewReport(
+        kind="noise", text="la la", place="gate", sender=marks(office.vault, "phone", "10.0.0.7")
+    )
+    receive(office.engine, SITE, told, vault=office.vault, data=tmp_path, now=MONDAY_10)
+    series, metrics = SqliteSeries(tmp_path / "series.db"), HubMetrics(CollectorRegistry())
+    settings = HubSettings(data=str(tmp_path))
+    upkeep = Upkeep(settings, office.engine, Ledger(), series, metrics, lambda: [SITE])
+    upkeep.run(MONDAY_10 + DAY, lambda: None)
+
+    def left() -> tuple[list[str], int]:
+        with office.engine.connect() as connection:
+            warned = select(CaseEvent.note).where(CaseEvent.kind == "warned")
+            senders = connection.execute(select(CaseSender)).all()
+            return list(connection.scalars(warned)), len(senders)
+
+    assert left() == (["answer:75"], 1)
+    upkeep.run(MONDAY_10 + 31 * DAY, lambda: None)
+    assert left() == (["answer:75", "solve:75"], 0)
 
 
 def _deliver(database: Engine, step: str, state: DeliveryState, at: int) -> None:

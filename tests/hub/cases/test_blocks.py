@@ -9,6 +9,7 @@ from sqlalchemy import select
 from hub import audit
 from hub.cases import blocks, receive
 from hub.cases.desk import Verdict
+from hub.cases.erase import erase
 from hub.cases.receive import NewReport
 from hub.cases.senders import Marks, marks
 from hub.cases.tables import CaseSender, SenderBlock
@@ -83,6 +84,18 @@ def test_a_block_is_answered_once_and_lifted(office: Office) -> None:
     again = blocks.lift(office.engine, row.id, actor="wang", now=MONDAY_10 + HOUR)
     assert again.verdict is Verdict.SAME
     assert audit.verify(office.engine).whole
+
+
+def test_who_asks_to_be_forgotten_leaves_no_mark_and_no_answer(office: Office) -> None:
+    sender = marks(office.vault, "phone", "10.0.0.7")
+    case = told(office, sender)
+    block(office, case)
+    blocks.appeal(office.engine, ["garden"], sender, text="I am Wang", now=MONDAY_10)
+    erase(office.engine, office.data, case, actor="li", now=MONDAY_10)
+    with office.engine.connect() as connection:
+        assert connection.execute(select(CaseSender)).all() == []
+        assert connection.scalar(select(SenderBlock.appeal)) == ""
+    assert holds(office, sender) == ["device"]
 
 
 def test_marks_say_nothing_and_go_after_their_time(office: Office) -> None:
