@@ -15,7 +15,7 @@ from configs.rules import Severity
 from configs.site import SiteFile
 from hub import audit
 from hub.cases.family import sources
-from hub.cases.tables import Case, CaseAlert, CaseEvent, Reporter
+from hub.cases.tables import Case, CaseAlert, CaseEvent, CaseOutcome, Reporter
 from hub.cases.write import say
 from hub.notify.item import CaseStep, Item, Words
 from hub.notify.planner import insert_once, row_of
@@ -27,7 +27,7 @@ BATCH = 200
 COLUMNS: tuple[Any, ...] = (
     CaseEvent.id.label("event"), CaseEvent.kind.label("step"), CaseEvent.actor, CaseEvent.note,
     Case.id, Case.code, Case.site, Case.place, Case.kind, Case.severity, Case.owner,
-    Case.created_at,
+    Case.created_at, Case.outcome,
 )  # fmt: skip
 
 
@@ -98,9 +98,16 @@ class Teller:
                 Reporter.case.in_(sources(connection, row.id)), Reporter.mail_link.is_not(None)
             )
             for reporter in connection.scalars(asked).all():
-                told = replace(step, event=row.step, reporter=reporter, owner="")
+                told = replace(step, event=_event(row), reporter=reporter, owner="")
                 deliver(connection, file, row, file.residents.mail, DeliveryKind.LETTER, told,
                         n=str(row.event), now=now)  # fmt: skip
+
+
+def _event(row: Row[Any]) -> str:
+    """What a letter says happened."""
+    if row.step != "closed" or row.outcome in ("", CaseOutcome.SOLVED):
+        return str(row.step)
+    return "joined" if row.outcome == CaseOutcome.DUPLICATE else "closed-unsolved"
 
 
 def deliver(

@@ -29,7 +29,7 @@ class CaseStep(Struct, frozen=True, kw_only=True):
     due: int | None = None
     owner: str = ""
     event: str = ""
-    """What a letter tells of: a kind of ``case_event``."""
+    """What a letter tells of: one of `hub.cases.letters.EVENTS`."""
     reporter: int = 0
     """Whom a letter is for: a row of ``reporter``, which alone says how they are reached."""
 

@@ -275,6 +275,8 @@ def test_who_said_me_too_and_who_was_merged_hear_of_it_each_with_a_link_of_their
     )  # fmt: skip
     desk.merge(office.engine, second.case, first.code, actor="li", now=MONDAY_10)
     post.at(MONDAY_10)
+    (joined,) = box.read()
+    assert "It had been reported before." in joined.body
     box.mails.clear()
     desk.answer(office.engine, first.case, actor="li", text="We come", now=MONDAY_10)
     post.at(MONDAY_10 + HOUR)
@@ -283,6 +285,19 @@ def test_who_said_me_too_and_who_was_merged_hear_of_it_each_with_a_link_of_their
     links = {re.findall(r"/r/([0-9a-f]+)", one.body)[0] for one in letters}
     assert len(links) == 3
     assert [receive.followed(office.engine, link) for link in links] == [[first.case]] * 3
+
+
+def test_a_case_that_was_not_solved_is_not_said_to_be(
+    office: Office, mail: tuple[Post, Mailbox]
+) -> None:
+    (post, box), told = mail, reported(office, language="zh")
+    desk.close_unsolved(
+        office.engine, told.case, CaseOutcome.UNSOLVED, actor="li", now=MONDAY_10, note="too dear"
+    )
+    post.at(MONDAY_10)
+    (letter,) = box.read()
+    assert "已结案，但未能解决。" in letter.body
+    assert "too dear" not in letter.body
 
 
 def test_to_be_written_to_needs_an_address(office: Office) -> None:
