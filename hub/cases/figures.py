@@ -41,6 +41,12 @@ BEGINNINGS = ("created_at", "fired_ts", "starts_at")
 """When a case, an alert or a walk began."""
 
 
+OF_ALERTS = (
+    Alert.id, Alert.place, Alert.severity, Alert.verdict, Alert.fired_ts, Alert.fired_rx,
+    Alert.acknowledged_at, Alert.resolved_ts,
+)  # fmt: skip
+
+
 class Share(Struct, frozen=True):
     """So many of so many."""
 
@@ -135,7 +141,7 @@ def read(engine: Engine, site: SiteFile, start: int, end: int, now: int) -> Seen
     fired = (Alert.site == site.site.id) & Alert.fired_ts.between(start, end - 1)
     with reading(engine).begin() as connection:
         cases = connection.execute(select(*Case.__table__.columns).where(mine, real)).all()
-        alerts = connection.execute(select(*Alert.__table__.columns).where(fired)).all()
+        alerts = connection.execute(select(*OF_ALERTS).where(fired)).all()
         joined = select(CaseAlert.case, CaseAlert.alert).join(Case, Case.id == CaseAlert.case)
         # A case that was opened from an alert is what the sensors found, and nobody else.
         links = connection.execute(joined.where(Case.channel != "console")).all()

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from hub.cases.tables import Case, CasePhoto, Reporter
 from hub.state.tables import Audit
 from tests.web import seed
-from tests.web.conftest import NOW, Reader
+from tests.web.conftest import NOW, Clock, Reader
 
 Open = Callable[[str], Reader]
 STEPS = ("verify", "dispatch", "handle", "check", "close")
@@ -344,6 +344,23 @@ def test_figures_are_shown_to_staff_printed_and_told_on_the_board(
     assert "The first day is not before the last." in wrong
     assert staff.client.get("/figures.html").headers["Content-Disposition"].startswith("attach")
     assert "Answered in time: <b>0% (0 of 1)</b>" in reader("").client.get("/board").text
+
+
+def test_the_boards_figures_are_counted_once_a_minute_however_often_it_is_asked(
+    reader: Open, engine: Engine, data: Path, clock: Clock
+) -> None:
+    def reports() -> str:
+        found = re.search(r"Reports: <b>(\d+)</b>", reader("").client.get("/board").text)
+        assert found is not None
+        return found[1]
+
+    seed.case(engine, data, NOW)
+    assert reports() == "1"
+    seed.case(engine, data, NOW)
+    clock.ms += 30_000
+    assert reports() == "1"
+    clock.ms += 31_000
+    assert reports() == "2"
 
 
 def test_staff_delete_what_a_resident_said_on_request(

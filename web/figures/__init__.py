@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Blueprint, Response, abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from markupsafe import Markup
@@ -16,6 +16,7 @@ from web.language import language
 from web.when import as_ms, moment
 
 blueprint = Blueprint("figures", __name__, template_folder="templates")
+FRESH_MS = 60_000
 RECENT_MS = 90 * 86_400_000
 
 
@@ -40,8 +41,19 @@ def printable() -> Response:
 
 
 def recent(site: SiteFile) -> Sequence[pages.Row]:
-    """Of the last 90 days, what the public board shows."""
-    now = console().now()
+    """Of the last 90 days, what the public board shows, at most a minute old: anybody may ask
+    for the board, as often as they like."""
+    kept: dict[tuple[str, str], tuple[int, Sequence[pages.Row]]]
+    kept = current_app.extensions.setdefault("linli.figures", {})
+    now, key = console().now(), (site.site.id, language())
+    at, rows = kept.get(key, (now - FRESH_MS - 1, ()))
+    if not 0 <= now - at <= FRESH_MS:
+        rows = _recent(site, now)
+        kept[key] = now, rows
+    return rows
+
+
+def _recent(site: SiteFile, now: int) -> Sequence[pages.Row]:
     seen = read(console().engine, site, now - RECENT_MS, now + 1, now)
     found = figures(seen)
     return [
