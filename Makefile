@@ -17,7 +17,7 @@ check: $(VENV)/dev.done
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
-bench: $(VENV)/dev.done servers
+bench: $(VENV)/bench.done servers
 	$(BIN)/python -m tests.bench $(BENCH)
 
 servers:
@@ -33,6 +33,10 @@ $(VENV)/demo.done: pyproject.toml | $(BIN)/python
 $(VENV)/dev.done: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@ $(VENV)/demo.done
+
+$(VENV)/bench.done: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
+	touch $@ $(VENV)/dev.done $(VENV)/demo.done
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

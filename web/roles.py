@@ -87,6 +87,7 @@ LEAST: dict[str, Role | None] = {
     "trends.page": Role.VIEWER,
     "analysis.page": Role.VIEWER,
     "analysis.judge": ACT,
+    "analysis.digest": Role.VIEWER,
     "trends.table": Role.VIEWER,
     "handover.page": Role.VIEWER,
     "handover.note": ACT,

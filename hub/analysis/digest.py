@@ -31,7 +31,7 @@ from hub.series.points import SeriesStore
 
 _STYLE: Final = (
     ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;"
-    "margin:2em auto;padding:0 1em}svg{max-width:100%;height:auto}h3{margin-bottom:0}"
+    "margin:2em auto;padding:0 1em}.scroll{overflow-x:auto}h3{margin-bottom:0}"
     "small{opacity:.75}"
 )
 
@@ -91,6 +91,16 @@ def page(found: Digest, language: str = "") -> str:
     """The digest as an HTML file that asks for nothing; ``language`` as `Words` takes it."""
     words = Words(found.site.site, language)
     title = words("title", site=words.of(found.site.site.name))
+    return (
+        f'<!doctype html><html lang="{words.language}"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style>{inside(found, words)}</html>\n"
+    )
+
+
+def inside(found: Digest, words: Words) -> str:
+    """What stands in the digest's page, with nothing that a strict policy would leave out."""
+    title = words("title", site=words.of(found.site.site.name))
     span = f"{words.local(found.start):%Y-%m-%d %H:%M} – {words.local(found.end):%Y-%m-%d %H:%M}"
     parts = [
         f"<h1>{escape(title)}</h1><p>{span}</p>",
@@ -101,11 +111,7 @@ def page(found: Digest, language: str = "") -> str:
         *_effects(found, words),
         *_flows(found, words),
     ]
-    return (
-        f'<!doctype html><html lang="{words.language}"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>{''.join(parts)}</html>\n"
-    )
+    return "".join(parts)
 
 
 def brief(found: Digest, words: Words) -> str:
@@ -210,7 +216,8 @@ def _risks(found: Digest, words: Words) -> list[str]:
     head = f"<h2>{words('risk')}</h2>"
     if not found.risks:
         return [head, _p(words("no-risk"))]
-    return [head, draw.heat(found.risks, words), _list(patrols(found, words))]
+    heat = _wide(draw.heat(found.risks, words), words("risk"))
+    return [head, heat, _list(patrols(found, words))]
 
 
 def _effects(found: Digest, words: Words) -> list[str]:
@@ -226,8 +233,14 @@ def _flows(found: Digest, words: Words) -> list[str]:
     for flow in found.flows:
         name = f"{words.of(flow.place.name)} · {words(flow.what)}"
         told = "; ".join(text for text in (words.change(flow), words.next(flow)) if text)
-        parts += [f"<h3>{escape(name)}</h3>{_p(told)}", draw.flow(flow, words)]
+        parts += [f"<h3>{escape(name)}</h3>{_p(told)}", _wide(draw.flow(flow, words), name)]
     return parts
+
+
+def _wide(svg: str, name: str) -> str:
+    """A drawing that a narrow screen moves sideways."""
+    label = escape(name)
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">{svg}</div>'
 
 
 def _p(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The weekly digest by the channels: once a week, at the time a site names, to its routes.
+"""The weekly digest: once a week, at the time a site names, for the console and to its routes.
 
 It runs in a thread of its own and takes a breath after each place, so that the hub's own work
 waits for it no longer than it takes to look at one. What was planned is in the outbox under the
@@ -9,7 +9,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ from configs.servers import HubSettings
 from configs.site import SiteFile
 from hub.analysis import digest
 from hub.analysis.hours import HOUR_MS, WEEK_H
+from hub.analysis.shelf import LANGUAGES, Shelf
 from hub.analysis.words import Words as Sayings
 from hub.notify.item import Item, Words
 from hub.notify.planner import insert_once, row_of
@@ -52,6 +54,7 @@ class Weekly:
         """``now`` gives milliseconds, ``clock`` seconds for what a place takes."""
         self._database, self._settings, self._series = database, settings, series
         self._sites = sites
+        self._shelf = Shelf(Path(settings.data))
         self._now, self._clock = now, clock
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="weekly-digest", daemon=True)
@@ -71,7 +74,7 @@ class Weekly:
 
     def step(self) -> int:
         """Make what is due; how many digests that were."""
-        return sum(self._plan(file) for file in self._sites if file.digest.to)
+        return sum(self._plan(file) for file in self._sites)
 
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_S):
@@ -79,7 +82,7 @@ class Weekly:
                 self.step()
             except _Stopped:
                 return
-            except (SQLAlchemyError, StateError, SeriesError) as error:
+            except (OSError, SQLAlchemyError, StateError, SeriesError) as error:
                 log.warning("the weekly digest waits: %s", error)
             except Exception:  # a defect of it must not end the hub's other work
                 log.exception("the weekly digest failed; it is tried again")
@@ -87,12 +90,15 @@ class Weekly:
     def _plan(self, file: SiteFile) -> bool:
         now = self._now()
         due = due_at(file, now)
-        name = f"digest-{datetime.fromtimestamp(due / 1000, UTC):%Y-%m-%d}"
-        if now - due > LATE_MS or self._is_planned(file, name):
+        day = f"{datetime.fromtimestamp(due / 1000, ZoneInfo(file.site.timezone)):%Y-%m-%d}"
+        name = f"digest-{day}"
+        if now - due > LATE_MS or self._is_made(file, day, name):
             return False
         found = digest.analyse(
             self._settings, file, self._series, due - WEEK_MS, due, progress=self._breathe()
         )
+        texts = {name: digest.inside(found, Sayings(file.site, name)) for name in LANGUAGES}
+        self._shelf.put(file.site.id, day, texts)
         item = _item(file, found, name, due)
         with self._database.begin() as connection:
             for route in file.digest.to:
@@ -102,7 +108,10 @@ class Weekly:
         log.info("site %s: the digest of the week is ready", file.site.id)
         return True
 
-    def _is_planned(self, file: SiteFile, name: str) -> bool:
+    def _is_made(self, file: SiteFile, day: str, name: str) -> bool:
+        """By the outbox, which is written last, where anybody is told."""
+        if not file.digest.to:
+            return day in self._shelf.days(file.site.id)
         known = select(Delivery.id).where(Delivery.step.startswith(_step(file, name)))
         with reading(self._database).begin() as connection:
             return connection.scalar(known.limit(1)) is not None

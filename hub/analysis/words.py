@@ -64,7 +64,7 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "hazard": Text(
         "{place}, {start:02d}:00–{end:02d}:00: {events} small things where {expected:.1f} would be "
         "like the other places ({chance})",
-        "{place} {start:02d}:00–{end:02d}:00:{events} 件小事,其他地点同时段约 "
+        "{place} {start:02d}:00–{end:02d}:00 有 {events} 件小事,其他地点同时段约 "
         "{expected:.1f} 次({chance})",
     ),
     "chance": Text("chance alone: 1 in {odds:,}", "偶然概率:{odds:,} 分之一"),
@@ -110,7 +110,7 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "advised": Text(
         "{place}, {start:02d}:00–{end:02d}:00: {before} small things then, {since} since; {walks}. "
         "{verdict}",
-        "{place} {start:02d}:00–{end:02d}:00:当时 {before} 件小事,此后 {since} 件;{walks}。"
+        "{place} {start:02d}:00–{end:02d}:00,当时 {before} 件小事,此后 {since} 件;{walks}。"
         "{verdict}",
     ),
     "walked": Text("patrols came by {count} times", "巡逻经过 {count} 次"),

@@ -21,7 +21,19 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from launch.supervisor import LaunchError
 from models.catalog import ModelError
-from tests.bench import analysis, backtest, console, edge, gate, gateway, hub, latency, rules
+from tests.bench import (
+    analysis,
+    auckland,
+    backtest,
+    console,
+    edge,
+    gate,
+    gateway,
+    hub,
+    latency,
+    peers,
+    rules,
+)
 from tests.bench.progress import Steps
 from tests.bench.rig import Stuck
 from tests.bench.table import Figure, show, write_json
@@ -29,6 +41,7 @@ from tests.servers import influxdb
 
 PARTS = (
     "analysis", "backtest", "console", "edge", "gate", "gateway", "hub", "influxdb", "latency",
+    "peers",
     "rules", "soak",
 )  # fmt: skip
 
@@ -162,6 +175,10 @@ def _analysis(folder: Path, _wish: Wish, steps: Steps) -> Iterator[Figure]:
     return analysis.measure(folder, steps)
 
 
+def _peers(_folder: Path, _wish: Wish, steps: Steps) -> Iterator[Figure]:
+    return peers.measure(auckland.load(), steps)
+
+
 def _rules(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
     return rules.measure(folder, rounds=wish.rounds, steps=steps)
 
@@ -184,6 +201,7 @@ _PARTS = {
     "hub": _hub,
     "influxdb": _influxdb,
     "latency": _latency,
+    "peers": _peers,
     "rules": _rules,
     "soak": _soak,
 }
@@ -193,7 +211,7 @@ def _count_steps(parts: tuple[str, ...], wish: Wish) -> int:
     rounds = 2 * wish.rounds
     steps = {
         "analysis": 4, "backtest": 2, "edge": rounds, "gate": 2, "hub": rounds + 1,
-        "influxdb": 2, "latency": 2, "rules": wish.rounds, "console": 3, "soak": 2,
+        "influxdb": 2, "latency": 2, "peers": 2, "rules": wish.rounds, "console": 3, "soak": 2,
         "gateway": 1 + gateway.PARTS,
     }  # fmt: skip
     return sum(steps[part] for part in parts)

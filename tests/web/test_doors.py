@@ -60,6 +60,7 @@ PATHS = {
     "trends.page": "/trends",
     "analysis.page": "/expected",
     "analysis.judge": "/expected/judge",
+    "analysis.digest": "/expected/digest",
     "trends.table": "/trends/alerts.csv",
     "handover.page": "/handover",
     "handover.note": "/handover/notes",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
+from hub.analysis.shelf import Shelf
 from hub.analysis.tables import Annotation
 from hub.state.tables import Audit
 from tests.web import seed
@@ -79,3 +80,17 @@ def test_a_verdict_that_makes_no_sense_changes_nothing(
     assert "There is no such anomaly." in operator.client.get("/expected").text
     with engine.connect() as connection:
         assert connection.scalars(select(Annotation.verdict)).all() == [""]
+
+
+def test_the_weekly_digest_stands_on_a_page_with_a_choice_of_weeks(
+    reader: Open, data: Path
+) -> None:
+    browser = reader("viewer")
+    assert "at the end of this week" in browser.client.get("/expected/digest").text
+    shelf = Shelf(data)
+    for day in ("2026-11-16", "2026-11-23"):
+        shelf.put("garden", day, {"en": f"<h1>Until {day}</h1>", "zh": f"<h1>至 {day}</h1>"})
+    assert "<h1>Until 2026-11-23</h1>" in browser.client.get("/expected/digest").text
+    older = browser.client.get("/expected/digest?site=garden&day=2026-11-16").text
+    assert "<h1>Until 2026-11-16</h1>" in older
+    assert browser.client.get("/expected/digest?site=../x&day=../../y").status_code == 200

@@ -18,6 +18,7 @@ from hub.analysis.anomaly import Verdict
 from hub.analysis.evidence import Event
 from hub.analysis.flows import Note
 from hub.analysis.hours import HOUR_MS, hours_of
+from hub.analysis.shelf import Shelf
 from hub.analysis.words import Words
 from hub.series.points import SeriesStore
 from web.console import Console, console
@@ -63,6 +64,26 @@ def page() -> ResponseReturnValue:
         anomalies=[_line(here, entry) for entry in entries[:LISTED]],
         waiting=sum(entry.note.found.verdict == "" for entry in entries),
         may_act=current_user.role.includes(ACT),
+    )
+
+
+@blueprint.get("/expected/digest")
+def digest() -> ResponseReturnValue:
+    """A week's digest of a site as the hub made it; left out: the newest of the first site."""
+    here = console()
+    site = request.args.get("site", "")
+    file = here.site(site) or here.sites[0]
+    shelf = Shelf(here.data)
+    days = shelf.days(file.site.id)
+    day = request.args.get("day", "")
+    day = day if day in days else next(iter(days), "")
+    text = shelf.read(file.site.id, day, language()) if day else ""
+    return render_template(
+        "analysis/digest.html",
+        site=file.site,
+        days=days,
+        day=day,
+        text=Markup(text),  # noqa: S704 - the hub wrote it, and escaped its texts
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select
 
 from configs.notify import Route
 from configs.site import SiteFile, WeeklyDigest
+from hub.analysis.shelf import KEPT, Shelf
 from hub.analysis.weekly import Weekly, due_at
 from hub.notify.item import Item, Message
 from hub.notify.senders.webhook import cloud_event
@@ -89,13 +90,39 @@ def test_the_message_says_what_stood_out_in_the_readers_language(desk: Desk) -> 
     assert "Hidden hazards" in event["data"]["advice"]["en"]
 
 
-def test_a_site_that_names_nobody_gets_none(desk: Desk) -> None:
+def test_a_site_that_names_nobody_has_it_on_the_console_alone(desk: Desk) -> None:
     before = len(desk.rows())
     desk.weekly.reload([replace(desk.site, digest=WeeklyDigest())])
     desk.now = MORNING + world.WEEK_MS
-    assert desk.weekly.step() == 0
+    assert [desk.weekly.step(), desk.weekly.step()] == [1, 0]
     assert len(desk.rows()) == before
+    shelf = Shelf(Path(desk.settings.data))
+    assert shelf.days("garden")[0] == "2025-06-09"
+    text = shelf.read("garden", "2025-06-09", "zh")
+    assert "<svg" in text
+    assert "style" not in text  # the console's policy would leave it out
     desk.start()
+
+
+@pytest.mark.parametrize(
+    ("site", "day", "language"),
+    [("../x", "2025-06-09", "en"), ("garden", "../../x", "en"), ("garden", "2025-06-09", "../z")],
+)
+def test_no_name_leads_out_of_the_shelf(tmp_path: Path, site: str, day: str, language: str) -> None:
+    assert Shelf(tmp_path).read(site, day, language) == ""
+    assert Shelf(tmp_path).days("../x") == []
+
+
+def test_the_shelf_keeps_a_year_and_lets_the_oldest_go(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    for number in range(KEPT + 2):
+        shelf.put(
+            "garden", f"20{10 + number // 12}-{number % 12 + 1:02d}-01", {"en": "a", "zh": "b"}
+        )
+    days = shelf.days("garden")
+    assert len(days) == KEPT
+    assert days[-1] == "2010-03-01"
+    assert len(list((tmp_path / "digests" / "garden").iterdir())) == 2 * KEPT
 
 
 @pytest.mark.parametrize(
