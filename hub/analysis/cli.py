@@ -57,7 +57,7 @@ def cli(
             task = progress.add_task("reading")
             found = digest.analyse(
                 settings, site, series, start, end, taken,
-                lambda place: progress.update(task, description=f"learning {place}"),
+                lambda place: progress.update(task, description=f"looking at {place}"),
             )  # fmt: skip
     try:
         out.write_text(digest.page(found, language or ""), encoding="utf-8")

@@ -15,6 +15,7 @@ from hub.analysis import (
     followup,
     hazards,
     measure,
+    near,
     repeats,
     risk,
 )
@@ -67,16 +68,21 @@ def analyse(
     name, span = site.site.id, end - start
     hours = hours_of(site.site.timezone, site.site.country)
     with evidence.state_of(settings) as connection:
+        alerts = evidence.alerts(connection, name, start - span, end)
         small = evidence.small(connection, name, start, end)
         before = evidence.small(connection, name, start - span, start)
         long = evidence.alerts(connection, name, end - repeats.LOOK_MS, end)
-        every = evidence.alerts(connection, name, start, end) if measures else []
         entries = annotations.listed(connection, [name], start - flows.LEARN_MS, end)
-        advised = hazards.find(site, before, start - span, start).hazards
+    # The store is let go of meanwhile: what follows may take its time.
+    close = near.misses(site, series, alerts, start - span, end, progress)
+    small, before = _with(small, close, start), _with(before, close, 0, start)
+    advised = hazards.find(site, before, start - span, start).hazards
+    with evidence.state_of(settings) as connection:
         followed = followup.follow(
             advised, small, hours,
             lambda place: evidence.walks(connection, name, place, start, end),
         )  # fmt: skip
+    every = [one for one in alerts if one.at >= start]
     return Digest(
         site, start, end,
         list(flows.follow(site, series, start, end, [one.note for one in entries], progress)),
@@ -85,6 +91,14 @@ def analyse(
         [measure.effect(every, place, at, start, end) for place, at in measures],
         small, repeats.find(site, long), followed,
     )  # fmt: skip
+
+
+def _with(
+    events: Sequence[Event], close: Sequence[Event], start: int, end: int | None = None
+) -> list[Event]:
+    """Events and the near misses of the same time, in order."""
+    within = [one for one in close if start <= one.at and (end is None or one.at < end)]
+    return evidence.distinct(sorted([*events, *within], key=lambda event: event.at))
 
 
 def page(found: Digest, language: str = "") -> str:

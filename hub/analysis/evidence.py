@@ -23,7 +23,7 @@ NO_NEWS: Final = ("false", "test")
 NO_REPORT: Final = (CaseOutcome.INVALID, CaseOutcome.DUPLICATE)
 SAME_MS: Final = 30 * 60_000
 """The same kind at the same place again within this is the same event."""
-REPORT, MISSED, UNUSUAL_HOURS = "reports.", "patrol.missed", "surprise."
+REPORT, MISSED, UNUSUAL_HOURS, NEAR = "reports.", "patrol.missed", "surprise.", "near."
 """How the kind of an event begins that is no alert."""
 
 
@@ -33,7 +33,7 @@ class Event(NamedTuple):
     place: str
     rule: str
     """The alert's rule; or `MISSED`, or `REPORT` and the kind, or `UNUSUAL_HOURS` and what is
-    counted."""
+    counted, or `NEAR` and the rule that nearly alerted."""
     at: int
     """ms."""
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from configs.site import Site, SiteFile
 from configs.values import Text
 from hub.analysis.anomaly import Found
-from hub.analysis.evidence import MISSED, REPORT, UNUSUAL_HOURS
+from hub.analysis.evidence import MISSED, NEAR, REPORT, UNUSUAL_HOURS
 from hub.analysis.flows import Flow
 from hub.analysis.followup import Advised
 from hub.analysis.hazards import BLOCK_H, Hazard
@@ -80,6 +80,7 @@ _TEXTS: Final[Mapping[str, Text]] = {
     ),
     "report": Text("residents' report: {kind}", "居民上报:{kind}"),
     "missed": Text("checkpoint that a patrol missed", "巡逻漏过的点位"),
+    "near": Text("nearly: {rule}", "险些触发:{rule}"),
     "unusual": Text("unusual hours: {what}", "异常时段:{what}"),
     "because": Text(" Around then: {kinds}.", " 该时段:{kinds}。"),
     "because-not": Text(" Nothing was told there around then: it is what sensors saw.",
@@ -227,8 +228,10 @@ class Words:
             return self("report", kind=self.of(known.name) if known else name)
         if kind.startswith(UNUSUAL_HOURS):
             return self("unusual", what=self(kind.removeprefix(UNUSUAL_HOURS)))
-        title = next((rule.title for rule in site.rules if rule.id == kind), None)
-        return self.of(title) if title else kind
+        rule = kind.removeprefix(NEAR)
+        title = next((one.title for one in site.rules if one.id == rule), None)
+        named = self.of(title) if title else rule
+        return self("near", rule=named) if kind.startswith(NEAR) else named
 
     def reasons(self, kinds: Sequence[tuple[str, int]], site: SiteFile) -> str:
         """Why a patrol matters somewhere."""

@@ -4,17 +4,21 @@ import random
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, insert
 
+from configs.rules import Active, Condition, Rule
 from configs.site import NodeOf, Place, Site, SiteFile
-from configs.values import Text
-from hub.analysis import evidence, followup, hazards, repeats
+from configs.values import Duration, Text, TimeSpan
+from hub.analysis import evidence, followup, hazards, near, repeats
 from hub.analysis.evidence import Event
 from hub.analysis.hours import HOUR_MS, Hours
 from hub.analysis.tables import Annotation
 from hub.analysis.words import Words
 from hub.cases.tables import Case
 from hub.patrols.tables import Checkpoint, Patrol
+from hub.series.points import Entry, SignalPoint
+from hub.series.sqlite import SqliteSeries
 from tests.hub.chain import open_database
 
 DAY_MS = 24 * HOUR_MS
@@ -133,3 +137,29 @@ def test_neighbours_are_the_nearest_on_the_plan() -> None:
     near = repeats.neighbours(SITE)
     assert near["gate"] == {"yard", "shed"}
     assert near["shed"] == {"gate", "yard", "lobby"}
+
+
+def test_a_condition_that_held_for_most_of_its_time_is_a_near_miss(tmp_path: Path) -> None:
+    minute = 60_000
+    night = Active(within=TimeSpan(0, 6 * 60))
+    rule = Rule(
+        id="open", title=Text("Door open", "门未关"), places=("shed",), active=night,
+        when=(Condition(signal="door.open_s", above=60, for_=Duration(10 * minute)),),
+    )  # fmt: skip
+    held = {0: 7, 60: 3, 120: 11, 180: 8, 12 * 60: 8}  # minute of the day → how long
+    points = []
+    for begun, length in held.items():
+        at = MONDAY + begun * minute
+        points += [
+            SignalPoint("s", "shed", "door.open_s", at, 100.0),
+            SignalPoint("s", "shed", "door.open_s", at + length * minute, 0.0),
+        ]
+    series = SqliteSeries(tmp_path / "series.db")
+    series.write([Entry((), tuple(points))])
+    site = replace(SITE, rules=(rule,))
+    alert = Event("shed", "open", MONDAY + 183 * minute)
+    found = near.misses(site, series, [alert], MONDAY, MONDAY + DAY_MS)
+    series.close()
+    # Not what held too short, raised the alert, was told as one, or lay outside its hours.
+    assert found == [Event("shed", "near.open", MONDAY)]
+    assert Words(site.site, "en").kinds([("near.open", 1)], site) == "nearly: Door open (1×)"
