@@ -31,7 +31,7 @@ from tests.bench.auckland import Street, at, hours, load
 from tests.bench.progress import Steps
 from tests.bench.rig import Stuck
 from tests.bench.table import Figure
-from wire.records import NodeHealth
+from wire.records import Direction, LineCross, NodeHealth
 
 PART = "analysis"
 TEST = at("2024-01-01")
@@ -288,9 +288,10 @@ def _cost() -> Iterator[Figure]:
     site = Site(id="s", name=text, timezone="Pacific/Auckland", country="NZ")
     start = 1_700_000_000_000 // 3_600_000 * 3_600_000
     grown = Surprise("flow", Crossings(place), site)
-    for number in range(24 * 8 * 12):
-        _speak(grown, start + number * 300_000)
-    last = start + 24 * 8 * 3_600_000
+    days = 40  # with a crowd every second day: as many anomalies as it remembers
+    for number in range(24 * days * 12):
+        _speak(grown, start + number * 300_000, 80 if number % 576 == 100 else 0)
+    last = start + 24 * days * 3_600_000
     state = grown.dump()
     before = psutil.Process().memory_info().rss
     signals = [Surprise("flow", Crossings(place), site) for _ in range(SIGNALS)]
@@ -308,8 +309,18 @@ def _cost() -> Iterator[Figure]:
     yield Figure(PART, "their memory", grew, "MB", 200.0, better="lower")
 
 
-def _speak(signal: Surprise, at_ms: int) -> None:
+def _speak(signal: Surprise, at_ms: int, crossings: int = 0) -> None:
     signal.tick(at_ms)
+    cross = signal.ear(Origin("n", "c", LineCross))
+    assert cross is not None
+    for n in range(crossings):
+        cross(
+            LineCross(
+                seq=n, ts=at_ms, source="c", line="l", label="person", track=1, confidence=0.9,
+                direction=Direction.LEFT, box=(0.1, 0.1, 0.2, 0.4),
+            ),
+            at_ms,
+        )  # fmt: skip
     hear = signal.ear(Origin("n", "c", NodeHealth))
     assert hear is not None
     hear(NodeHealth(seq=0, ts=at_ms, source="c"), at_ms)

@@ -21,9 +21,14 @@ from configs.site import (
     View,
 )
 from configs.values import Duration, Text
-from hub.analysis import annotations
+from hub.analysis import annotations, flows, risk
 from hub.analysis.anomaly import Found, Window
+from hub.analysis.digest import Digest, inside
+from hub.analysis.hazards import Piles
 from hub.analysis.hours import HOUR_MS, Hour
+from hub.analysis.repeats import Repeats
+from hub.analysis.shelf import Shelf
+from hub.analysis.words import Words
 from hub.cases import blocks
 from hub.cases.photos import show_photo
 from hub.cases.receive import NewReport, receive
@@ -414,3 +419,17 @@ def unusual(engine: Engine, now: int) -> int:
     with engine.begin() as connection:
         annotations.write(connection, [Unusual("garden", "west-gate", "flow", found)])
     return last
+
+
+def digest(data: Path, now: int) -> None:
+    """A weekly digest of what `counted` and `unusual` left."""
+    file, end = site_file(), now // HOUR_MS * HOUR_MS
+    span = (end - 168 * HOUR_MS, end)
+    series = SqliteSeries(data / "series.db")
+    found = Digest(
+        file, *span, list(flows.follow(file, series, *span)), risk.by_hour(file, series, *span),
+        Piles((), 3, 4, 7.0), (), (), Repeats(3, 4, 7.0), (),
+    )  # fmt: skip
+    series.close()
+    texts = {name: inside(found, Words(file.site, name)) for name in ("en", "zh")}
+    Shelf(data).put("garden", "2026-11-23", texts)

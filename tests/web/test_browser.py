@@ -317,8 +317,8 @@ def test_a_camera_on_the_plan_leads_to_its_live_view_which_renews_itself(
 
 PAGES = (
     "/", "/alerts", "/alerts/{alert}", "/places/garden/bike-shed?hours=1",
-    "/cameras/garden/yard-1/cam-lane", "/trends", "/expected", "/devices", "/patrols", "/rules",
-    "/handover", "/audit", "/users", "/me",
+    "/cameras/garden/yard-1/cam-lane", "/trends", "/expected", "/expected/digest", "/devices",
+    "/patrols", "/rules", "/handover", "/audit", "/users", "/me",
 )  # fmt: skip
 
 
@@ -329,6 +329,8 @@ def test_axe_finds_no_fault_on_any_page_and_none_jumps_or_is_wider_than_a_phone(
     seed.stored(data, now_ms())
     seed.weeks(engine, data, now_ms())
     seed.counted(data, now_ms())
+    seed.unusual(engine, now_ms())
+    seed.digest(data, now_ms())
     alert = raise_alert(engine, place="bike-shed")
     page = log_in(browser, address, "admin", width)
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
