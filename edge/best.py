@@ -22,8 +22,10 @@ KEPT_BYTES: Final = 8 * 1024 * 1024
 """… as long as they take no more than this; one is always kept."""
 EVERY_MS: Final = 180
 """Pictures closer together than this are too alike to look at each."""
-JUDGED: Final = 3
+JUDGED: Final = 2
 """Of so many tracks in a picture, those that gain most, it is judged how sharp they are."""
+LEARN: Final = 0.1
+"""How much a look at somebody changes what is usual. Higher: follows the light sooner."""
 HALF_MS: Final = 4_000
 """A look so far from the moment counts half. Higher: clearer pictures, of another moment."""
 OLD_MS: Final = 10_000
@@ -50,7 +52,8 @@ class Look:
     frame: Frame
     people: FloatArray
     worth: dict[int, float]
-    """0–1, by track."""
+    """0–1, by track; a guess where it was kept for another track."""
+    tracks: Detections
 
 
 class BestLooks:
@@ -59,6 +62,8 @@ class BestLooks:
     def __init__(self) -> None:
         self._kept: list[Look] = []
         self._looked_ts = -EVERY_MS
+        self._crisp = 1.0
+        """How sharp people usually are here: whom it makes no better need not be looked at."""
 
     def look(self, frame: Frame, tracks: Detections, people: Callable[[], FloatArray]) -> None:
         """Keep the picture where it shows a track better than those before it.
@@ -72,23 +77,25 @@ class BestLooks:
         known = self._known(frame.ts)
         at_most = outline(tracks, frame.image)
         least = np.array([known.get(track, 0.0) for track in tracks.track.tolist()]) * BETTER
-        gain = at_most - least
+        gain = at_most * self._crisp - least
         crisp: dict[int, float] = {}
         for row in np.argsort(-gain)[:JUDGED].tolist():
             if gain[row] > 0:
                 crisp[row] = sharpness(frame.image, tracks.xyxy[row])
+                self._crisp += LEARN * (crisp[row] - self._crisp)
         if any(at_most[row] * sharp > least[row] for row, sharp in crisp.items()):
             usual = sum(crisp.values()) / len(crisp)
             worth = {
                 track: float(at_most[row]) * crisp.get(row, usual)
                 for row, track in enumerate(tracks.track.tolist())
             }
-            self._kept.append(Look(frame, people(), worth))
+            self._kept.append(Look(frame, people(), worth, tracks))
             self._drop(frame)
 
     def best(self, tracks: Collection[int], ts: int, now: Look) -> Look:
         """The kept look that shows ``tracks`` best around ``ts`` (ms), or ``now``."""
-        return max([now, *self._kept], key=lambda each: _mean(each, tracks) * near(each, ts))
+        kept = [look_at(each.frame, each.tracks, tracks, each.people) for each in self._kept]
+        return max([now, *kept], key=lambda each: _mean(each, tracks) * near(each, ts))
 
     def _known(self, ts: int) -> dict[int, float]:
         """What the best look of each track is still worth."""
@@ -121,7 +128,7 @@ def look_at(frame: Frame, tracks: Detections, wanted: Collection[int], people: F
         for row, track in enumerate(tracks.track.tolist())
         if track in wanted
     }
-    return Look(frame, people, worth)
+    return Look(frame, people, worth, tracks)
 
 
 def outline(tracks: Detections, image: Image) -> FloatArray:

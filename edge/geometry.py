@@ -31,9 +31,18 @@ class Feet:
         self._size_wh = np.array(size_wh, np.float64)
         self._tall: dict[int, tuple[float, int]] = {}
         """Height in pixels and when that was, ms, of each track."""
+        self._known: tuple[int, Detections, npt.NDArray[np.float64]] | None = None
+        """The last look: all zones and lines of a picture ask for the same."""
 
     def look(self, tracks: Detections, ts: int) -> npt.NDArray[np.float64]:
         """(N, 2) bottom centres in pixels, held within the picture."""
+        if self._known is not None and self._known[0] == ts and self._known[1] is tracks:
+            return self._known[2]
+        feet = self._look(tracks, ts)
+        self._known = (ts, tracks, feet)
+        return feet
+
+    def _look(self, tracks: Detections, ts: int) -> npt.NDArray[np.float64]:
         boxes = tracks.xyxy.astype(np.float64)
         foot = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1)
         for row, track in enumerate(tracks.track.tolist()):

@@ -69,14 +69,22 @@ class LineWatch:
     """
 
     def __init__(
-        self, line: Line, source: str, names: Sequence[str], size_wh: tuple[int, int]
+        self,
+        line: Line,
+        source: str,
+        names: Sequence[str],
+        size_wh: tuple[int, int],
+        feet: Feet | None = None,
     ) -> None:
-        """``names`` are the detector's class names; ``size_wh`` is the picture's, in pixels."""
+        """``names`` are the detector's class names; ``size_wh`` is the picture's, in pixels.
+
+        ``feet`` may be shared by all who watch the same tracks.
+        """
         self.line = line
         self._source = source
         self._names = names
         self._size_wh = size_wh
-        self._feet = Feet(size_wh)
+        self._feet = feet or Feet(size_wh)
         first, second = np.array(line.points) * size_wh
         self._start = (float(first[0]), float(first[1]))
         along = second - first

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from configs.agent import Camera
+from configs.agent import Camera, Line, Zone
 from edge.detections import Detections
+from edge.geometry import Feet
 from edge.lines import LineWatch
 from edge.memory import Memory
 from edge.track import Tracker, TrackSettings
@@ -22,22 +23,18 @@ class Scene:
         self.tracker = Tracker(TrackSettings(high=score))
         self.tracks = Detections.none()
         """Those of the last look."""
-        self._zones = [ZoneWatch(zone, camera.id, names, size_wh) for zone in camera.zones]
-        self._lines = [LineWatch(line, camera.id, names, size_wh) for line in camera.lines]
+        self._source = camera.id
+        self._feet = Feet(size_wh)
+        self._zones = [self._zone(each) for each in camera.zones]
+        self._lines = [self._line(each) for each in camera.lines]
 
     def redraw(self, camera: Camera, ts: int) -> list[AnyRecord]:
         """Take up other zones and lines; tracks, and shapes that stay as they are, go on."""
         zones = {watch.zone: watch for watch in self._zones}
         lines = {watch.line: watch for watch in self._lines}
         ended = [watch for zone, watch in zones.items() if zone not in camera.zones]
-        self._zones = [
-            zones.get(zone) or ZoneWatch(zone, camera.id, self._names, self.size_wh)
-            for zone in camera.zones
-        ]
-        self._lines = [
-            lines.get(line) or LineWatch(line, camera.id, self._names, self.size_wh)
-            for line in camera.lines
-        ]
+        self._zones = [zones.get(zone) or self._zone(zone) for zone in camera.zones]
+        self._lines = [lines.get(line) or self._line(line) for line in camera.lines]
         return [record for watch in ended for record in watch.end(ts)]
 
     @property
@@ -68,3 +65,9 @@ class Scene:
         for line in self._lines:
             records += line.look(tracks, ts)
         return records
+
+    def _zone(self, zone: Zone) -> ZoneWatch:
+        return ZoneWatch(zone, self._source, self._names, self.size_wh, self._feet)
+
+    def _line(self, line: Line) -> LineWatch:
+        return LineWatch(line, self._source, self._names, self.size_wh, self._feet)

@@ -51,14 +51,22 @@ class ZoneWatch:
     """Watches one zone. Not thread-safe."""
 
     def __init__(
-        self, zone: Zone, source: str, names: Sequence[str], size_wh: tuple[int, int]
+        self,
+        zone: Zone,
+        source: str,
+        names: Sequence[str],
+        size_wh: tuple[int, int],
+        feet: Feet | None = None,
     ) -> None:
-        """``names`` are the detector's class names; ``size_wh`` is the picture's, in pixels."""
+        """``names`` are the detector's class names; ``size_wh`` is the picture's, in pixels.
+
+        ``feet`` may be shared by all who watch the same tracks.
+        """
         self.zone = zone
         self._source = source
         self._names = names
         self._size_wh = size_wh
-        self._feet = Feet(size_wh)
+        self._feet = feet or Feet(size_wh)
         corners = np.array(zone.polygon) * size_wh
         self._contour = corners.astype(np.float32).reshape(-1, 1, 2)
         self._margin_px = jitter_px(size_wh)
