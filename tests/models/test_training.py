@@ -5,15 +5,21 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from click.testing import CliRunner
 
+from configs.agent import Model
+from edge.detect import Detector
 from edge.detect.decoders import yolox
+from models.catalog import resolve
 
 torch = pytest.importorskip("torch", reason="torch comes with the extra 'train'")
 
 from models.train.augment import SIZE_WH, letterbox, mirror, place  # noqa: E402
+from models.train.export import export  # noqa: E402
 from models.train.losses import Grid, assign, ious  # noqa: E402
 from models.train.network import COCO_LABEL, LABELS, Starter, inherit  # noqa: E402
-from models.train.samples import IGNORE, Sample  # noqa: E402
+from models.train.samples import IGNORE, SOURCES, Sample, save  # noqa: E402
+from models.train.train import train  # noqa: E402
 
 SIDES = 5 + len(LABELS)
 
@@ -102,3 +108,23 @@ def test_a_mirror_twice_is_no_mirror() -> None:
 def test_what_little_a_crop_leaves_of_a_box_is_ignored(moved_px: int, left: list[int]) -> None:
     view = place(sample((0, 0, 200, 200), size_wh=(640, 480)), 1.0, (moved_px, 0), SIZE_WH)
     assert view.label.tolist() == left
+
+
+def test_a_step_of_training_ends_in_a_file_that_the_product_runs(
+    shared: Path, tmp_path: Path
+) -> None:
+    for source in SOURCES:
+        save(tmp_path / f"{source}.npz", [sample((40, 40, 90, 200), size_wh=(320, 240))])
+    teacher = ["--teacher", str(shared / "models" / "yolox_nano.onnx")]
+    words = ["--cache", str(tmp_path), "--out", str(tmp_path), *teacher]
+    words += ["--steps", "1", "--batch", "2", "--workers", "0"]
+    trained = CliRunner().invoke(train, words)
+    assert trained.exit_code == 0, trained.output
+    file = tmp_path / "starter.onnx"
+    words = ["--checkpoint", str(tmp_path / "last.pt"), "--out", str(file), *teacher]
+    exported = CliRunner().invoke(export, words)
+    assert exported.exit_code == 0, exported.output
+    model = resolve(str(file))
+    assert f"sha256: {model.sha256}" in exported.output
+    picture = np.full((240, 320, 3), 60, np.uint8)
+    assert len(Detector(model, Model()).detect(picture)) == 0
