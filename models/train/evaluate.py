@@ -21,7 +21,7 @@ from edge.detections import FloatArray
 from edge.frames import Image
 from edge.street import Street
 from models.catalog import resolve
-from models.scoring import Curve, Seen, curve
+from models.scoring import Curve, Seen, curve, match
 from models.train.network import LABELS
 from models.train.prepare import coco_images, coco_sample, footage_frames
 from models.train.teacher import Teacher
@@ -124,6 +124,21 @@ def taller(pictures: Sequence[Seen], low: float, high: float) -> list[Seen]:
     return chosen
 
 
+def worst(
+    pictures: Sequence[tuple[Path, Seen]], threshold: float, most: int
+) -> list[tuple[Path, int, int, int]]:
+    """The pictures with most mistakes: the file, people in it, those missed, wrong boxes."""
+    counted = []
+    for path, picture in pictures:
+        sure = picture.score >= threshold
+        right, _ = match(
+            replace(picture, found=picture.found[sure], score=picture.score[sure]), 0.5
+        )
+        people, hits = len(picture.truth), int(right.sum())
+        counted.append((path, people, people - hits, len(right) - hits))
+    return sorted(counted, key=lambda each: -(each[2] + each[3]))[:most]
+
+
 def fastest_ms(detector: Detector, runs: int = 60) -> tuple[float, float]:
     """The shortest and the median time of one picture of 640 × 480, preprocessing included.
 
@@ -198,6 +213,10 @@ def evaluate(
                 figures.append(Figures(f"{film.name}, {part}", len(pictures), curve(pictures)))
     if coco128 is not None:
         pictures = list(coco_pictures(detector, coco128))
+        for path, people, missed, wrong in worst(
+            list(zip(coco_images(coco128, held_out=True), pictures, strict=True)), score, most=5
+        ):
+            click.echo(f"{path.name}: {people} people, {missed} missed, {wrong} boxes wrong")
         for name, low, high in (("all", 0, 1e9), ("< 64 px tall", 0, 64), ("≥ 64 px", 64, 1e9)):
             chosen = taller(pictures, low, high)
             figures.append(Figures(f"COCO128 held out, {name}", len(chosen), curve(chosen)))
