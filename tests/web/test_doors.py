@@ -285,6 +285,46 @@ def test_a_form_sent_after_the_session_ended_is_kept_through_the_login(
     assert f'action="{path}"' in again.text
 
 
+@pytest.mark.parametrize(
+    ("path", "fields", "kept"),
+    [
+        ("/rules/silences/1/end", {}, {}),  # a form with nothing but a button
+        ("/alerts/views", {"name": "Night", "state": "open"}, {"name": "Night", "state": "open"}),
+    ],
+)
+def test_a_form_with_nothing_but_a_button_is_kept_too_and_one_with_a_name_of_its_own(
+    reader: Open, engine: Engine, path: str, fields: dict[str, str], kept: dict[str, str]
+) -> None:
+    browser = reader("operator")
+    token = browser.token("/")
+    users.end_sessions(engine, "operator", actor="test", now=NOW)
+    asked = browser.client.post(path, data={"csrf_token": token, **fields})
+    hidden = dict(re.findall(r'name="kept\.(\w+)" value="([^"]*)"', asked.text))
+    assert hidden.items() >= kept.items()
+    again = browser.log_in("operator", next=path, **{f"kept.{k}": v for k, v in hidden.items()})
+    assert again.status_code == 200
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', again.text)[-1]
+    resent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', again.text))
+    sent = browser.client.post(path, data={**resent, "csrf_token": token})
+    assert sent.status_code == 302
+    assert resent.items() >= kept.items()
+
+
+def test_passwords_of_a_form_sent_too_late_are_not_kept(reader: Open, engine: Engine) -> None:
+    browser = reader("operator")
+    token = browser.token("/")
+    users.end_sessions(engine, "operator", actor="test", now=NOW)
+    typed = {"csrf_token": token, "old": PASSWORD, "new": "a new secret", "again": "a new secret"}
+    asked = browser.client.post("/me/password", data=typed)
+    assert asked.status_code == 401
+    assert "passwords are not kept" in asked.text
+    assert PASSWORD not in asked.text
+    assert "a new secret" not in asked.text
+    assert browser.log_in("operator", next="/me").headers["Location"] == "/me"
+    stale = browser.client.post("/me/password", data=typed)
+    assert stale.headers["Location"] == "/me"
+
+
 def test_changed_passwords_and_disabled_users_end_sessions_at_once(
     reader: Open, engine: Engine
 ) -> None:

@@ -40,7 +40,15 @@ PER_NAME = "8 per 5 minutes"
 """Failed tries; a password is guessed 2,300 times a day at most."""
 Kept = list[tuple[str, str]]
 """The fields of a form that was not sent; a field may stand in it more than once."""
-OURS = ("csrf_token", "name", "password", "next")
+NEVER_KEPT = ("csrf_token", "password", "old", "new", "again", "code", "draft")
+"""Fields that are of this session alone, or secret."""
+WITH_SECRETS = {
+    "people.password": "people.me", "totp.confirm": "totp.page", "totp.renew": "totp.page",
+    "totp.off": "totp.page", "totp.check": "login.show",
+}  # fmt: skip
+"""Forms that are not kept, because they hold secrets: where they are filled in again."""
+SENT: Kept = [("resent", "1")]
+"""Stands for a form in which nothing is typed, but which was sent."""
 
 
 def limit(app: Flask) -> None:
@@ -77,8 +85,12 @@ def ask() -> ResponseReturnValue:
     if request.endpoint == "login.leave":
         return redirect(url_for("login.show"))  # it has ended already
     if request.method == "POST":
+        if page := _filled_in_again():
+            flash(gettext("You were logged out while this form was open. Log in and fill it in "
+                          "again: passwords are not kept."), "warn")  # fmt: skip
+            return _page(next_=page, kept=[], status=401)
         flash(gettext("You were logged out while this form was open. Log in to send it."), "warn")
-        return _page(next_=request.path, kept=_typed(), status=401)
+        return _page(next_=request.path, kept=_typed() or SENT, status=401)
     target = request.full_path.rstrip("?")
     return redirect(url_for("login.show", next=target if target != "/" else None))
 
@@ -186,7 +198,18 @@ def stale_form(reason: str) -> ResponseReturnValue:
     if request.endpoint in ("login.enter", "login.leave", "login.language"):
         flash(gettext("This page was open for too long. Please try again."), "warn")
         return _page(next_=request.form.get("next", ""), kept=kept_fields(), status=400)
+    if page := _filled_in_again():
+        flash(gettext("This page was open for too long. Please try again."), "warn")
+        return redirect(page)
     return again(request.path, _typed(), reason, 400)
+
+
+def _filled_in_again() -> str:
+    """The page of a form that holds secrets; "" for one that may be kept."""
+    if request.endpoint == "first.create":
+        return request.path
+    page = WITH_SECRETS.get(request.endpoint or "")
+    return url_for(page) if page is not None else ""
 
 
 def local(target: str, default: str = "") -> str:
@@ -217,7 +240,7 @@ def _page(*, next_: str, kept: Kept, status: int) -> ResponseReturnValue:
 
 
 def _typed() -> Kept:
-    return [(key, text) for key, text in request.form.items(multi=True) if key not in OURS]
+    return [(key, text) for key, text in request.form.items(multi=True) if key not in NEVER_KEPT]
 
 
 def kept_fields() -> Kept:
