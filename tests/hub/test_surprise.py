@@ -8,7 +8,16 @@ import msgspec
 from configs.site import CountingLine, DoorOf, Place, Site, View
 from configs.values import Text
 from hub.rules.place import Outcome, PlaceAtWork
-from wire.records import AnyRecord, Direction, DoorState, LineCross, NodeHealth, ZoneCount
+from wire.records import (
+    AnyRecord,
+    Direction,
+    DoorState,
+    LineCross,
+    NodeHealth,
+    ZoneCount,
+    ZoneDwell,
+    ZoneExit,
+)
 
 TEXT = Text("P", "P")
 SITE = Site(id="s", name=TEXT, timezone="UTC")
@@ -128,3 +137,30 @@ def test_doors_count_openings_and_views_count_person_minutes() -> None:
         seen = ZoneCount(seq=0, ts=at, source="cam", zone="z", label="person", count=2)
         _take(place, seen, at, outcome)
     assert _last(outcome, "surprise.occupancy.count") == 120
+
+
+def test_a_long_stay_counts_once_and_a_short_one_not_at_all() -> None:
+    place, outcome = _place(views=((View(node="n", source="cam", zone="z"),),)), Outcome()
+    for second in range(0, 3605, 10):
+        at = MONDAY + second * 1000
+        _take(place, ZoneCount(seq=0, ts=at, source="cam", zone="z", label="person", count=1), at,
+              outcome)  # fmt: skip
+        if second <= 200:  # the one stays for 200 s, the other for 40
+            _take(place, _stay(at, 1, second), at, outcome)
+        if second <= 40:
+            _take(place, _stay(at, 2, second), at, outcome)
+        if second in (210, 1500):  # the first leaves; much later its number is somebody else's
+            _take(place, _leave(at, 1, second if second == 210 else 70), at, outcome)
+    assert _last(outcome, "surprise.dwell.count") == 2
+
+
+def _stay(at: int, track: int, second: int) -> ZoneDwell:
+    return ZoneDwell(
+        seq=0, ts=at, source="cam", zone="z", label="person", track=track, dwell_ms=second * 1000
+    )
+
+
+def _leave(at: int, track: int, second: int) -> ZoneExit:
+    return ZoneExit(
+        seq=0, ts=at, source="cam", zone="z", label="person", track=track, dwell_ms=second * 1000
+    )
