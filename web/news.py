@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Row, Select, select
 
 from hub.state.tables import Alert, AlertState
 from web.console import Console
-from web.devices.troubles import troubles
 from web.now.snapshot import AlertView, Snapshot, alerts, sources_of, take
 from web.now.spots import spots
+from web.now.troubles import troubles
 from web.roles import Sites
 
 

@@ -17,7 +17,7 @@ from hub.patrols.tables import CheckIn, Patrol, SignUp
 from hub.state.tables import Audit
 from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
-from web.residents import vault
+from web.vault import vault
 
 Open = Callable[[str], Reader]
 HOUR = 3_600_000

@@ -30,8 +30,8 @@ from web.cases.words import STATES, kind_name, place_name
 from web.console import console
 from web.login import local
 from web.neighbours import NameRefused, NameTaken, Neighbour, resident
-from web.residents import vault
 from web.roles import RESIDENTS, wants_json
+from web.vault import vault
 
 blueprint = Blueprint("account", __name__, template_folder="templates")
 TRIES_OF_ADDRESS = "60 per 5 minutes"

@@ -52,8 +52,8 @@ from web.console import console
 from web.language import SEVERITIES
 from web.language import STEPS as TELLINGS
 from web.now.snapshot import alerts
-from web.residents import vault
 from web.roles import acting
+from web.vault import vault
 
 blueprint = Blueprint("cases", __name__, template_folder="templates")
 PAGE = 100

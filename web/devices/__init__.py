@@ -11,8 +11,8 @@ from sqlalchemy import RowMapping
 from configs.site import SiteFile
 from configs.values import Text
 from web.console import console
-from web.devices.troubles import Trouble, troubles
 from web.now.snapshot import NodeView, Snapshot, sources_of, take
+from web.now.troubles import Trouble, troubles
 from wire.records import AGENT
 
 blueprint = Blueprint("devices", __name__, template_folder="templates")

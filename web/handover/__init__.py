@@ -14,8 +14,8 @@ from hub.patrols.walks import found
 from hub.state.tables import Alert, HandoverNote
 from web.cases.words import place_name
 from web.console import console
-from web.devices.troubles import troubles
 from web.now.snapshot import alerts, firing_alerts, take
+from web.now.troubles import troubles
 from web.roles import acting
 
 blueprint = Blueprint("handover", __name__, template_folder="templates")

@@ -6,9 +6,9 @@ from flask_login import current_user
 
 from configs.plan import drawing
 from web.console import console
-from web.devices.troubles import troubles
 from web.now.snapshot import firing_alerts, take
 from web.now.spots import spots
+from web.now.troubles import troubles
 from web.roles import Role, acting
 
 blueprint = Blueprint("now", __name__, template_folder="templates")

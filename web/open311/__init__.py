@@ -24,7 +24,7 @@ from web.cases.words import STATES, kind_name, place_name
 from web.console import console
 from web.language import iso
 from web.open311.xml import document
-from web.residents import vault
+from web.vault import vault
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("open311", __name__, url_prefix="/open311/v2")

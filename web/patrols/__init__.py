@@ -21,8 +21,8 @@ from hub.patrols.tables import CheckIn, Patrol, PatrolPlan
 from hub.patrols.walks import WalkView, found
 from web.cases.words import place_name
 from web.console import console
-from web.residents import vault
 from web.roles import acting
+from web.vault import vault
 from web.when import as_ms, moment
 
 blueprint = Blueprint("patrols", __name__, template_folder="templates")

@@ -35,7 +35,6 @@ from configs.site import Place, SiteFile
 from hub.cases import blocks, contacts, desk, receive
 from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.tables import ENDED, Case, CaseOutcome, CaseState
-from hub.cases.vault import Vault
 from hub.patrols.walks import to_come
 from web import neighbours
 from web.cases.queries import cases, shown_photos, story
@@ -46,6 +45,7 @@ from web.language import language
 from web.residents import blocked, today
 from web.residents.photos import MAX_PHOTOS, Hider, face_hider, redraw
 from web.roles import wants_json
+from web.vault import vault
 
 blueprint = Blueprint("residents", __name__, template_folder="templates")
 PER_ADDRESS = "200 per hour"
@@ -331,15 +331,6 @@ def feed() -> Response:
 def _hider() -> Hider | None:
     """What hides faces here, where a model is installed."""
     found: Hider | None = current_app.extensions["linli.faces"]
-    return found
-
-
-def vault() -> Vault:
-    """The key of contacts, opened once."""
-    kept = current_app.extensions.get("linli.vault")
-    if kept is None:
-        kept = current_app.extensions["linli.vault"] = Vault(console().data)
-    found: Vault = kept
     return found
 
 

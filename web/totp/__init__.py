@@ -18,8 +18,8 @@ from markupsafe import Markup
 
 from web import login, users
 from web.console import console
-from web.residents import vault
 from web.totp import codes
+from web.vault import vault
 
 blueprint = Blueprint("totp", __name__, template_folder="templates")
 

@@ -38,8 +38,9 @@ from web import neighbours
 from web.cases.words import place_name
 from web.console import console
 from web.neighbours import resident
-from web.residents import blocked, vault
+from web.residents import blocked
 from web.roles import wants_json
+from web.vault import vault
 
 blueprint = Blueprint("walks", __name__, template_folder="templates")
 
