@@ -5,14 +5,11 @@ from functools import partial
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import Ear, Limits, Origin, Reading, last_look, next_wanted
+from hub.fusion.signal import Ear, Feed, Limits, Origin, Reading, last_look, next_wanted
 from wire.records import DoorAccess, DoorState
 
 GRANT_MS = 10_000
 """An access granted opens a door without force for this long."""
-
-Key = tuple[str, str]
-"""node, source."""
 
 
 class Door:
@@ -23,29 +20,29 @@ class Door:
     def __init__(self, place: Place) -> None:
         self._controlled = {(door.node, door.source): door.controlled for door in place.doors}
         self._can_be_forced = any(self._controlled.values())
-        self._last: dict[Key, int] = {}
-        self._opened: dict[Key, int] = {}
-        self._forced: set[Key] = set()
-        self._granted: dict[Key, int] = {}
+        self._last: dict[Feed, int] = {}
+        self._opened: dict[Feed, int] = {}
+        self._forced: set[Feed] = set()
+        self._granted: dict[Feed, int] = {}
         self._values: dict[str, float] = {}
         self._read_at = 0
         self.limits: Limits | None = None
         self.due: int | None = None
 
     def ear(self, origin: Origin) -> Ear | None:
-        key = (origin.node, origin.source)
+        key = origin.feed
         if key not in self._controlled:
             return None
         if origin.kind is DoorAccess:
             return partial(self._admit, key)
         return partial(self._move, key) if origin.kind is DoorState else None
 
-    def _admit(self, key: Key, record: DoorAccess, at: int) -> Iterable[Reading]:  # noqa: ARG002
+    def _admit(self, key: Feed, record: DoorAccess, at: int) -> Iterable[Reading]:  # noqa: ARG002
         if record.granted:
             self._granted[key] = record.ts
         return ()
 
-    def _move(self, key: Key, record: DoorState, at: int) -> Iterable[Reading]:
+    def _move(self, key: Feed, record: DoorState, at: int) -> Iterable[Reading]:
         if record.ts < self._last.get(key, 0):
             return ()
         self._last[key] = record.ts

@@ -8,9 +8,11 @@ from configs.site import Place
 from hub.fusion.signal import (
     FOR_EVER,
     Ear,
+    Feed,
     Limits,
     Origin,
     Reading,
+    View,
     last_look,
     next_limit,
     next_wanted,
@@ -21,8 +23,6 @@ from wire.records import Fault, SceneFault, ZoneDwell, ZoneEnter, ZoneExit
 FORGET_MS = 60_000
 """A stay that nothing confirms for this long is over. Edges confirm one every 10 s."""
 
-View = tuple[str, str, str]
-"""node, source, zone."""
 Stay = tuple[View, int]
 """view, track."""
 
@@ -62,9 +62,9 @@ class Dwell:
         self.due: int | None = None
 
     def ear(self, origin: Origin) -> Ear | None:
-        view = (origin.node, origin.source, origin.zone)
+        view = origin.view
         if origin.kind is SceneFault:
-            return partial(self._lose, view[:2])
+            return partial(self._lose, origin.feed)
         if view not in self._views:
             return None
         if origin.kind is ZoneExit:
@@ -74,7 +74,7 @@ class Dwell:
     def _label(self, name: str) -> _Label:
         return self._labels.setdefault(name, _Label(f"dwell.{name}"))
 
-    def _lose(self, camera: tuple[str, str], record: SceneFault, at: int) -> Iterable[Reading]:
+    def _lose(self, camera: Feed, record: SceneFault, at: int) -> Iterable[Reading]:
         if record.fault is not Fault.LOST or not record.active:
             return ()
         for label in self._labels.values():

@@ -6,15 +6,12 @@ from functools import partial
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import Ear, Origin, Reading, soonest
+from hub.fusion.signal import Ear, Feed, Origin, Reading, View, soonest
 from wire.records import Fault, SceneFault, ZoneCount
 
 FORGET_MS = 60_000
 """A count above zero that is not repeated for this long is no longer believed. Edges repeat
 theirs every 5 s; higher: a dead camera's people stay longer, lower: a slow link loses them."""
-
-Key = tuple[str, str, str]
-"""node, source, zone."""
 
 
 class Occupancy:
@@ -27,20 +24,19 @@ class Occupancy:
     def __init__(self, place: Place) -> None:
         self._groups = [[(v.node, v.source, v.zone) for v in group] for group in place.views]
         self._views = {key for group in self._groups for key in group}
-        self._counts: dict[str, dict[Key, tuple[int, int]]] = defaultdict(dict)
+        self._counts: dict[str, dict[View, tuple[int, int]]] = defaultdict(dict)
         """label → view → (count, event time of the record that said so)."""
         self._values: dict[str, int] = {}
         self.due: int | None = None
 
     def ear(self, origin: Origin) -> Ear | None:
-        view = (origin.node, origin.source, origin.zone)
-        if origin.kind is ZoneCount and view in self._views:
-            return partial(self._count, view)
+        if origin.kind is ZoneCount and origin.view in self._views:
+            return partial(self._count, origin.view)
         if origin.kind is SceneFault:
-            return partial(self._lose, view[:2])
+            return partial(self._lose, origin.feed)
         return None
 
-    def _count(self, view: Key, record: ZoneCount, at: int) -> Iterable[Reading]:  # noqa: ARG002
+    def _count(self, view: View, record: ZoneCount, at: int) -> Iterable[Reading]:  # noqa: ARG002
         views = self._counts[record.label]
         count, ts = views.get(view, (-1, 0))
         if record.ts < ts:
@@ -52,7 +48,7 @@ class Occupancy:
         return () if record.count == count else self._changed((record.label,))
 
     def _lose(
-        self, camera: tuple[str, str], record: SceneFault, at: int  # noqa: ARG002
+        self, camera: Feed, record: SceneFault, at: int  # noqa: ARG002
     ) -> Iterable[Reading]:  # fmt: skip
         if record.fault is not Fault.LOST or not record.active:
             return ()

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from configs.site import Place
-from hub.fusion.signal import FOR_EVER, GRID_MS, Ear, Limits, Origin, Reading
+from hub.fusion.signal import FOR_EVER, GRID_MS, Ear, Limits, Origin, Reading, View
 from wire.records import ZoneCount
 
 HALF_LIFE_MS = 5_000
@@ -21,10 +21,6 @@ repeat a count every 5 s)."""
 NEGLIGIBLE = 0.005
 ROUNDING = 1e-4
 """More than rounding moves a value."""
-
-
-View = tuple[str, str, str]
-"""node, source, zone."""
 
 
 class _Sighting(Struct):
@@ -114,10 +110,9 @@ class Presence:
         self.due: int | None = None
 
     def ear(self, origin: Origin) -> Ear | None:
-        view = (origin.node, origin.source, origin.zone)
-        if origin.kind is not ZoneCount or view not in self._trust:
+        if origin.kind is not ZoneCount or origin.view not in self._trust:
             return None
-        return partial(self._count, view)
+        return partial(self._count, origin.view)
 
     def _label(self, name: str) -> _Label:
         return self._labels.setdefault(name, _Label(f"presence.{name}"))

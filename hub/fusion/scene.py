@@ -5,11 +5,8 @@ from functools import partial
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import Ear, Origin, Reading
+from hub.fusion.signal import Ear, Feed, Origin, Reading
 from wire.records import AnyRecord, NodeHealth, SceneFault
-
-Key = tuple[str, str]
-"""node, source."""
 
 
 class Scene:
@@ -26,7 +23,7 @@ class Scene:
         self.due: int | None = None
 
     def ear(self, origin: Origin) -> Ear | None:
-        camera = (origin.node, origin.source)
+        camera = origin.feed
         if origin.kind is SceneFault:
             return partial(self._take, camera) if camera in self._cameras else None
         return self._begin if origin.kind is NodeHealth else None
@@ -34,7 +31,7 @@ class Scene:
     def _begin(self, record: AnyRecord, at: int) -> Iterable[Reading]:  # noqa: ARG002
         return () if self._values else self._read()
 
-    def _take(self, camera: Key, record: SceneFault, at: int) -> Iterable[Reading]:  # noqa: ARG002
+    def _take(self, camera: Feed, record: SceneFault, at: int) -> Iterable[Reading]:  # noqa: ARG002
         key = (*camera, str(record.fault))
         if record.ts < max(self._faults.get(key, 0), self._cleared.get(key, 0)):
             return ()  # something newer is known already

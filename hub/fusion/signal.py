@@ -13,6 +13,12 @@ Ear = Callable[[Any, int], Iterable[Reading]]
 """Takes in a record at a time (ms) of the place; the values that follow from it."""
 
 
+Feed = tuple[str, str]
+"""node, source."""
+View = tuple[str, str, str]
+"""node, source, zone."""
+
+
 class Origin(NamedTuple):
     """What records have in common that the same ears are for."""
 
@@ -21,6 +27,16 @@ class Origin(NamedTuple):
     kind: type[AnyRecord]
     zone: str = ""
     """Empty: none, or one that no view of the place looks at."""
+
+    @property
+    def feed(self) -> Feed:
+        """Whose they are."""
+        return self.node, self.source
+
+    @property
+    def view(self) -> View:
+        """What they are about, where that is a zone."""
+        return self.node, self.source, self.zone
 
 
 FOR_EVER: Final = 2**62

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from configs.site import Place
-from hub.fusion.signal import Ear, Limits, Origin, Reading, first_look, last_look, next_limit
+from hub.fusion.signal import Ear, Feed, Limits, Origin, Reading, first_look, last_look, next_limit
 from wire.records import AGENT, AnyRecord, DoorState, NodeHealth
 
 SILENT_AFTER_MS = 20_000
@@ -14,9 +14,6 @@ SENSOR_SILENT_AFTER_MS = 25 * 3_600_000
 """The same for a door's contact, which sleeps on a battery and speaks once a day at least."""
 STEP_MS = 5_000
 STEP_SHARE = 20
-
-Key = tuple[str, str]
-"""node, source."""
 
 
 class Silence:
@@ -40,10 +37,10 @@ class Silence:
             if (door.node, door.source) not in cameras
         }
         """Who may be silent for how long."""
-        self._last: dict[Key, int] = {}
+        self._last: dict[Feed, int] = {}
         self._begun = False
         """Somebody has spoken since this began or was loaded."""
-        self._away: set[Key] = set()
+        self._away: set[Feed] = set()
         """Sensors that cannot be reached; their last word is the first that said so."""
         self._value: float | None = None
         self._read_at = 0
@@ -52,7 +49,7 @@ class Silence:
 
     def ear(self, origin: Origin) -> Ear:
         """Every record is somebody's word: its source's, and the node's where that has doors."""
-        source = (origin.node, origin.source)
+        source = origin.feed
         node = ((origin.node, AGENT),) if origin.node in self._nodes else ()
         both = (source, *node) if source in self._after and source not in node else node
         if origin.kind is DoorState:
@@ -62,7 +59,7 @@ class Silence:
         return partial(self._hear, both)
 
     def _hear_door(
-        self, source: Key, node: Sequence[Key], both: Sequence[Key], record: DoorState, at: int
+        self, source: Feed, node: Sequence[Feed], both: Sequence[Feed], record: DoorState, at: int
     ) -> Iterable[Reading]:
         if record.available is not False:
             return self._hear(both, record, at)
@@ -71,7 +68,7 @@ class Silence:
         return self._hear(node, record, at)
 
     def _hear_health(
-        self, node: Sequence[Key], both: Sequence[Key], record: NodeHealth, at: int
+        self, node: Sequence[Feed], both: Sequence[Feed], record: NodeHealth, at: int
     ) -> Iterable[Reading]:
         return self._hear(both if record.ok else node, record, at)
 
@@ -80,7 +77,7 @@ class Silence:
             self._last.setdefault(key, at)
         self._begun = True
 
-    def _hear(self, speakers: Sequence[Key], record: AnyRecord, at: int) -> Iterable[Reading]:
+    def _hear(self, speakers: Sequence[Feed], record: AnyRecord, at: int) -> Iterable[Reading]:
         if not self._begun:
             self._begin(at)
         last, ts = self._last, record.ts
@@ -91,7 +88,7 @@ class Silence:
                     self._away.discard(key)
         return () if self._value == 0 and not self._away else self.tick(at)
 
-    def _lose(self, key: Key, ts: int) -> None:
+    def _lose(self, key: Feed, ts: int) -> None:
         if key in self._last and key not in self._away and ts >= self._last[key]:
             self._last[key] = ts
             self._away.add(key)

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from configs.site import Place
-from hub.fusion.signal import Ear, Limits, Origin, Reading, last_look, next_wanted, soonest
+from hub.fusion.signal import Ear, Limits, Origin, Reading, View, last_look, next_wanted, soonest
 from wire.records import ZoneExit, ZoneStationary
 
 FORGET_MS = 60_000
@@ -17,9 +17,6 @@ EXIT_MS = 1_000
 sees it move says so long before it leaves."""
 RETRACK_MS = 60_000
 """What was lost while it stood and is found standing there within this long is the same."""
-
-View = tuple[str, str, str]
-"""node, source, zone."""
 
 
 class _Stand(Struct, array_like=True):
@@ -52,7 +49,7 @@ class Stationary:
         self.due: int | None = None
 
     def ear(self, origin: Origin) -> Ear | None:
-        view = (origin.node, origin.source, origin.zone)
+        view = origin.view
         if view not in self._views:
             return None
         if origin.kind is ZoneExit:

@@ -40,7 +40,7 @@ class Tailgating:
     def ear(self, origin: Origin) -> Ear | None:
         if origin.kind is LineCross:
             return partial(self._cross, origin.node)
-        reader = (origin.node, origin.source)
+        reader = origin.feed
         return self._admit if origin.kind is DoorAccess and reader in self._readers else None
 
     def _cross(self, node: str, record: LineCross, at: int) -> Iterable[Reading]:
