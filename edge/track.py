@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
+_NONE = np.zeros(0, np.intp)
 _FORBIDDEN = 1e3  # a cost beyond every limit
 _HELD_MISSES = 2  # looks in a row that may miss somebody who, as nothing moved, still stands
 _STRAY, _STRAY_PER_S, _STRAY_MOST = 0.5, 0.5, 1.2
@@ -94,9 +95,11 @@ class Tracker:
 
         rows, cols = _assign(overlap, confirmed, sure, self._set.iou)
         sure[cols] = confirmed[rows] = False
-        far = self._nearness(boxes, detections.label, ts)
-        rows_far, cols_far = _assign(far, confirmed & ~fresh, sure, 0.0)
-        sure[cols_far] = confirmed[rows_far] = False
+        rows_far = cols_far = _NONE
+        if sure.any() and (confirmed & ~fresh).any():  # seldom: it costs as much as the rest
+            far = self._nearness(boxes, detections.label, ts)
+            rows_far, cols_far = _assign(far, confirmed & ~fresh, sure, 0.0)
+            sure[cols_far] = confirmed[rows_far] = False
         rows_low, cols_low = _assign(overlap, confirmed & fresh, unsure, self._set.iou_low)
         rows_new, cols_new = _assign(overlap, young, sure, self._set.iou_new)
         sure[cols_new] = young[rows_new] = False
@@ -283,7 +286,7 @@ def _assign(
     """The pairs of tracks and boxes that overlap most in sum, each by at least ``least``."""
     rows, cols = np.flatnonzero(of_tracks), np.flatnonzero(of_boxes)
     if not len(rows) or not len(cols):
-        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+        return _NONE, _NONE
     part = overlap[rows[:, None], cols]
     cost = np.where(part >= least, 1.0 - part, _FORBIDDEN)
     _, partner, _ = lap.lapjv(cost, extend_cost=True, cost_limit=1.0 - least + 1e-9)
