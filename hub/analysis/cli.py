@@ -87,6 +87,7 @@ def _show(found: digest.Digest, words: Words) -> None:
     note = digest.hazard_note(found, words)
     lines += [note] if note else []
     lines += digest.repeat_lines(found, words) + digest.follow_lines(found, words)
-    lines += digest.patrols(found, words) + digest.effects(found, words)
+    lines += digest.patrols_ahead(found, words) + digest.patrols(found, words)
+    lines += digest.effects(found, words)
     for line in lines:
         click.echo(f"- {line}")

@@ -9,11 +9,13 @@ from configs.site import SiteFile
 from configs.values import Text
 from hub.analysis import (
     annotations,
+    coming,
     draw,
     evidence,
     flows,
     followup,
     hazards,
+    incidents,
     measure,
     near,
     repeats,
@@ -24,6 +26,7 @@ from hub.analysis.flows import Flow
 from hub.analysis.followup import Advised
 from hub.analysis.hazards import Hazard, Piles
 from hub.analysis.hours import hours_of
+from hub.analysis.incidents import Ahead
 from hub.analysis.measure import Effect
 from hub.analysis.repeats import Repeats
 from hub.analysis.risk import RiskRow
@@ -33,7 +36,7 @@ from hub.series.points import SeriesStore
 _STYLE: Final = (
     ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;"
     "margin:2em auto;padding:0 1em}.scroll{overflow-x:auto}h3{margin-bottom:0}"
-    "small{opacity:.75}"
+    "small{opacity:.75}td,th{padding:.1em .8em;text-align:end}th:first-child{text-align:start}"
 )
 
 BRIEF: Final = 5
@@ -55,6 +58,10 @@ class Digest(NamedTuple):
     repeats: Repeats
     followed: Sequence[Advised]
     """What was pointed at in the stretch before, as long as this one."""
+    ahead: Ahead
+    """What each place may have in the week after."""
+    told: Sequence[Event]
+    """What that was learned from."""
 
 
 def analyse(
@@ -72,6 +79,7 @@ def analyse(
         small = evidence.small(connection, name, start, end)
         before = evidence.small(connection, name, start - span, start)
         long = evidence.alerts(connection, name, end - repeats.LOOK_MS, end)
+        told = evidence.told(connection, name, end - incidents.LOOK_MS, end)
         entries = annotations.listed(connection, [name], start - flows.LEARN_MS, end)
     # The store is let go of meanwhile: what follows may take its time.
     close = near.misses(site, series, alerts, start - span, end, progress)
@@ -90,6 +98,7 @@ def analyse(
         hazards.find(site, small, start, end),
         [measure.effect(every, place, at, start, end) for place, at in measures],
         small, repeats.find(site, long), followed,
+        incidents.foresee(site, told, end), told,
     )  # fmt: skip
 
 
@@ -121,6 +130,7 @@ def inside(found: Digest, words: Words) -> str:
         *_anomalies(found, words),
         *_hazards(found, words),
         *_followed(found, words),
+        *_coming(found, words),
         *_risks(found, words),
         *_effects(found, words),
         *_flows(found, words),
@@ -136,6 +146,7 @@ def brief(found: Digest, words: Words) -> str:
         ("anomalies", anomalies(found, words) or [words("none")]),
         ("hazards", small or [note]),
         ("followed", follow_lines(found, words)),
+        ("coming", patrols_ahead(found, words)),
         ("risk", patrols(found, words)),
     )
     lines = []
@@ -183,6 +194,11 @@ def patrols(found: Digest, words: Words) -> list[str]:
     ]
 
 
+def patrols_ahead(found: Digest, words: Words) -> list[str]:
+    """Where and when of the 24 hours after the stretch a patrol would matter most."""
+    return coming.patrols(found.ahead, found.site, found.told, words)
+
+
 def repeat_lines(found: Digest, words: Words) -> list[str]:
     """Whether neighbouring places follow each other."""
     return words.repeats(found.repeats, found.site)
@@ -226,6 +242,16 @@ def _followed(found: Digest, words: Words) -> list[str]:
     return [f"<h2>{words('followed')}</h2>", body]
 
 
+def _coming(found: Digest, words: Words) -> list[str]:
+    told = coming.tell(found.ahead, found.site, found.told, words)
+    parts = [f"<h2>{words('coming')}</h2>", f"<p><small>{escape(told.note)}</small></p>"]
+    for title, svg in told.drawings:
+        parts += [f"<h3>{escape(title)}</h3>", _wide(svg, title)]
+    if told.table:
+        parts += [_wide(told.table, words("coming")), _list(told.patrols)]
+    return parts
+
+
 def _risks(found: Digest, words: Words) -> list[str]:
     head = f"<h2>{words('risk')}</h2>"
     if not found.risks:
@@ -252,7 +278,7 @@ def _flows(found: Digest, words: Words) -> list[str]:
 
 
 def _wide(svg: str, name: str) -> str:
-    """A drawing that a narrow screen moves sideways."""
+    """A drawing or a table that a narrow screen moves sideways."""
     label = escape(name)
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">{svg}</div>'
 

@@ -7,7 +7,9 @@ from typing import Final
 
 from hub.analysis.anomaly import Verdict
 from hub.analysis.flows import Flow, Seen
+from hub.analysis.hazards import BLOCK_H
 from hub.analysis.hours import HOUR_MS
+from hub.analysis.incidents import DAY_H, Ahead
 from hub.analysis.risk import RiskRow
 from hub.analysis.words import Words
 
@@ -19,6 +21,8 @@ _GREY, _LINE, _RED, _BLUE = "#8a93a3", "#4f6fa8", "#d64545", "#3b82f6"
 _DAY_MS: Final = 24 * HOUR_MS
 
 Points = Sequence[tuple[float, float]]
+Cells = tuple[str, Sequence[tuple[float, str] | None]]
+"""A row's name; of each cell the value and its words, None where it is not known."""
 
 
 def flow(found: Flow, words: Words) -> str:
@@ -68,24 +72,66 @@ def _ring(x: float, y: float, told: str, verdict: str) -> str:
 
 def heat(rows: Sequence[RiskRow], words: Words) -> str:
     """Mean risk: a row for each place, a column for each hour of the day."""
+    grid = [
+        (
+            words.of(row.place.name),
+            [None if value is None else (value, f"{hour:02d}:00 · {value:.1f}")
+             for hour, value in enumerate(row.hours)],
+        )
+        for row in rows
+    ]  # fmt: skip
+    ticks = [(hour, f"{hour:02d}") for hour in range(0, 24, 3)]
+    return _grid(grid, ticks, _CELL, 1.0, words("risk"))
+
+
+def day_ahead(found: Ahead, words: Words) -> str:
+    """What is expected in each of the next 24 hours: a row for each place."""
+    ticks = [(n, f"{words.local(found.hours[n].start):%H}") for n in range(0, DAY_H, 3)]
+    return _grid(_expected(found, words, DAY_H, 1), ticks, _CELL, 0.0, words("next-day"))
+
+
+def week_ahead(found: Ahead, words: Words) -> str:
+    """What is expected in each four hours of the next seven days: a row for each place."""
+    day = DAY_H // BLOCK_H
+    ticks = [
+        (n * day, f"{words.local(found.hours[n * DAY_H].start):%m-%d %H:00}") for n in range(7)
+    ]
+    grid = _expected(found, words, len(found.hours), BLOCK_H)
+    return _grid(grid, ticks, _CELL * 24 // (7 * day), 0.0, words("next-week"))
+
+
+def _expected(found: Ahead, words: Words, hours: int, step: int) -> list[Cells]:
+    return [
+        (
+            words.of(row.place.name),
+            [(coming.mean, words.coming(coming, found.hours[n], step))
+             for n in range(0, hours, step) for coming in [row.over(n, step)]],
+        )
+        for row in found.rows
+    ]  # fmt: skip
+
+
+def _grid(
+    rows: Sequence[Cells], ticks: Sequence[tuple[int, str]], cell: int, least: float, title: str
+) -> str:
+    """Names with cells beside them, each a value and its words: darker is more; the darkest is
+    the most of all, or ``least`` where that is more."""
     height = _CELL * (len(rows) + 1)
-    most = max([1.0, *(value for row in rows for value in row.hours if value)])
-    parts = [_text(_NAMES + _CELL * hour + 8, 18, f"{hour:02d}") for hour in range(0, 24, 3)]
-    for index, row in enumerate(rows):
+    most = max([least or 1e-9, *(one[0] for _, row in rows for one in row if one)])
+    parts = [_text(_NAMES + cell * column + 2, 18, label) for column, label in ticks]
+    for index, (name, row) in enumerate(rows):
         top = _CELL * (index + 1)
-        name = words.of(row.place.name)
         parts.append(_text(4, top + 20, name if len(name) <= 26 else name[:25] + "…"))
-        for hour, value in enumerate(row.hours):
-            if value is None:
+        for column, one in enumerate(row):
+            if one is None:
                 continue
-            share = 0.06 + 0.94 * value / most
-            tip = escape(f"{name} {hour:02d}:00 · {value:.1f}")
+            share = 0.06 + 0.94 * one[0] / most
             parts.append(
-                f'<rect x="{_NAMES + _CELL * hour}" y="{top}" width="{_CELL - 2}" '
+                f'<rect x="{_NAMES + cell * column}" y="{top}" width="{cell - 2}" '
                 f'height="{_CELL - 2}" rx="3" fill="{_RED}" fill-opacity="{share:.2f}">'
-                f"<title>{tip}</title></rect>"
+                f"<title>{escape(f'{name} {one[1]}')}</title></rect>"
             )
-    return _svg(parts, _NAMES + 24 * _CELL, height, words("risk"))
+    return _svg(parts, _NAMES + 24 * _CELL, height, title)
 
 
 def _starts(run: Sequence[Seen]) -> list[int]:

@@ -95,6 +95,13 @@ def small(connection: Connection, site: str, start: int, end: int) -> list[Event
     return distinct(sorted(found, key=lambda event: event.at))
 
 
+def told(connection: Connection, site: str, start: int, end: int) -> list[Event]:
+    """Alerts of any severity and residents' reports in the range (ms), in order: what a patrol
+    may be there for."""
+    reported = [one for one in small(connection, site, start, end) if one.rule.startswith(REPORT)]
+    return sorted([*alerts(connection, site, start, end), *reported], key=lambda event: event.at)
+
+
 def walks(connection: Connection, site: str, place: str, start: int, end: int) -> Sequence[int]:
     """When patrols reached a place in the range (ms)."""
     reached = (

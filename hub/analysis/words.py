@@ -12,6 +12,8 @@ from hub.analysis.evidence import MISSED, NEAR, REPORT, UNUSUAL_HOURS
 from hub.analysis.flows import Flow
 from hub.analysis.followup import Advised
 from hub.analysis.hazards import BLOCK_H, Hazard
+from hub.analysis.hours import Hour
+from hub.analysis.incidents import Coming
 from hub.analysis.measure import Effect
 from hub.analysis.repeats import Repeats
 
@@ -56,10 +58,41 @@ _TEXTS: Final[Mapping[str, Text]] = {
     ),
     "next": Text("next 24 hours: {low}–{high} in its busiest hour, {day} {hour:02d}:00",
                  "未来 24 小时:最忙时段 {day} {hour:02d}:00,预计 {low}–{high}"),
-    "risk": Text("Risk by place and hour", "各地点各时段风险"),
-    "patrol": Text("A patrol matters most at {place} around {hour:02d}:00 (mean risk {value:.0f}).",
-                   "巡逻最应关注:{place} {hour:02d}:00 前后(平均风险 {value:.0f})。"),
+    "risk": Text("Risk by place and hour, as it was", "各地点各时段风险(已过时段)"),
+    "patrol": Text("A patrol mattered most at {place} around {hour:02d}:00 "
+                   "(mean risk {value:.0f}).",
+                   "此期间巡逻最应关注:{place} {hour:02d}:00 前后(平均风险 {value:.0f})。"),
     "no-risk": Text("No risk was known in this time.", "此期间没有风险数据。"),
+    "coming": Text("What is coming: alerts and reports by place and hour",
+                   "预计:各地点各时段的警报与上报"),
+    "coming-how": Text(
+        "Learned from {events} alerts and residents' reports of {days:.0f} days; redder is more.",
+        "根据 {days:.0f} 天内的 {events} 次警报与居民上报推算;颜色越红越多。",
+    ),
+    "coming-drawn": Text("The {count} places with the most are drawn; the table has all.",
+                         "图中为预计最多的 {count} 个地点;表中为全部地点。"),
+    "coming-little": Text(
+        "Not enough data to foresee: {events} alerts and reports in {days:.0f} days; 20 in 7 days "
+        "are needed.",
+        "数据不足,无法预计:{days:.0f} 天内共 {events} 次警报与上报;至少需要 7 天内 20 次。",
+    ),
+    "coming-cell": Text(
+        "{day} {start:02d}:00–{end:02d}:00 · expected {mean}; one or more: {percent} %; "
+        "80 of 100 times {low80}–{high80}, 95: {low95}–{high95}",
+        "{day} {start:02d}:00–{end:02d}:00 · 预计 {mean};至少一次:{percent}%;"
+        "80% 范围 {low80}–{high80},95% 范围 {low95}–{high95}",
+    ),
+    "coming-patrol": Text(
+        "In the next 24 hours a patrol matters most at {place}, {day} {start:02d}:00–{end:02d}:00: "
+        "{mean} alerts or reports expected, one or more with {percent} %.",
+        "未来 24 小时巡逻最应关注:{place},{day} {start:02d}:00–{end:02d}:00,预计 {mean} 次警报或"
+        "上报,至少一次的概率 {percent}%。",
+    ),
+    "next-day": Text("Next 24 hours", "未来 24 小时"),
+    "next-week": Text("Next 7 days, four hours each", "未来 7 天(每格四小时)"),
+    "in-week": Text("Next 7 days", "未来 7 天"),
+    "place": Text("Place", "地点"),
+    "within": Text("{share} of 100 times", "{share}% 范围"),
     "hazards": Text("Hidden hazards", "隐患"),
     "hazard": Text(
         "{place}, {start:02d}:00–{end:02d}:00: {events} small things where {expected:.1f} would be "
@@ -144,6 +177,17 @@ _TEXTS: Final[Mapping[str, Text]] = {
 }  # fmt: skip
 
 
+def number(mean: float) -> str:
+    """An expected number of events, as exactly as is of use."""
+    return f"{mean:.0f}" if mean >= 10 else f"{mean:.1f}" if mean >= 1 else f"{mean:.2f}"
+
+
+def percent(chance: float) -> str:
+    """A chance of 0 to 1; a small one is not told as none, a great one not as certain."""
+    whole = 100 * chance
+    return "<1" if whole < 1 else ">99" if whole > 99 else f"{whole:.0f}"
+
+
 class Words:
     """Says things in one site's language and time."""
 
@@ -204,6 +248,18 @@ class Words:
         return self(
             "next", low=round(top.low95), high=round(top.high95), day=self.day(slot),
             hour=slot % 24,
+        )  # fmt: skip
+
+    def coming(
+        self, coming: Coming, hour: Hour, hours: int, key: str = "coming-cell", place: str = ""
+    ) -> str:
+        """What is expected in some hours from ``hour`` on, with its ranges."""
+        (low80, high80), (low95, high95) = coming.range(0.8), coming.range(0.95)
+        slot = hour.of_week
+        return self(
+            key, place=place, day=self.day(slot), start=slot % 24, end=(slot + hours - 1) % 24 + 1,
+            mean=number(coming.mean), percent=percent(coming.chance), low80=low80, high80=high80,
+            low95=low95, high95=high95,
         )  # fmt: skip
 
     def hazard(self, hazard: Hazard, place: Text) -> str:

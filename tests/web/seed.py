@@ -26,6 +26,7 @@ from hub.analysis.anomaly import Found, Window
 from hub.analysis.digest import Digest, inside
 from hub.analysis.hazards import Piles
 from hub.analysis.hours import HOUR_MS, Hour
+from hub.analysis.incidents import foresee
 from hub.analysis.repeats import Repeats
 from hub.analysis.shelf import Shelf
 from hub.analysis.words import Words
@@ -428,7 +429,7 @@ def digest(data: Path, now: int) -> None:
     series = SqliteSeries(data / "series.db")
     found = Digest(
         file, *span, list(flows.follow(file, series, *span)), risk.by_hour(file, series, *span),
-        Piles((), 3, 4, 7.0), (), (), Repeats(3, 4, 7.0), (),
+        Piles((), 3, 4, 7.0), (), (), Repeats(3, 4, 7.0), (), foresee(file, (), end), (),
     )  # fmt: skip
     series.close()
     texts = {name: inside(found, Words(file.site, name)) for name in ("en", "zh")}

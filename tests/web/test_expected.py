@@ -30,6 +30,29 @@ def test_a_viewer_sees_the_band_the_anomaly_and_the_risk(
     assert "<circle" in html
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "In the next 24 hours a patrol matters most at"), ("zh", "未来 24 小时巡逻最应关注:")],
+)
+def test_what_is_coming_is_shown_by_place_and_hour_with_its_ranges(
+    reader: Open, engine: Engine, data: Path, language: str, words: str
+) -> None:
+    browser = reader("viewer")
+    before = browser.client.get("/expected").text
+    assert "Not enough data to foresee: " in before
+    seed.weeks(engine, data, NOW)
+    with engine.begin() as connection:
+        seed.alert(connection, NOW - 10 * 24 * 3_600_000, "bike-shed", state="resolved")
+    browser.post("/language", language=language, next="/expected")
+    html = browser.client.get("/expected").text
+    assert words in html
+    places = len(seed.site_file().places)
+    assert html.count("<rect") == places * (24 + 42)
+    coming = html.partition('id="coming"')[2]
+    assert coming.count('<th scope="row">') == places
+    assert "style=" not in coming
+
+
 def test_a_place_that_never_counted_says_what_it_takes(reader: Open, data: Path) -> None:
     browser = reader("viewer")
     seed.counted(data, NOW)

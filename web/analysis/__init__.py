@@ -12,7 +12,7 @@ from flask_login import current_user
 from markupsafe import Markup
 
 from configs.site import Place, SiteFile
-from hub.analysis import annotations, draw, evidence, flows, hazards, risk
+from hub.analysis import annotations, coming, draw, evidence, flows, hazards, incidents, risk
 from hub.analysis.annotations import Entry, Said
 from hub.analysis.anomaly import Verdict
 from hub.analysis.evidence import Event
@@ -51,6 +51,7 @@ def page() -> ResponseReturnValue:
             connection, [file.site.id], end - SPAN_MS - flows.LEARN_MS, here.now(), place.id
         )
         events = evidence.small(connection, file.site.id, end - SPAN_MS, here.now())
+        told = evidence.told(connection, file.site.id, here.now() - incidents.LOOK_MS, here.now())
     notes = [entry.note for entry in learned]
     drawn = here.told(lambda series: _draw(series, file, place, end, words, notes, events))
     entries.sort(key=lambda entry: entry.note.found.verdict != "")
@@ -61,6 +62,7 @@ def page() -> ResponseReturnValue:
         name=place.name,
         words=words,
         drawn=drawn,
+        coming=_coming(file, told, here.now(), words),
         anomalies=[_line(here, entry) for entry in entries[:LISTED]],
         waiting=sum(entry.note.found.verdict == "" for entry in entries),
         may_act=current_user.role.includes(ACT),
@@ -122,6 +124,16 @@ def _asked(here: Console) -> tuple[SiteFile, Place]:
         file = here.sites[0]
         place = next((one for one in file.places if one.lines), file.places[0])
     return file, place
+
+
+def _coming(file: SiteFile, events: Sequence[Event], now: int, words: Words) -> dict[str, object]:
+    told = coming.tell(incidents.foresee(file, events, now), file, events, words)
+    return {
+        "note": told.note,
+        "drawings": [(title, Markup(svg)) for title, svg in told.drawings],  # noqa: S704 - it
+        "table": Markup(told.table),  # noqa: S704 - escapes its texts
+        "patrols": told.patrols,
+    }
 
 
 def _draw(

@@ -101,10 +101,25 @@ def test_the_page_asks_for_nothing_from_outside_and_its_drawings_are_well_formed
 
 def test_the_risk_says_where_a_patrol_matters(built: tuple[Path, Digest]) -> None:
     lines = digest.patrols(built[1], Words(built[1].site.site, "en"))
-    told = "A patrol matters most at Bike shed around 23:00 (mean risk 60)."
+    told = "A patrol mattered most at Bike shed around 23:00 (mean risk 60)."
     assert lines == [f"{told} Around then: A door stands open (1×)."]
     alone = built[1]._replace(events=())
     assert "it is what sensors saw" in digest.patrols(alone, Words(built[1].site.site, "en"))[0]
+
+
+def test_what_is_coming_is_told_with_ranges_and_where_to_walk(built: tuple[Path, Digest]) -> None:
+    _, found = built
+    assert len(found.ahead.hours) == 168
+    assert found.ahead.hours[0].start == world.END
+    line = digest.patrols_ahead(found, Words(found.site.site, "en"))[0]
+    assert line.startswith("In the next 24 hours a patrol matters most at Bike shed, Monday 0")
+    assert "A door stands open" in line
+    text = digest.page(found)
+    assert text.count("<rect") == 24 + 5 * 24 + 5 * 42  # the risk's, the day's and the week's
+    assert "80 of 100 times" in text
+    few = found._replace(ahead=found.ahead._replace(rows=(), events=3))
+    assert "Not enough data to foresee: 3 alerts and reports" in digest.page(few)
+    assert not digest.patrols_ahead(few, Words(found.site.site, "en"))
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
