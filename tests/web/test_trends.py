@@ -54,6 +54,27 @@ def test_days_begin_at_midnight_by_the_sites_clock() -> None:
     assert datetime.fromtimestamp(start_ms / 1000, berlin).hour == 0
 
 
+def test_what_was_unusual_is_marked_on_the_curve_with_its_reason_and_a_link(
+    reader: Open, engine: Engine, data: Path
+) -> None:
+    seed.weeks(engine, data, NOW)
+    browser = reader("viewer")
+    assert 'class="unusual' not in browser.client.get("/trends?place=garden/west-gate").text
+    seed.unusual(engine, NOW)
+    html = browser.client.get("/trends?place=garden/west-gate&signal=flow.in").text
+    told = "19 times the usual for a Monday 12:00; usual 12–33, seen 400"
+    mark = re.search(r'<rect class="unusual " x="([\d.]+)" y="0" width="([\d.]+)"', html)
+    assert mark is not None
+    start, now = first_hour(NOW, 7, ZONE), NOW
+    began = (NOW // HOUR - 25) * HOUR
+    assert float(mark[1]) == pytest.approx((began - start) / (now - start) * 1000, abs=0.1)
+    assert float(mark[2]) == pytest.approx(HOUR / (now - start) * 1000, abs=0.1)
+    assert html.count(told) == 2  # on the mark, and in words with a link
+    assert f'<a href="/expected?place=garden/west-gate#unusual">{told}</a>' in html
+    elsewhere = browser.client.get("/trends?place=garden/bike-shed").text
+    assert told not in elsewhere
+
+
 def test_the_page_draws_the_heat_map_and_each_plot_has_its_numbers(
     reader: Open, engine: Engine, data: Path
 ) -> None:

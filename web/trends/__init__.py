@@ -7,14 +7,17 @@ from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from msgspec import Struct
+from sqlalchemy import Connection
 
 from configs.signals import family_of, known_signals, missing
 from configs.site import Place, SiteFile
+from hub.analysis import annotations
+from hub.analysis.words import Words
 from hub.series.points import SeriesStore
 from web.alerts.pages import as_line
 from web.charts import Curve, curve, hourly
 from web.console import Console, console
-from web.language import iso
+from web.language import iso, language
 from web.trends.figures import VERDICTS, Heat, by_rule, first_hour, heat, responses
 
 blueprint = Blueprint("trends", __name__, template_folder="templates")
@@ -23,6 +26,22 @@ LOOKBACK_MS = 3_600_000
 PER_MINUTE = ("flow.in", "flow.out")
 """Signals that count what happened in the last minute: their sum over an hour is a number."""
 SHOWN = ("flow.in", "flow.out", "occupancy.person", "presence.person", "door.open_s", "risk")
+
+
+COUNTS = {
+    "flow.in": "flow", "flow.out": "flow", "occupancy.person": "occupancy", "door.open_s": "door",
+}  # fmt: skip
+"""Signal → the count that is judged as usual or not."""
+
+
+class Mark(Struct, frozen=True):
+    """Something unusual, on the curve."""
+
+    start: int
+    """ms."""
+    end: int
+    told: str
+    verdict: str
 
 
 class Asked(Struct, frozen=True):
@@ -41,10 +60,11 @@ def page() -> ResponseReturnValue:
     """Of one place and signal, and of all alerts."""
     here, asked = console(), _asked(console())
     sites = [file.site.id for file in here.sites]
-    zone = here.zone(asked.file.site.id)
+    zone, words = here.zone(asked.file.site.id), Words(asked.file.site, language())
     with here.reader.connect() as connection:
         rules = by_rule(connection, sites, asked.start)
         waits = responses(connection, sites, asked.start)
+        marks = _marks(connection, asked, words)
     drawn = here.told(lambda series: _draw(series, here, asked))
     days = get_day_names("abbreviated", locale=get_locale())
     return render_template(
@@ -60,6 +80,8 @@ def page() -> ResponseReturnValue:
         most=max((one.total for one in rules), default=1),
         verdicts=VERDICTS,
         responses=waits,
+        marks=marks,
+        words=words,
         zone=zone.key,
         per_minute=asked.signal in PER_MINUTE,
     )
@@ -111,6 +133,23 @@ def _draw(series: SeriesStore, here: Console, asked: Asked) -> tuple[Heat, Curve
     per_minute = asked.signal in PER_MINUTE
     found = heat(points, asked.start, asked.end, here.zone(site), per_minute=per_minute)
     return found, curve(points, asked.start, asked.end)
+
+
+def _marks(connection: Connection, asked: Asked, words: Words) -> list[Mark]:
+    """What was unusual of what the signal counts, the newest first."""
+    what = COUNTS.get(asked.signal)
+    place, site = asked.place.id, asked.file.site.id
+    entries = annotations.listed(connection, [site], asked.start, asked.end, place)
+    notes = [entry.note for entry in entries if entry.note.what == what]
+    return [
+        Mark(
+            # It was told when its first window had ended.
+            max(asked.start, note.found.start - note.found.worst.hours * LOOKBACK_MS),
+            min(asked.end, note.found.end),
+            words.anomaly(note.found), note.found.verdict,
+        )
+        for note in notes
+    ]  # fmt: skip
 
 
 def _hours(here: Console, asked: Asked) -> Iterable[list[object]] | None:
