@@ -140,6 +140,7 @@ ACTIONS = {
     "token.create": _("token made"),
     "token.revoke": _("token taken back"),
     "case.contact.view": _("looked at a reporter's contact"),
+    "case.looked": _("first opened a report"),
     "case.photo.view": _("looked at a report's photo"),
 }
 """What the audit says was done; an action that is not here shows as it is written."""

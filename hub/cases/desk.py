@@ -77,6 +77,20 @@ EARLY = (S.RECEIVED, S.VERIFIED, S.DISPATCHED, S.HANDLED, S.CHECKED)
 """From where a case may be closed that is not solved, with a reason."""
 
 
+UNSEEN = (
+    Case.looked_at.is_(None) & Case.answered_at.is_(None)
+    & (Case.state == S.RECEIVED) & (Case.channel != "console")
+)  # fmt: skip
+"""Of cases that wait for a first look. One that staff wrote themselves has reached them already,
+and of one that was answered before looks were noted nobody knows any more."""
+
+
+def look(engine: Engine, case_id: str, *, actor: str, now: int) -> Outcome:
+    """Note that a report has reached somebody who may act on it: the first who opens its page."""
+    first, values = (Case.id == case_id) & UNSEEN, {"looked_at": now}
+    return _set(engine, case_id, first, values, "looked", actor, "", now, public=True)
+
+
 def walk(
     engine: Engine, case_id: str, step: Step, *, actor: str, now: int, note: str = "",
     owner: str = "",
@@ -274,7 +288,7 @@ def _add(
 
 def _set(
     engine: Engine, case_id: str, where: Any, values: dict[str, Any], kind: str, actor: str,
-    note: str, now: int,
+    note: str, now: int, *, public: bool = False,
 ) -> Outcome:  # fmt: skip
     with engine.begin() as connection:
         audit.lock(connection)
@@ -284,7 +298,7 @@ def _set(
             return Outcome(Verdict.NO_SUCH_CASE)
         if not won:
             return Outcome(Verdict.SAME, case.state)
-        say(connection, case_id, case.site, kind, actor=actor, note=note, public=False, now=now)
+        say(connection, case_id, case.site, kind, actor=actor, note=note, public=public, now=now)
         return Outcome(Verdict.DONE, case.state)
 
 

@@ -77,6 +77,8 @@ class Figures(Struct, frozen=True):
     """Solved, and not said to be unsolved, of those that ended or whose time is over."""
     satisfied: Share
     """Rated 4 or 5, of those that were rated."""
+    to_look: Times
+    """From the report to the control room: somebody who may act on it has opened it."""
     to_answer: Times
     to_close: Times
     by_sensors: int
@@ -168,6 +170,7 @@ def figures(seen: Seen) -> Figures:
         answered=share(answered_in_time(seen)),
         solved=share(was_solved(seen)),
         satisfied=share(was_satisfied(seen)),
+        to_look=times(_took(seen.cases, "created_at", "looked_at")),
         to_answer=times(_took(seen.cases, "created_at", "answered_at")),
         to_close=times(_took(seen.cases, "created_at", "closed_at")),
         by_sensors=len(_sensed(seen)),
@@ -227,6 +230,7 @@ def compare(before: Seen, after: Seen, *, seed: int = 1) -> list[Change]:
         ("patrolled", was_patrolled), ("false_alarms", was_false), ("found", found_a_day),
     )  # fmt: skip
     stretches = (
+        ("to_look", "cases", "created_at", "looked_at"),
         ("to_answer", "cases", "created_at", "answered_at"),
         ("to_close", "cases", "created_at", "closed_at"),
         ("to_room", "alerts", "fired_ts", "fired_rx"),

@@ -28,7 +28,8 @@ WORDS = {
     "answered": Text("Answered in time", "响应率"),
     "solved": Text("Solved", "解决率"),
     "satisfied": Text("Satisfied (4 or 5 of 5)", "满意率"),
-    "to_answer": Text("From report to answer", "上报到答复"),
+    "to_look": Text("From report to control room", "上报到值班室"),
+    "to_answer": Text("From report to answered or verified", "上报到答复或立案"),
     "to_close": Text("From report to closed", "上报到结案"),
     "to_room": Text("From event to control room", "事件到值班室"),
     "to_acknowledge": Text("From event to acknowledged", "事件到确认"),
@@ -61,11 +62,11 @@ RATES = ("answered", "solved", "satisfied")
 PARTS = (*RATES, "patrolled", "false_alarms")
 """What is told in percent."""
 COLUMNS = (
-    "reports", *RATES, "to_answer", "to_close", "by_residents", "by_both", "by_sensors",
+    "reports", *RATES, "to_look", "to_answer", "to_close", "by_residents", "by_both", "by_sensors",
     "false_alarms", "to_room", "to_acknowledge", "to_resolve", "patrolled",
 )  # fmt: skip
 """Of the tables of groups."""
-OF_CASES = COLUMNS[:8]
+OF_CASES = COLUMNS[:9]
 """Of groups that alerts and patrols have no part in."""
 _STYLE = (
     "body{font:15px system-ui,sans-serif;margin:2em auto;max-width:60em;color:#1b2528}"

@@ -39,8 +39,8 @@ def split(
             "kind": part.kind, "severity": part.severity, "text": part.text,
             "state": CaseState.VERIFIED if looked else CaseState.RECEIVED,
             "channel": whole.channel, "owner": whole.owner, "created_at": whole.created_at,
-            "answered_at": whole.answered_at, "answer_due_at": answer_due, "due_at": due,
-            "split_from": case_id,
+            "looked_at": whole.looked_at, "answered_at": whole.answered_at,
+            "answer_due_at": answer_due, "due_at": due, "split_from": case_id,
         }  # fmt: skip
         row["split_event"] = say(connection, case_id, whole.site, "split", actor=actor, note=code,
                                  public=True, now=now)  # fmt: skip
@@ -52,5 +52,5 @@ def split(
 
 COLUMNS = (
     Case.site, Case.code, Case.state, Case.held, Case.channel, Case.owner, Case.created_at,
-    Case.answered_at,
+    Case.looked_at, Case.answered_at,
 )  # fmt: skip

@@ -59,6 +59,8 @@ class Case(Base):
     """Why it waits for somebody to look at it; "" for the others."""
     owner: Mapped[str] = mapped_column(String(80), default="")
     created_at: Mapped[int]
+    looked_at: Mapped[int | None]
+    """When somebody who may act on it first opened it; None too where that was never noted."""
     answered_at: Mapped[int | None]
     """When somebody first answered it or said that it is real."""
     answer_due_at: Mapped[int]

@@ -316,6 +316,26 @@ def test_an_alert_opens_a_case_and_a_case_shows_the_alerts_of_its_place(
     assert again == opened
 
 
+def test_the_first_look_of_somebody_who_may_act_is_written_down_once_and_its_reporter_reads_it(
+    reader: Open, engine: Engine, data: Path, clock: Clock
+) -> None:
+    told = seed.case(engine, data, NOW)
+    for who in ("viewer GET", "operator HEAD", "operator GET", "admin GET"):
+        role, method = who.split()
+        clock.ms += 60_000
+        reader(role).client.open(f"/cases/{told['case']}", method=method)
+    with engine.connect() as connection:
+        looks = select(Audit.actor, Audit.at).where(Audit.action == "case.looked")
+        assert [tuple(row) for row in connection.execute(looks)] == [("operator", NOW + 180_000)]
+    link = reader("").client.get(f"/r/{told['token']}").text
+    assert "Opened by staff" in link
+    assert "operator" not in link
+    assert "Opened by staff" in reader("operator").client.get(f"/cases/{told['case']}").text
+    assert "3.0 min (median" in reader("viewer").client.get("/figures").text
+    row = next(csv.DictReader(io.StringIO(reader("operator").client.get("/cases.csv").text)))
+    assert row["looked_at"].endswith("+08:00")
+
+
 def test_a_link_that_was_guessed_leads_nowhere(reader: Open) -> None:
     answer = reader("").client.get(f"/r/{'0' * 40}")
     assert answer.status_code == 404

@@ -71,8 +71,8 @@ VIEWS: dict[str, Callable[[int], ColumnElement[bool]]] = {
 }
 COLUMNS = (
     "code", "site", "place", "spot", "kind", "severity", "state", "outcome", "owner", "channel",
-    "text", "created_at", "answer_due_at", "answered_at", "due_at", "closed_at", "reopened",
-    "solved", "rating", "rated_at",
+    "text", "created_at", "looked_at", "answer_due_at", "answered_at", "due_at", "closed_at",
+    "reopened", "solved", "rating", "rated_at",
 )  # fmt: skip
 """Of the CSV: nothing of who reported it."""
 
@@ -113,8 +113,18 @@ def export() -> Response:
 
 @blueprint.get("/cases/<id:case_id>")
 def detail(case_id: str) -> ResponseReturnValue:
-    """One case: what was said, where it stands, what the sensors saw, and what to do."""
+    """One case: what was said, where it stands, what the sensors saw, and what to do. That
+    somebody who may act on it opened it is written down, once for each case."""
+    _look(case_id)
     return _page(case_id, None)
+
+
+def _look(case_id: str) -> None:
+    here = console()
+    with here.reader.connect() as connection:
+        site = connection.scalar(select(Case.site).where(Case.id == case_id, desk.UNSEEN))
+    if site is not None and site in acting() and request.method == "GET":
+        desk.look(here.engine, case_id, actor=current_user.name, now=here.now())
 
 
 def _page(case_id: str, shown: list[str] | None) -> ResponseReturnValue:

@@ -27,6 +27,7 @@ EVENTS = {
     **STATES,
     "sent-back": _("Not done yet, sent again"),
     "reopened": _("Not solved: open again"),
+    "looked": _("Opened by staff"),
     "answered": _("Answer"),
     "added": _("Added by the reporter"),
     "me-too": _("Somebody else sees it too"),

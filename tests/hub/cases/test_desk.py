@@ -13,7 +13,7 @@ from hub.cases import contacts, desk, receive
 from hub.cases.desk import Step, Verdict
 from hub.cases.erase import erase
 from hub.cases.photos import purge_photos
-from hub.cases.receive import ReportRefused
+from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.tables import CaseEvent, CaseOutcome, CasePhoto, CaseState, Reporter
 from hub.cases.worktime import after
 from hub.state.tables import Alert, AlertState, Audit
@@ -99,6 +99,28 @@ def test_only_a_closed_case_is_rated_and_only_by_who_reported_it(office: Office)
     assert other is None  # it is closed
     stranger = desk.rate(office.engine, SITE, "0" * 40, solved=True, rating=5, text="", now=1)
     assert stranger.verdict is Verdict.NO_SUCH_CASE
+
+
+def test_only_the_first_look_at_a_report_counts_and_none_after_its_answer(office: Office) -> None:
+    seen, answered = office.report(), office.report()
+    own = receive.receive(
+        office.engine, SITE, NewReport(kind="lighting", text="Dark", place="gate",
+        channel="console", actor="li"), vault=office.vault, data=office.data, now=MONDAY_10,
+    )  # fmt: skip
+    desk.answer(office.engine, answered.case, actor="li", text="Yes", now=MONDAY_10)
+    verdicts = [
+        desk.look(office.engine, case, actor=actor, now=at).verdict
+        for case, actor, at in (
+            (seen.case, "wang", MONDAY_10 + 5), (seen.case, "li", MONDAY_10 + 9),
+            (answered.case, "li", MONDAY_10 + 9), (own.case, "li", MONDAY_10 + 9),
+            ("gone", "li", MONDAY_10),
+        )
+    ]  # fmt: skip
+    assert verdicts == [Verdict.DONE, *[Verdict.SAME] * 3, Verdict.NO_SUCH_CASE]
+    assert office.case(seen.case).looked_at == MONDAY_10 + 5
+    assert kinds(office, seen.case) == ["received", "looked"]
+    assert office.case(answered.case).looked_at is office.case(own.case).looked_at is None
+    assert audit.verify(office.engine).whole
 
 
 def test_a_dispatched_case_needs_somebody_who_deals_with_it(office: Office) -> None:

@@ -37,8 +37,9 @@ def case(engine: Engine, number: int, at: int, **more: object) -> None:
 
 
 def done(at: int, took: int, **more: object) -> dict[str, object]:
-    return {"state": "rated", "outcome": "solved", "answered_at": at + took, "solved": True,
-            "closed_at": at + 2 * took, **more}  # fmt: skip
+    return {"state": "rated", "outcome": "solved", "looked_at": at + took // 4,
+            "answered_at": at + took, "closed_at": at + 2 * took, "solved": True,
+            **more}  # fmt: skip
 
 
 def alert(engine: Engine, number: int, at: int, **more: object) -> None:
@@ -78,6 +79,7 @@ def test_the_figures_are_those_that_one_counts_by_hand(office: Office) -> None:
     assert found.answered == Share(6, 8)
     assert found.solved == Share(6, 8)
     assert found.satisfied == Share(5, 6)
+    assert (found.to_look.median_s, found.to_look.count) == (450, 7)
     assert found.to_answer.median_s == 1800
     assert (found.by_sensors, found.by_residents, found.by_both) == (1, 8, 1)
     assert found.false_alarms == Share(1, 2)
@@ -111,6 +113,7 @@ def test_a_change_for_the_better_has_an_interval_that_leaves_chance_out(office: 
     assert answer.high is not None
     assert answer.low <= -90 * 60 <= answer.high < 0
     assert answer.relative == pytest.approx(-5400 / (7200 + 19.5 * 60))
+    assert (changes["to_look"].before, changes["to_look"].sure) == (1800 + 292.5, True)
     assert changes["answered"].before == 0
     assert changes["answered"].after == pytest.approx(0.775)
     assert changes["to_resolve"].low is None  # there were no alerts
@@ -202,6 +205,7 @@ def test_report_prints_and_writes_what_was_asked_for(office: Office, tmp_path: P
     told = CliRunner().invoke(linli.main, arguments)
     assert told.exit_code == 0, told.output
     assert "Answered in time: 75% (6 of 8)" in told.output
+    assert "From report to control room: 7.5 min (median" in told.output
     out = tmp_path / "report.html"
     CliRunner().invoke(linli.main, [*arguments, "--change", "2025-12-01", "--out", str(out)])
     assert "95 % interval" in out.read_text(encoding="utf-8")

@@ -42,15 +42,16 @@ def test_the_part_is_a_case_of_its_own_with_the_whole_history_and_the_same_repor
     office: Office,
 ) -> None:
     told = office.report("A car, and a lamp that is out", contact="138")
+    desk.look(office.engine, told.case, actor="li", now=MONDAY_10)
     desk.walk(office.engine, told.case, Step.VERIFY, actor="li", now=MONDAY_10)
     part = cut(office, told.case)
     desk.answer(office.engine, told.case, actor="li", text="for the car", now=MONDAY_10 + 2 * HOUR)
     case = office.case(part)
     assert (case.kind, case.place, case.state) == ("lighting", "shed", "verified")
-    assert (case.created_at, case.answered_at) == (MONDAY_10, MONDAY_10)
+    assert (case.created_at, case.looked_at, case.answered_at) == (MONDAY_10,) * 3
     assert case.due_at == after(SITE, MONDAY_10, 24 * HOUR)
-    assert kinds(office, told.case) == ["received", "verified", "split", "answered"]
-    assert kinds(office, part) == ["received", "verified", "split-off"]
+    assert kinds(office, told.case) == ["received", "looked", "verified", "split", "answered"]
+    assert kinds(office, part) == ["received", "looked", "verified", "split-off"]
     assert receive.followed(office.engine, told.token) == [told.case, part]
     assert contacts.show(office.engine, office.vault, part, actor="li", now=1) == ["138"]
     assert audit.verify(office.engine).whole
