@@ -128,7 +128,8 @@ def close_unsolved(
     into: str = "",
 ) -> Outcome:  # fmt: skip
     """End a case that is not one, that is another's (``into``), or that cannot be solved. The
-    reason is the reporter's to read, so it must be given."""
+    reason is the reporter's to read, so it must be given. One that was held back can only be
+    found not to be one, and stays out of sight."""
     if not note.strip():
         return Outcome(Verdict.NOTHING_SAID)
     values = {"state": S.CLOSED, "outcome": outcome, "closed_at": now, "merged_into": into}
@@ -136,7 +137,7 @@ def close_unsolved(
         case = _find(connection, case_id)
         if case is None:
             return Outcome(Verdict.NO_SUCH_CASE)
-        if not _move(connection, case_id, EARLY, values):
+        if not _move(connection, case_id, EARLY, values, held=outcome is CaseOutcome.INVALID):
             return Outcome(Verdict.NOT_NOW, case.state)
         answered = Case.answered_at.is_(None) & (Case.id == case_id)
         connection.execute(update(Case).where(answered).values(answered_at=now))
@@ -205,7 +206,7 @@ def grade(
 
 def release(engine: Engine, case_id: str, *, actor: str, now: int) -> Outcome:
     """A report that was held back is a case like any other."""
-    change = (Case.id == case_id) & (Case.held != "")
+    change = (Case.id == case_id) & (Case.held != "") & Case.state.not_in(ENDED)
     return _set(engine, case_id, change, {"held": ""}, "released", actor, "", now)
 
 
@@ -308,8 +309,11 @@ def _find(connection: Connection, case_id: str) -> Row[Any] | None:
 
 def _move(
     connection: Connection, case_id: str, before: tuple[CaseState, ...], values: dict[str, Any],
-    *more: Any,
+    *more: Any, held: bool = False,
 ) -> bool:  # fmt: skip
+    """``held``: one that was held back may move too."""
     audit.lock(connection)
-    where = (Case.id == case_id) & Case.state.in_(before) & (Case.held == "")
+    where = (Case.id == case_id) & Case.state.in_(before)
+    if not held:
+        where &= Case.held == ""
     return connection.execute(update(Case).where(where, *more).values(values)).rowcount == 1

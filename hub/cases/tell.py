@@ -27,7 +27,7 @@ BATCH = 200
 COLUMNS: tuple[Any, ...] = (
     CaseEvent.id.label("event"), CaseEvent.kind.label("step"), CaseEvent.actor, CaseEvent.note,
     Case.id, Case.code, Case.site, Case.place, Case.kind, Case.severity, Case.owner,
-    Case.created_at, Case.outcome,
+    Case.created_at, Case.outcome, Case.held,
 )  # fmt: skip
 
 
@@ -93,7 +93,8 @@ class Teller:
             if route and row.note != row.actor:
                 kind = DeliveryKind.CASE_GIVEN
                 deliver(connection, file, row, route, kind, step, n=str(row.event), now=now)
-        elif file.residents.mail:
+        elif file.residents.mail and not (row.held and row.step == "closed"):
+            # Of what was turned away nobody is written to: the address may be a stranger's.
             asked = select(Reporter.id).where(
                 Reporter.case.in_(sources(connection, row.id)), Reporter.mail_link.is_not(None)
             )

@@ -234,6 +234,20 @@ def test_a_trap_or_a_spam_word_keeps_a_report_back_until_somebody_looks(
     assert case.code in reader("").client.get("/board").text
 
 
+def test_what_was_held_back_is_turned_away_and_waits_no_more(reader: Open, engine: Engine) -> None:
+    resident, staff = reader(""), reader("operator")
+    link = report(resident, website="http://x").headers["Location"]
+    case = the_case(engine)
+    assert "Turn it away" in staff.client.get(f"/cases/{case.id}").text
+    work(staff, case.id, "close", outcome="invalid", note="Advertising")
+    assert case.code not in staff.client.get("/cases?view=held").text
+    assert case.code in staff.client.get("/cases?view=ended").text
+    assert case.code not in reader("").client.get("/board").text
+    read = resident.client.get(link).text
+    assert "Advertising" in read
+    assert "Is it solved?" not in read
+
+
 def test_twenty_reports_an_hour_of_one_device_are_enough(reader: Open) -> None:
     resident = reader("")
     token = resident.token("/report")

@@ -65,7 +65,7 @@ LATE: Callable[[int], ColumnElement[bool]] = lambda now: (  # noqa: E731 - one o
 VIEWS: dict[str, Callable[[int], ColumnElement[bool]]] = {
     "": lambda _now: Case.state.not_in(ENDED) & (Case.held == ""),
     "overdue": LATE,
-    "held": lambda _now: Case.held != "",
+    "held": lambda _now: (Case.held != "") & Case.state.not_in(ENDED),
     "ended": lambda _now: Case.state.in_(ENDED),
     "all": lambda _now: Case.id.is_not(None),
 }

@@ -237,6 +237,27 @@ def test_a_report_with_a_spam_word_waits_for_somebody(office: Office) -> None:
     assert walk(office, told.case, Step.VERIFY) == [Verdict.DONE]
 
 
+def test_what_was_held_back_is_turned_away_with_a_reason_and_its_contact_goes(
+    office: Office,
+) -> None:
+    told = office.report("Best CASINO in town", contact="13800001111")
+    close = {
+        outcome: desk.close_unsolved(
+            office.engine, told.case, outcome, actor="li", now=MONDAY_10, note="Advertising"
+        ).verdict
+        for outcome in (CaseOutcome.UNSOLVED, CaseOutcome.INVALID)
+    }
+    assert list(close.values()) == [Verdict.NOT_NOW, Verdict.DONE]
+    case = office.case(told.case)
+    assert (case.state, case.outcome, case.held) == ("closed", "invalid", "spam: casino")
+    again = desk.rate(
+        office.engine, SITE, told.token, solved=False, rating=None, text="", now=MONDAY_10
+    )
+    late = desk.release(office.engine, told.case, actor="li", now=MONDAY_10)
+    assert (again.verdict, late.verdict) == (Verdict.NOT_NOW, Verdict.SAME)
+    assert contacts.purge(office.engine, "garden", MONDAY_10 + DAY, MONDAY_10 + DAY) == 1
+
+
 @pytest.mark.parametrize(
     ("field", "report"),
     [

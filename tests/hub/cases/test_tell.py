@@ -235,6 +235,20 @@ def test_a_reporter_who_asked_for_it_hears_by_mail_what_happens(
         assert told.token not in kept
 
 
+def test_of_a_report_that_was_turned_away_goes_no_letter(
+    office: Office, mail: tuple[Post, Mailbox]
+) -> None:
+    (post, box), away, real = mail, reported(office, held="trap"), reported(office)
+    for told in (away, real):
+        desk.close_unsolved(
+            office.engine, told.case, CaseOutcome.INVALID, actor="li", now=MONDAY_10, note="No"
+        )
+    post.at(MONDAY_10)
+    post.at(MONDAY_10 + HOUR)
+    (letter,) = box.read()
+    assert real.code in letter.subject
+
+
 def test_a_mail_server_that_is_away_delays_a_letter_and_it_comes_once(
     office: Office, mail: tuple[Post, Mailbox], caplog: pytest.LogCaptureFixture
 ) -> None:
