@@ -31,6 +31,11 @@ def report(browser: Reader, **fields: object) -> TestResponse:
     return browser.client.post("/report", data=told, content_type="multipart/form-data")
 
 
+def steps(page: str) -> list[str]:
+    """The steps that a reporter's page shows, by their English names."""
+    return re.findall(r'<li class="(?:done|ahead)"[^>]*>([^<]+)</li>', page)
+
+
 def the_case(engine: Engine) -> Case:
     with engine.connect() as connection:
         return connection.execute(select(Case.__table__)).one()  # type: ignore[return-value]
@@ -63,6 +68,9 @@ def test_a_report_is_taken_dispatched_solved_and_rated_without_any_script(
     page = resident.client.get(link).text
     assert "words of handle" in page
     assert "between us" not in page
+    assert steps(page) == [
+        "Received", "Verified", "Somebody is sent", "Handled", "Checked", "Closed", "Rated",
+    ]  # fmt: skip
     resident.post(f"{link}/rate", page="/report", solved="yes", rating="4", text="fast")
     done = the_case(engine)
     assert (done.state, done.rating, done.solved) == ("rated", 4, True)
@@ -104,6 +112,18 @@ def test_not_solved_opens_it_again(reader: Open, engine: Engine) -> None:
     resident.post(f"{link}/rate", page="/report", solved="no", rating="1")
     assert (the_case(engine).state, the_case(engine).reopened) == ("verified", 1)
     assert "Not solved: open again" in resident.client.get(link).text
+
+
+def test_steps_that_were_not_taken_are_not_shown_as_done(reader: Open, engine: Engine) -> None:
+    resident, staff = reader(""), reader("operator")
+    link = report(resident).headers["Location"]
+    case = the_case(engine)
+    assert len(steps(resident.client.get(link).text)) == 7
+    work(staff, case.id, "walk", step="verify")
+    work(staff, case.id, "close", outcome="unsolved", note="The city's lamp")
+    shown = steps(resident.client.get(link).text)
+    assert shown == ["Received", "Verified", "Closed", "Rated"]
+    assert "Is it solved?" in resident.client.get(link).text
 
 
 def test_a_photo_loses_its_metadata_and_its_size_and_only_staff_see_it(
@@ -245,6 +265,7 @@ def test_what_was_held_back_is_turned_away_and_waits_no_more(reader: Open, engin
     assert case.code not in reader("").client.get("/board").text
     read = resident.client.get(link).text
     assert "Advertising" in read
+    assert steps(read) == ["Received", "Closed"]
     assert "Is it solved?" not in read
 
 
