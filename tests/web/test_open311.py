@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 from configs.servers import WebSettings
 from hub.cases import desk
 from hub.cases.desk import Step
+from hub.cases.tables import CaseOutcome
 from tests.web import seed
 from tests.web.conftest import NOW, Clock
 from web.app import close, create_app
@@ -103,6 +104,12 @@ def test_every_field_says_what_the_standard_means(
     assert (found["service_name"], found["address"], found["address_id"]) == (
         "Fire lane or exit blocked", "Fire lane", "fire-lane",
     )  # fmt: skip
+    desk.note(engine, told["case"], actor="li", text="between us", now=NOW + 6000)
+    closed = (CaseOutcome.UNSOLVED, "The city's")
+    desk.close_unsolved(engine, told["case"], closed[0], actor="li", now=NOW + 7000, note=closed[1])
+    desk.note(engine, told["case"], actor="li", text="between us", now=NOW + 8000)
+    (found,) = rows(client.get(f"{V2}/requests/{told['code']}.json"))
+    assert found["updated_datetime"] == "2026-11-23T18:53:27.000+00:00"  # when it was closed
     service = rows(client.get(f"{V2}/services.json"))[0]
     assert (service["metadata"], service["type"]) == (False, "realtime")
 

@@ -18,6 +18,7 @@ from hub.cases.tables import Case, CasePhoto, Reporter
 from hub.state.tables import Audit
 from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
+from web.language import iso
 
 Open = Callable[[str], Reader]
 STEPS = ("verify", "dispatch", "handle", "check", "close")
@@ -229,15 +230,20 @@ def test_the_board_shows_words_only_when_somebody_has_seen_them(
     assert "Doors that say when they open:" in board
 
 
-def test_the_feed_is_atom(reader: Open, engine: Engine, data: Path) -> None:
-    told = seed.case(engine, data, NOW)
-    work(reader("operator"), told["case"], "walk", step="verify")
+def test_the_feed_is_atom(reader: Open, engine: Engine, data: Path, clock: Clock) -> None:
+    told, newer = seed.case(engine, data, NOW - 60_000), seed.case(engine, data, NOW)
+    for case in (newer, told):
+        work(reader("operator"), case["case"], "walk", step="verify")
+        clock.ms += 60_000
+    work(reader("operator"), newer["case"], "say", to="inside", text="between us")
     answer = reader("").client.get("/board.atom")
     feed = etree.fromstring(answer.data)
     atom = "{http://www.w3.org/2005/Atom}"
     assert answer.mimetype == "application/atom+xml"
     assert [feed.find(atom + name) is not None for name in ("id", "title", "updated")] == [True] * 3
-    (entry,) = feed.findall(atom + "entry")
+    entry, older = feed.findall(atom + "entry")
+    times = [part.findtext(atom + "updated") for part in (entry, older, feed)]
+    assert times == [iso(NOW), iso(NOW + 60_000), iso(NOW + 60_000)]
     assert "A van blocks" in (entry.findtext(atom + "summary") or "")
 
 

@@ -83,6 +83,18 @@ def story(connection: Connection, case_id: str, *, public: bool) -> list[EventVi
     return [EventView(*row) for row in connection.execute(query)]
 
 
+def changes(connection: Connection, found: Sequence[CaseView]) -> dict[str, int]:
+    """When each of some cases last changed for all to see (ms): when it was closed, or the newest
+    step or word that is not for staff alone."""
+    ids = [case.id for case in found]
+    query = select(CaseEvent.case, func.max(CaseEvent.at)).where(CaseEvent.case.in_(ids))
+    rows = connection.execute(query.where(CaseEvent.public).group_by(CaseEvent.case)).all()
+    newest = {row[0]: row[1] for row in rows}
+    return {
+        case.id: case.closed_at or max(newest.get(case.id, 0), case.created_at) for case in found
+    }
+
+
 def photos(connection: Connection, case_id: str) -> Sequence[RowMapping]:
     """Its photos, and those of what it was split off: case, ref, blurred, shown."""
     whole = [case_id, *(origin for origin, _ in origins(connection, case_id))]

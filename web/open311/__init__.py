@@ -12,14 +12,14 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request, url_for
 from flask_limiter import Limiter
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from configs.residents import Kind
 from configs.site import SiteFile
 from hub.cases import receive
 from hub.cases.receive import NewReport, ReportRefused
-from hub.cases.tables import ENDED, Case, CaseEvent
-from web.cases.queries import CaseView, cases, shown_photos
+from hub.cases.tables import ENDED, Case
+from web.cases.queries import CaseView, cases, changes, shown_photos
 from web.cases.words import STATES, kind_name, place_name
 from web.console import console
 from web.language import iso
@@ -245,9 +245,7 @@ def _status(asked: str) -> Any:
 def _public(connection: Connection, site: SiteFile, *where: Any) -> list[dict[str, Any]]:
     mine = (Case.site == site.site.id) & (Case.held == "")
     found = cases(connection, mine, *where, limit=MOST)
-    ids = [case.id for case in found]
-    query = select(CaseEvent.case, func.max(CaseEvent.at)).where(CaseEvent.case.in_(ids))
-    changed = {row[0]: row[1] for row in connection.execute(query.group_by(CaseEvent.case))}
+    changed = changes(connection, found)
     shown = shown_photos(connection, found)
     return [_request(case, changed[case.id], shown.get(case.id, [])) for case in found]
 

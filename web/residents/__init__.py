@@ -37,7 +37,7 @@ from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.tables import ENDED, Case, CaseOutcome, CaseState
 from hub.patrols.walks import to_come
 from web import neighbours
-from web.cases.queries import cases, shown_photos, story
+from web.cases.queries import cases, changes, shown_photos, story
 from web.cases.words import EVENTS, OUTCOMES, STATES, kind_name, place_name
 from web.console import console
 from web.figures import recent
@@ -324,7 +324,8 @@ def feed() -> Response:
     seen = (Case.held == "") & Case.site.in_(sites) & (Case.state != CaseState.RECEIVED)
     with here.reader.connect() as connection:
         found = cases(connection, seen, limit=BOARD)
-    text = render_template("residents/feed.xml", cases=found, **_words())
+        changed = changes(connection, found)
+    text = render_template("residents/feed.xml", cases=found, changed=changed, **_words())
     return Response(text, mimetype="application/atom+xml")
 
 
