@@ -1,7 +1,9 @@
 """``linli check``"""
 
+import contextlib
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -29,6 +31,8 @@ KINDS: dict[str, type] = {
 def cli(files: tuple[Path, ...], kind: str | None) -> None:
     """Say everything that is wrong with FILES: sites, rules, edges, hubs, consoles.
 
+    A site is also held against the edge files given with it: whether its zones, lines and doors
+    are there, and whether a zone looks for what a rule counts.
     Exits with 2 where anything is wrong. --schema is for editors that complete and check
     YAML while it is typed.
     """
@@ -37,10 +41,10 @@ def cli(files: tuple[Path, ...], kind: str | None) -> None:
         return
     if not files:
         raise click.UsageError("name the files to check, or give --schema")
-    wrong = 0
+    edges, wrong = tuple(_edges(files)), 0
     for file in files:
         try:
-            load_any(file)
+            load_any(file, edges)
         except ConfigError as error:
             wrong += len(error.problems)
             click.echo(str(error), err=True)
@@ -49,3 +53,12 @@ def cli(files: tuple[Path, ...], kind: str | None) -> None:
     if wrong:
         click.echo(f"{wrong} problem{'s' if wrong > 1 else ''}", err=True)
         sys.exit(2)
+
+
+def _edges(files: Iterable[Path]) -> Iterator[EdgeFile]:
+    """Those of the files that are good edge files; what is wrong with others is said later."""
+    for file in files:
+        with contextlib.suppress(ConfigError):
+            found = load_any(file)
+            if isinstance(found, EdgeFile):
+                yield found

@@ -6,14 +6,14 @@ Every loader raises `ConfigError` with all problems found, each with file, line,
 and, where one is known, a suggestion.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
-from configs import check, together
+from configs import across, check, together
 from configs.agent import EdgeFile, HomeAssistant
 from configs.convert import Converter
 from configs.document import Document, read
@@ -64,8 +64,8 @@ def _home_beside(path: Path, home: HomeAssistant | None) -> HomeAssistant | None
     return replace(home, mqtt=_broker_beside(path, home.mqtt))
 
 
-def load_site(path: Path, drafts: Drafts = NONE) -> SiteFile:
-    """A site.yaml with the rules of its rule files, checked."""
+def load_site(path: Path, drafts: Drafts = NONE, edges: Sequence[EdgeFile] = ()) -> SiteFile:
+    """A site.yaml with the rules of its rule files, checked; also against its nodes' ``edges``."""
     document = _read(path, drafts)
     site = _typed(document, SiteFile)
     if site is None:
@@ -90,6 +90,7 @@ def load_site(path: Path, drafts: Drafts = NONE) -> SiteFile:
         documents.append(of)
     if not unread:
         together.site(site, sources, document)
+        across.site(site, sources, edges, document)
     problems = [*unread, *(problem for of in documents for problem in of.problems)]
     if problems:
         raise ConfigError(problems)
@@ -166,8 +167,13 @@ def load_web(path: Path) -> tuple[WebSettings, tuple[SiteFile, ...]]:
     return _web_beside(path, file.web), _sites(path, file.sites)
 
 
-def load_any(path: Path) -> EdgeFile | SiteFile | HubFile | WebFile | RulesFile:
-    """Whatever kind of Linli file it is, told by its keys, checked with all it names."""
+def load_any(
+    path: Path, edges: Sequence[EdgeFile] = ()
+) -> EdgeFile | SiteFile | HubFile | WebFile | RulesFile:
+    """Whatever kind of Linli file it is, told by its keys, checked with all it names.
+
+    A site is checked against those of ``edges`` that are its own.
+    """
     keys = read(path).value
     keys = set(keys) if isinstance(keys, dict) else set()
     if keys >= {"rules"} and not keys & {"site", "places", "sites", "node"}:
@@ -185,7 +191,7 @@ def load_any(path: Path) -> EdgeFile | SiteFile | HubFile | WebFile | RulesFile:
     if keys & {"node", "cameras", "doors"}:
         return load_edge(path)
     if keys & {"places", "site", "nodes"}:
-        return load_site(path)
+        return load_site(path, edges=edges)
     raise ConfigError(
         [
             Problem(

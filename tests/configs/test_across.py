@@ -1,0 +1,122 @@
+"""A site held against the edge files of its nodes."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from configs.cli import cli
+
+SITE = """\
+site: {id: garden, name: Garden, timezone: UTC}
+nodes: [{id: n, sources: [{id: cam}, {id: reader}]}, {id: other}]
+places:
+  - id: yard
+    name: Yard
+    views: [[{node: n, source: cam, zone: yard}]]
+    lines: [{node: n, source: cam, line: gate}]
+    doors: [{node: n, source: door}]
+  - {id: hall, name: Hall, views: [[{node: other, source: cam, zone: z}]]}
+rules:
+  - {id: crowd, title: C, places: [yard], when: [{signal: occupancy.person, above: 5}]}
+  - {id: bike, title: B, places: ["*"], when: [{signal: stationary.bicycle, above: 5}]}
+"""
+EDGE = """\
+site: garden
+node: n
+cameras:
+  - id: cam
+    street: {seed: 1}
+    zones: [{id: yard, polygon: [[0, 0], [1, 0], [1, 1]], labels: [person, car]}]
+    lines: [{id: gate, points: [[0, 0], [1, 1]]}]
+doors: [{id: door, kind: webhook}]
+readers: [{id: reader, kind: webhook, door: door}]
+"""
+
+
+def _check(folder: Path, site: str, *edges: str) -> Result:
+    (folder / "site.yaml").write_text(site, encoding="utf-8")
+    names = [f"edge-{index}.yaml" for index in range(len(edges))]
+    for name, text in zip(names, edges, strict=True):
+        (folder / name).write_text(text, encoding="utf-8")
+    files = [str(folder / name) for name in ("site.yaml", *names)]
+    return CliRunner().invoke(cli, files)
+
+
+def test_a_site_that_fits_its_edge_files_is_good_and_nodes_without_one_are_left_alone(
+    tmp_path: Path,
+) -> None:
+    assert _check(tmp_path, SITE, EDGE).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (
+            "zone: yard", "zone: yrad",
+            (
+                "6: places[0].views[0][0].zone: n/cam has no zone 'yrad' in its edge file "
+                "(did you mean 'yard'?)"
+            ),
+        ),
+        (
+            "line: gate", "line: gat",
+            (
+                "7: places[0].lines[0].line: n/cam has no line 'gat' in its edge file "
+                "(did you mean 'gate'?)"
+            ),
+        ),
+        (
+            "source: door", "source: dor",
+            (
+                "8: places[0].doors[0].source: 'dor' is no door or reader in the edge file of n "
+                "(did you mean 'door'?)"
+            ),
+        ),
+        (
+            "{node: n, source: cam, line", "{node: n, source: cma, line",
+            (
+                "7: places[0].lines[0].source: 'cma' is no camera in the edge file of n "
+                "(did you mean 'cam'?)"
+            ),
+        ),
+        (
+            "[{id: cam}", "[{id: camm}",
+            (
+                "2: nodes[0].sources[0].id: 'camm' is no camera, door or reader in the edge file "
+                "of n (did you mean 'cam'?)"
+            ),
+        ),
+        (
+            "occupancy.person", "occupancy.persn",
+            (
+                "11: rules[0].when[0].signal: no zone in view of the rule's places looks for "
+                "'persn' (did you mean 'person'?)"
+            ),
+        ),
+        (
+            "occupancy.person", "dwell.dog",
+            (
+                "11: rules[0].when[0].signal: no zone in view of the rule's places looks for 'dog' "
+                "(one of: car, person)"
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_what_no_edge_file_has_is_told_where_the_site_says_it(
+    tmp_path: Path, before: str, after: str, says: str
+) -> None:
+    result = _check(tmp_path, SITE.replace(before, after, 1), EDGE)
+    assert result.exit_code == 2
+    told = [line.partition("site.yaml:")[2] for line in result.output.splitlines()]
+    assert [line for line in told if line] == [says]
+
+
+def test_an_edge_file_of_another_site_or_one_with_mistakes_is_not_held_against_a_site(
+    tmp_path: Path,
+) -> None:
+    site = SITE.replace("zone: yard", "zone: yrad", 1)
+    assert _check(tmp_path, site, EDGE.replace("garden", "court")).exit_code == 0
+    result = _check(tmp_path, site, EDGE.replace("zones:", "zone:"))
+    assert "site.yaml: good" in result.output
+    assert "is not known here" in result.output
