@@ -1,6 +1,7 @@
 """``linli rules …``"""
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -45,7 +46,18 @@ WARM_UP = click.option(
 JOBS = click.option(
     "--jobs", default=0, type=click.IntRange(0), help="Processes; left out: one for each core."
 )
-PLOT = click.option("--plot", type=PATH, help="Draw it into this HTML file.")
+
+
+def _target(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+    """A file to write, refused before minutes of replay rather than after them."""
+    if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
+        raise click.BadParameter(f"{path} cannot be written: name a file in a folder that is there")
+    return path
+
+
+PLOT = click.option(
+    "--plot", type=PATH, callback=_target, help="Draw it into this HTML file."
+)  # fmt: skip
 
 
 @click.group("rules")
@@ -62,7 +74,7 @@ def cli() -> None:
 @SITE
 @WARM_UP
 @JOBS
-@click.option("--json", "json_file", type=PATH, help="Write everything there.")
+@click.option("--json", "json_file", type=PATH, callback=_target, help="Write everything there.")
 @PLOT
 def backtest(
     path: Path, rules_path: Path, *, keep: bool, since: str, until: str, name: str, warm_up: str,
@@ -230,6 +242,8 @@ def _replay(
         found = workers.replay(
             settings, site, stretch, near=near, jobs=jobs, advance=_teller(progress)
         )
+    if not total:
+        click.echo("no records are stored for this time: nothing could have fired", err=True)
     if found.failed:
         click.echo(f"the engine failed on {found.failed} records; see the log", err=True)
     return found, total
@@ -246,15 +260,18 @@ def _teller(progress: Progress) -> Callable[[int], None]:
 
 def _show_comparison(found: compare.Comparison) -> None:
     table = Table(title=f"{found.site}: {found.records:,} records")
-    for heading in ("rule", "alerts", "new", "a day", "new", "precision", "new", "recall", "new"):
-        table.add_column(heading, justify="left" if heading == "rule" else "right")
+    table.add_column("rule", overflow="fold")
+    for heading in ("alerts", "a day", "precision", "recall"):
+        table.add_column(f"{heading}\nnow → new", justify="right", no_wrap=True)
     for rule in found.rules:
+        now, then = rule.score_now, rule.score_then
         table.add_row(
-            rule.rule, str(rule.alerts_now), str(rule.alerts_then),
-            f"{rule.now_a_day:.2f}", f"{rule.then_a_day:.2f}",
-            _share(rule.score_now.precision), _share(rule.score_then.precision),
-            _share(rule.score_now.recall), _share(rule.score_then.recall),
-        )  # fmt: skip
+            rule.rule,
+            f"{rule.alerts_now} → {rule.alerts_then}",
+            f"{rule.now_a_day:.2f} → {rule.then_a_day:.2f}",
+            f"{_share(now.precision)} → {_share(then.precision)}",
+            f"{_share(now.recall)} → {_share(then.recall)}",
+        )
     console.print(table)
     zone = ZoneInfo(found.timezone)
     for pair in found.pairs:

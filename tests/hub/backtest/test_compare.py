@@ -193,7 +193,7 @@ def test_verdicts_of_operators_give_precision_and_recall(site: Path) -> None:
     database.dispose()
     words = ("backtest", "-c", str(site), "--rules", str(site.parent / "new.yaml"))
     output = _invoke(*words)
-    assert re.search(r"open\s+│\s+2 │\s+3 │\s+2\.00 │\s+3\.00 │\s+100% │\s+100% │\s+50% │", output)
+    assert re.search(r"open\s+│\s+2 → 3 │\s+2\.00 → 3\.00 │\s+100% → 100% │\s+50% → \d+% │", output)
     assert "no verdicts" not in output
 
 
@@ -203,3 +203,23 @@ def test_a_rule_that_is_not_there_is_named(site: Path) -> None:
     )
     assert result.exit_code == 1
     assert "s has no rule 'opn'; it has open, very" in result.output
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_replay(site: Path) -> None:
+    nowhere = site.parent / "nowhere" / "week.html"
+    words = ["rules", "tune", "open", "-c", str(site), "--field", "above", "--from", "1d"]
+    result = CliRunner().invoke(linli.main, [*words, "--plot", str(nowhere)])
+    assert result.exit_code == 2
+    assert "cannot be written: name a file in a folder that is there" in result.output
+
+
+def test_a_time_without_records_says_so_and_long_names_of_rules_stay_whole(site: Path) -> None:
+    rules = site.parent / "long.yaml"
+    name = "nobody-has-opened-the-door-of-the-bicycle-shed-for-a-whole-day"
+    rules.write_text(NEW.replace("id: open", f"id: {name}"))
+    words = ["rules", "backtest", "-c", str(site), "--rules", str(rules)]
+    empty = CliRunner().invoke(linli.main, [*words, "--from", "2020-01-01", "--to", "2020-01-02"])
+    assert empty.exit_code == 0
+    assert "no records are stored for this time" in empty.output
+    rows = re.findall(r"^│ (\S+)", _invoke(*words[1:]), re.MULTILINE)
+    assert name in "".join(rows)
