@@ -5,6 +5,7 @@ in that document's problems. A document that has other problems is checked as fa
 could be read, so that all is reported at once.
 """
 
+import math
 import zoneinfo
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -20,7 +21,7 @@ from configs.plan import drawing
 from configs.problems import did_you_mean
 from configs.residents import OWNER, Residents
 from configs.rules import Active, Alternative, Clear, Condition, Rule, Take
-from configs.signals import is_signal, known_signals
+from configs.signals import bounds, is_signal, known_signals
 from configs.site import CountingLine, DoorOf, Place, SiteFile, SourceOf, View
 
 HOUR_MS = 3_600_000
@@ -210,6 +211,9 @@ def rules(
     """The rules of one document, against the places and the country of the site, where known."""
     _differ(rules, document)
     for rule in rules:
+        if not rule.places:
+            hint = 'name ids, tags or "*"'
+            document.complain(rule, "places", "names no place, so it watches nothing", hint)
         for index, target in enumerate(rule.places):
             if known_places is not None and target not in known_places:
                 hint = did_you_mean(target, known_places)
@@ -298,6 +302,25 @@ def _threshold(condition: Alternative, document: Document) -> None:
         document.complain(condition, "take", f"{condition.take} is of no window", hint)
     if condition.over is not None and condition.over <= 0:
         document.complain(condition, "over", "must last longer than 0s")
+    if len(given) == 1 and is_signal(condition.signal):
+        _reachable(condition, condition, given[0], "so this never holds", document)
+
+
+def _reachable(
+    of: Alternative, limits: Alternative | Clear, name: str, so: str, document: Document
+) -> None:
+    """Whether what is looked at of a signal can ever be beyond a threshold."""
+    limit: float | None = getattr(limits, name)
+    if limit is None or of.take is Take.RATE:
+        return
+    low, high = bounds(of.signal)
+    if of.take in (Take.SUM, Take.COUNT):
+        high = math.inf
+    holds = {"above": limit < high, "below": limit > low, "equals": low <= limit <= high}
+    if not holds[name]:
+        span = f"from 0 to {high:g}" if high < math.inf else "from 0 up"
+        message = f"{of.signal} is never {name} {limit:g}, {so}".replace("equals ", "")
+        document.complain(limits, name, message, f"it goes {span}")
 
 
 def _clear(clear: Clear, first: Condition, document: Document) -> None:
@@ -318,6 +341,9 @@ def _clear(clear: Clear, first: Condition, document: Document) -> None:
             f"{clear.above:g} is under the {first.below:g} that raises: it would clear at once"
         )
         document.complain(clear, "above", message, f"at least {first.below:g}")
+    elif not first.any and is_signal(first.signal):
+        for name in ("below", "above"):
+            _reachable(first, clear, name, "so the alert would never end", document)
 
 
 def _differ(named: Sequence[Any], document: Document) -> None:

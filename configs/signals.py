@@ -1,5 +1,6 @@
 """The names of the signals that rules may speak of, what each means and what it needs."""
 
+import math
 import re
 
 from configs.site import Place
@@ -52,6 +53,12 @@ def is_signal(name: str) -> bool:
     if family == "scene.fault.<kind>":
         return name.rpartition(".")[2] in FAULTS
     return family in SIGNALS
+
+
+def bounds(name: str) -> tuple[float, float]:
+    """The least and the most that a signal can be."""
+    shares = ("presence.<label>", "door.forced", "scene.fault.<kind>")
+    return 0.0, 1.0 if family_of(name) in shares else math.inf
 
 
 def family_of(name: str) -> str:

@@ -70,6 +70,27 @@ def _problems(path: Path) -> list[str]:
             ),
         ),
         (
+            "rises: [{when: [{signal: presence.person, above: 1}], severity: high}]",
+            (
+                "12: rules[0].rises[0].when[0].above: presence.person is never above 1, so this "
+                "never holds (it goes from 0 to 1)"
+            ),
+        ),
+        (
+            "rises: [{when: [{signal: risk, below: 0, over: 1m}], severity: high}]",
+            (
+                "12: rules[0].rises[0].when[0].below: risk is never below 0, so this never holds "
+                "(it goes from 0 up)"
+            ),
+        ),
+        (
+            "rises: [{when: [{signal: risk, equals: -1}], severity: high}]",
+            (
+                "12: rules[0].rises[0].when[0].equals: risk is never -1, so this never holds "
+                "(it goes from 0 up)"
+            ),
+        ),
+        (
             "inhibits: [crowds]",
             "12: rules[0].inhibits[0]: 'crowds' is no rule of the site (did you mean 'crowd'?)",
         ),
@@ -116,6 +137,40 @@ def _problems(path: Path) -> list[str]:
 )
 def test_what_cannot_work_is_told(tmp_path: Path, rule: str, says: str) -> None:
     assert _problems(_site(tmp_path, rule)) == [says]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (
+            "clear: {below: 3}", "clear: {below: 0}",
+            (
+                "11: rules[0].clear.below: occupancy.person is never below 0, so the alert would "
+                "never end (it goes from 0 up)"
+            ),
+        ),
+        (
+            "places: [yard]", "places: []",
+            (
+                "9: rules[0].places: names no place, so it watches nothing "
+                '(name ids, tags or "*")'
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_what_would_never_end_or_never_watch_is_told(
+    tmp_path: Path, before: str, after: str, says: str
+) -> None:
+    path = _site(tmp_path)
+    path.write_text(path.read_text().replace(before, after))
+    assert _problems(path) == [says]
+
+
+@pytest.mark.parametrize("take", ["rate", "sum", "count"])
+def test_a_window_may_leave_the_bounds_of_its_signal(tmp_path: Path, take: str) -> None:
+    beyond = "below: -1" if take == "rate" else "above: 3"
+    when = f"{{signal: presence.person, over: 1m, take: {take}, {beyond}}}"
+    configs.load_any(_site(tmp_path, f"rises: [{{when: [{when}], severity: high}}]"))
 
 
 @pytest.mark.parametrize(
