@@ -5,12 +5,14 @@ import io
 import re
 from collections.abc import Callable
 
+import pytest
 from sqlalchemy import Engine, update
 
 from hub import audit, desk
 from hub.state.tables import Audit
 from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
+from web import handover
 
 Open = Callable[[str], Reader]
 
@@ -36,6 +38,17 @@ def test_a_shift_hands_over_what_is_open_happened_and_broken_with_a_note(
     assert "In this shift 0" in later
     assert "the shed key is back" not in later
     assert "the shed key is back" in words(browser.client.get("/handover?hours=24").text)
+
+
+def test_a_shift_of_more_alerts_than_are_listed_is_counted_whole(
+    reader: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover, "ALERTS", 2)
+    text = words(reader("viewer").client.get("/handover").text)
+    assert "In this shift 4" in text
+    assert "Critical 1 · High 1 · Medium 1 · Low 1" in text
+    assert "never acknowledged: 3 · slowest to be acknowledged: 35 s" in text
+    assert "Only the newest 2 are listed here: see all" in text
 
 
 def test_an_empty_note_or_one_for_another_site_is_refused(reader: Open, engine: Engine) -> None:
