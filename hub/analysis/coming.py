@@ -43,13 +43,17 @@ def tell(found: Ahead, site: SiteFile, events: Sequence[Event], words: Words) ->
     return Told(note, drawings, _table(found, words), patrols(found, site, events, words))
 
 
-def patrols(found: Ahead, site: SiteFile, events: Sequence[Event], words: Words) -> list[str]:
-    """Where and when of the next 24 hours a patrol would matter most, and why."""
+def patrols(
+    found: Ahead, site: SiteFile, events: Sequence[Event], words: Words, hours: int = DAY_H
+) -> list[str]:
+    """Where and when of the next hours (24 or 168) a patrol would matter most, and why."""
+    span = words("over-day" if hours == DAY_H else "over-week")
     lines = []
-    for row, first in incidents.most(found):
+    for row, first in incidents.most(found, hours):
         hour = found.hours[first]
-        name = words.of(row.place.name)
-        told = words.coming(row.hours[first], hour, 1, "coming-patrol", name)
+        told = words.coming(
+            row.hours[first], hour, 1, "coming-patrol", place=words.of(row.place.name), span=span
+        )
         why = hazards.reasons(site, events, row.place.id, hour.of_week % DAY_H)
         lines.append(told + (words.reasons(why, site) if why else ""))
     return lines

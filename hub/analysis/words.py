@@ -83,11 +83,13 @@ _TEXTS: Final[Mapping[str, Text]] = {
         "80% 范围 {low80}–{high80},95% 范围 {low95}–{high95}",
     ),
     "coming-patrol": Text(
-        "In the next 24 hours a patrol matters most at {place}, {day} {start:02d}:00–{end:02d}:00: "
+        "{span} a patrol matters most at {place}, {day} {start:02d}:00–{end:02d}:00: "
         "{mean} alerts or reports expected, one or more with {percent} %.",
-        "未来 24 小时巡逻最应关注:{place},{day} {start:02d}:00–{end:02d}:00,预计 {mean} 次警报或"
+        "{span}巡逻最应关注:{place},{day} {start:02d}:00–{end:02d}:00,预计 {mean} 次警报或"
         "上报,至少一次的概率 {percent}%。",
     ),
+    "over-day": Text("In the next 24 hours", "未来 24 小时"),
+    "over-week": Text("In the next 7 days", "未来 7 天"),
     "next-day": Text("Next 24 hours", "未来 24 小时"),
     "next-week": Text("Next 7 days, four hours each", "未来 7 天(每格四小时)"),
     "in-week": Text("Next 7 days", "未来 7 天"),
@@ -251,13 +253,13 @@ class Words:
         )  # fmt: skip
 
     def coming(
-        self, coming: Coming, hour: Hour, hours: int, key: str = "coming-cell", place: str = ""
+        self, coming: Coming, hour: Hour, hours: int, key: str = "coming-cell", **more: str
     ) -> str:
         """What is expected in some hours from ``hour`` on, with its ranges."""
         (low80, high80), (low95, high95) = coming.range(0.8), coming.range(0.95)
         slot = hour.of_week
         return self(
-            key, place=place, day=self.day(slot), start=slot % 24, end=(slot + hours - 1) % 24 + 1,
+            key, **more, day=self.day(slot), start=slot % 24, end=(slot + hours - 1) % 24 + 1,
             mean=number(coming.mean), percent=percent(coming.chance), low80=low80, high80=high80,
             low95=low95, high95=high95,
         )  # fmt: skip

@@ -233,6 +233,23 @@ def test_a_plan_with_a_mistake_comes_back_as_it_was_typed(reader: Open) -> None:
     assert answer.text.count(" selected>") == 2
 
 
+@pytest.mark.parametrize("name", ["viewer", "operator"])
+def test_who_plans_a_walk_is_told_where_it_matters_most_in_the_week(
+    reader: Open, engine: Engine, name: str
+) -> None:
+    staff = reader(name)
+    told = "In the next 7 days a patrol matters most at Bike shed, Wednesday 02:00–03:00:"
+    assert told not in staff.client.get("/patrols").text
+    with engine.begin() as connection:
+        for week in range(1, 11):
+            for minutes in (0, 40):
+                at = NOW + 24 * HOUR - week * 168 * HOUR - minutes * 60_000
+                seed.alert(connection, at, "bike-shed", state="resolved")
+    html = staff.client.get("/patrols").text
+    assert (told in html) == (name == "operator")
+    assert ("/expected?place=garden/west-gate#coming" in html) == (name == "operator")
+
+
 def test_a_walk_is_called_off_and_a_weekly_plan_ends(reader: Open) -> None:
     staff = reader("operator")
     walk = planned(staff, repeat="weekly")

@@ -12,6 +12,9 @@ from sqlalchemy import select
 
 from configs.site import SiteFile
 from hub import audit
+from hub.analysis import coming, evidence, incidents
+from hub.analysis.hours import WEEK_H
+from hub.analysis.words import Words
 from hub.cases.tables import Case
 from hub.neighbours.tables import Resident
 from hub.patrols import checkin, plans, remind, signup
@@ -21,6 +24,7 @@ from hub.patrols.tables import CheckIn, Patrol, PatrolPlan
 from hub.patrols.walks import WalkView, found
 from web.cases.words import place_name
 from web.console import console
+from web.language import language
 from web.roles import acting
 from web.vault import vault
 from web.when import as_ms, moment
@@ -152,9 +156,12 @@ def _listing(kept: dict[str, Any], errors: dict[str, str], status: int) -> Respo
             .where(PatrolPlan.site == file.site.id, PatrolPlan.ended_at.is_(None))
             .order_by(PatrolPlan.made_at)
         ).all()
+        told = evidence.told(connection, file.site.id, now - incidents.LOOK_MS, now)
+    foreseen = incidents.foresee(file, told, now)
+    advice = coming.patrols(foreseen, file, told, Words(file.site, language()), WEEK_H)
     page = render_template(
         "patrols/listing.html", file=file, ahead=ahead, past=past, weekly=weekly, kept=kept,
-        errors=errors, stops=range(STOPS), **_words(file.site.id),
+        errors=errors, stops=range(STOPS), advice=advice, **_words(file.site.id),
     )  # fmt: skip
     return page, status
 
