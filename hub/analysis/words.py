@@ -258,8 +258,9 @@ class Words:
         """What is expected in some hours from ``hour`` on, with its ranges."""
         (low80, high80), (low95, high95) = coming.range(0.8), coming.range(0.95)
         slot = hour.of_week
+        day = f"{self.day(slot)} {self.local(hour.start):%m-%d}"
         return self(
-            key, **more, day=self.day(slot), start=slot % 24, end=(slot + hours - 1) % 24 + 1,
+            key, **more, day=day, start=slot % 24, end=(slot + hours - 1) % 24 + 1,
             mean=number(coming.mean), percent=percent(coming.chance), low80=low80, high80=high80,
             low95=low95, high95=high95,
         )  # fmt: skip

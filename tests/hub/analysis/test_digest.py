@@ -112,7 +112,9 @@ def test_what_is_coming_is_told_with_ranges_and_where_to_walk(built: tuple[Path,
     assert len(found.ahead.hours) == 168
     assert found.ahead.hours[0].start == world.END
     line = digest.patrols_ahead(found, Words(found.site.site, "en"))[0]
-    assert line.startswith("In the next 24 hours a patrol matters most at Bike shed, Monday 0")
+    assert line.startswith(
+        "In the next 24 hours a patrol matters most at Bike shed, Monday 06-02 0"
+    )
     assert "A door stands open" in line
     text = digest.page(found)
     assert text.count("<rect") == 24 + 5 * 24 + 5 * 42  # the risk's, the day's and the week's
