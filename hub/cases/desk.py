@@ -148,11 +148,12 @@ def close_unsolved(
 
 def merge(engine: Engine, case_id: str, into_code: str, *, actor: str, now: int) -> Outcome:
     """Close a case as the same as another open one, named by its code; its reporters follow
-    that one from now on."""
+    that one from now on, and the alerts about it are about that one."""
     with engine.begin() as connection:
         wanted = select(Case.id, Case.code, Case.site).where(
-            Case.code == into_code.strip().upper(), Case.id != case_id, Case.state.not_in(ENDED)
-        )
+            Case.code == into_code.strip().upper(), Case.id != case_id, Case.state.not_in(ENDED),
+            Case.held == "",
+        )  # fmt: skip
         other = connection.execute(wanted).first()
         mine = _find(connection, case_id)
     if mine is None or other is None or other.site != mine.site:
@@ -165,6 +166,7 @@ def merge(engine: Engine, case_id: str, into_code: str, *, actor: str, now: int)
         with engine.begin() as connection:
             say(connection, other.id, other.site, "merged", actor=actor, note=mine.code,
                 public=True, now=now)  # fmt: skip
+            _carry_alerts(connection, case_id, other.id, other.site, actor=actor, now=now)
     return outcome
 
 
@@ -257,6 +259,18 @@ def rate(
         say(connection, case.id, case.site, "rated" if solved else "reopened", actor=RESIDENT,
             note=text, public=True, now=now)  # fmt: skip
         return Outcome(Verdict.DONE, values["state"])
+
+
+def _carry_alerts(
+    connection: Connection, case_id: str, into: str, site: str, *, actor: str, now: int
+) -> None:
+    known = select(CaseAlert.alert).where(CaseAlert.case == into)
+    mine = select(CaseAlert.alert).where(CaseAlert.case == case_id, CaseAlert.alert.not_in(known))
+    new = connection.scalars(mine).all()
+    rows = [{"case": into, "alert": alert, "opened": False, "at": now} for alert in new]
+    if rows:
+        connection.execute(insert(CaseAlert), rows)
+        say(connection, into, site, "confirmed", actor=actor, note="", public=True, now=now)
 
 
 def _tell_alerts(

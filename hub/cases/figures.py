@@ -146,7 +146,8 @@ def read(engine: Engine, site: SiteFile, start: int, end: int, now: int) -> Seen
         alerts = connection.execute(select(*OF_ALERTS).where(fired)).all()
         joined = select(CaseAlert.case, CaseAlert.alert).join(Case, Case.id == CaseAlert.case)
         # A case that was opened from an alert is what the sensors found, and nobody else.
-        links = connection.execute(joined.where(Case.channel != "console")).all()
+        # Nor has a report that was none found what the sensors saw.
+        links = connection.execute(joined.where(Case.channel != "console", real)).all()
         stops = connection.execute(_stops(site.site.id, start, end)).all()
     return Seen(
         cases, alerts, frozenset(row[0] for row in links), frozenset(row[1] for row in links),

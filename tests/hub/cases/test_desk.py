@@ -14,7 +14,7 @@ from hub.cases.desk import Step, Verdict
 from hub.cases.erase import erase
 from hub.cases.photos import purge_photos
 from hub.cases.receive import NewReport, ReportRefused
-from hub.cases.tables import CaseEvent, CaseOutcome, CasePhoto, CaseState, Reporter
+from hub.cases.tables import CaseAlert, CaseEvent, CaseOutcome, CasePhoto, CaseState, Reporter
 from hub.cases.worktime import after
 from hub.state.tables import Alert, AlertState, Audit
 from tests.hub.cases.world import HOUR, MONDAY_10, SITE, Office
@@ -162,6 +162,25 @@ def test_a_merged_case_leads_its_reporter_to_the_other(office: Office) -> None:
     assert desk.merge(office.engine, second.case, first.code, actor="li", now=MONDAY_10).done
     assert receive.followed(office.engine, second.token) == [first.case]
     assert not desk.merge(office.engine, second.case, "ZZZ-ZZZ", actor="li", now=MONDAY_10).done
+
+
+def test_a_merged_case_brings_its_alerts_and_none_is_merged_into_one_that_is_held(
+    office: Office,
+) -> None:
+    first, second, spam = office.report(), office.report(), office.report("casino")
+    row = {"site": "garden", "place": "gate", "rule": "covered", "severity": "high",
+           "state": AlertState.FIRING, "pending_ts": MONDAY_10}  # fmt: skip
+    with office.engine.begin() as connection:
+        connection.execute(insert(Alert), [{"id": one, **row} for one in ("a1", "a2")])
+    for case, alert in ((first, "a1"), (second, "a1"), (second, "a2")):
+        desk.link(office.engine, case.case, alert, actor="li", now=MONDAY_10)
+    held = desk.merge(office.engine, second.case, spam.code, actor="li", now=MONDAY_10)
+    assert held.verdict is Verdict.NO_SUCH_CASE
+    assert desk.merge(office.engine, second.case, first.code, actor="li", now=MONDAY_10).done
+    with office.engine.connect() as connection:
+        joined = select(CaseAlert.alert).where(CaseAlert.case == first.case)
+        assert sorted(connection.scalars(joined)) == ["a1", "a2"]
+    assert kinds(office, first.case)[-2:] == ["merged", "confirmed"]
 
 
 def test_notes_stay_inside_and_answers_go_out(office: Office) -> None:
