@@ -83,6 +83,8 @@ LEAST: dict[str, Role | None] = {
     "api.alert": Role.VIEWER,
     "api.places": Role.VIEWER,
     "api.nodes": Role.VIEWER,
+    "api.rules": Role.VIEWER,
+    "api.quiet": Role.VIEWER,
     "api.document": Role.VIEWER,
     "trends.page": Role.VIEWER,
     "analysis.page": Role.VIEWER,

@@ -8,6 +8,7 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 from sqlalchemy import Engine
 
+from hub import silences
 from hub.state.tables import Audit
 from tests.web import seed
 from tests.web.conftest import NOW, Reader
@@ -94,3 +95,22 @@ def test_an_unknown_or_revoked_token_is_refused_in_json(app: Flask, engine: Engi
 def test_whoever_is_logged_in_may_read_it_too(reader: Open) -> None:
     nodes: Any = reader("viewer").client.get("/api/v1/nodes").json
     assert [one["node"] for one in nodes["nodes"]] == ["gate-1", "yard-1"]
+
+
+def test_rules_and_what_is_muted_are_told_of_the_sites_that_are_here(
+    ask: Callable[..., Any], engine: Engine
+) -> None:
+    for site in ("garden", "elsewhere"):
+        silences.create(
+            engine, site=site, rule="crowd", author="lin", reason="fair", ends_at=NOW + 60_000,
+            now=NOW,
+        )  # fmt: skip
+    found = ask("/api/v1/silences").json["silences"]
+    assert [(one["site"], one["rule"], one["author"], one["reason"]) for one in found] == [
+        ("garden", "crowd", "lin", "fair")
+    ]
+    rules = {one["rule"]: one for one in ask("/api/v1/rules").json["rules"]}
+    assert rules.keys() == {rule.id for rule in seed.site_file().rules}
+    for one in rules.values():
+        assert one["conditions"]
+        assert f"id: {one['rule']}" in one["yaml"]

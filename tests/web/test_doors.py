@@ -56,6 +56,8 @@ PATHS = {
     "api.alert": "/api/v1/alerts/{alert}",
     "api.places": "/api/v1/places",
     "api.nodes": "/api/v1/nodes",
+    "api.rules": "/api/v1/rules",
+    "api.quiet": "/api/v1/silences",
     "api.document": "/api/v1/openapi.json",
     "trends.page": "/trends",
     "analysis.page": "/expected",

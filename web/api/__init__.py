@@ -5,22 +5,30 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, abort, request, url_for
 
+from hub import silences
 from hub.state.tables import Alert
 from web.alerts.filters import STATES, Filter, below
 from web.api.shapes import (
     AlertOut,
     Alerts,
+    Limit,
     NodeOut,
     Nodes,
     PlaceOut,
     Places,
     Problem,
+    RuleOut,
+    Rules,
+    SilenceOut,
+    Silences,
+    ThereOut,
     Value,
     Words,
 )
 from web.console import console
 from web.now.snapshot import AlertView, take
 from web.now.snapshot import alerts as read_alerts
+from web.rules.force import in_force
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 LIMIT = 100
@@ -84,10 +92,38 @@ def nodes() -> Response:
     ]))  # fmt: skip
 
 
+@blueprint.get("/rules")
+def rules() -> Response:
+    """The rules in force, and what overrides change where."""
+    found = [(file.site.id, one) for file in console().sites for one in in_force(file)]
+    return _answer(Rules([
+        RuleOut(
+            site, one.rule.id, Words(one.rule.title.en, one.rule.title.zh), one.rule.severity,
+            [place.id for place in one.places],
+            [Limit(part.signal, part.text) for part in one.conditions],
+            [ThereOut(other.place.id, dict(other.values)) for other in one.others], one.text,
+        )
+        for site, one in found
+    ]))  # fmt: skip
+
+
+@blueprint.get("/silences")
+def quiet() -> Response:
+    """What is muted, now or to come."""
+    here = console()
+    with here.reader.connect() as connection:
+        found = silences.listed(connection, here.now())
+    return _answer(Silences([
+        SilenceOut(one.id, one.site, one.kind, one.rule, one.place, one.source, one.author,
+                   one.reason, one.starts_at, one.ends_at)
+        for one in found if here.site(one.site) is not None
+    ]))  # fmt: skip
+
+
 @blueprint.get("/openapi.json")
 def document() -> Response:
     """What this API is, as OpenAPI 3.1."""
-    shapes = (Alerts, AlertOut, Places, Nodes, Problem)
+    shapes = (Alerts, AlertOut, Places, Nodes, Rules, Silences, Problem)
     _roots, components = msgspec.json.schema_components(
         shapes, ref_template="#/components/schemas/{name}"
     )
@@ -105,6 +141,8 @@ def document() -> Response:
             "/api/v1/alerts/{id}": {"get": _get("One alert", "AlertOut", [one])},
             "/api/v1/places": {"get": _get("Places as they are now", "Places", [])},
             "/api/v1/nodes": {"get": _get("Nodes as they are now", "Nodes", [])},
+            "/api/v1/rules": {"get": _get("Rules in force", "Rules", [])},
+            "/api/v1/silences": {"get": _get("What is muted, now or to come", "Silences", [])},
         },
         "components": {
             "schemas": components,

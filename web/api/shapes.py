@@ -1,5 +1,7 @@
 """What the API answers with. Times are milliseconds since the Unix epoch, UTC."""
 
+from typing import Any
+
 from msgspec import Struct
 
 
@@ -89,6 +91,60 @@ class Nodes(Struct, frozen=True):
     """All nodes."""
 
     nodes: list[NodeOut]
+
+
+class Limit(Struct, frozen=True):
+    """A signal, and the rule's condition on it."""
+
+    signal: str
+    text: str
+
+
+class ThereOut(Struct, frozen=True):
+    """What overrides change of a rule at a place: path in the rule, such as when[0].above."""
+
+    place: str
+    values: dict[str, Any]
+
+
+class RuleOut(Struct, frozen=True):
+    """A rule in force."""
+
+    site: str
+    rule: str
+    title: Words
+    severity: str
+    places: list[str]
+    conditions: list[Limit]
+    overrides: list[ThereOut]
+    yaml: str
+
+
+class Rules(Struct, frozen=True):
+    """All rules."""
+
+    rules: list[RuleOut]
+
+
+class SilenceOut(Struct, frozen=True):
+    """What is muted; "" is any rule, place or source (<node>/<source>)."""
+
+    id: int
+    site: str
+    kind: str
+    rule: str
+    place: str
+    source: str
+    author: str
+    reason: str
+    starts_at: int
+    ends_at: int
+
+
+class Silences(Struct, frozen=True):
+    """Silences and maintenance windows that last or are to come."""
+
+    silences: list[SilenceOut]
 
 
 class Problem(Struct, frozen=True):
