@@ -46,7 +46,7 @@ def run(path: Path, http_port: int | None) -> None:
 
     def watch(ingest: Ingest) -> ConfigWatcher:
         watcher = ConfigWatcher(
-            configs.folders(path),
+            lambda: configs.folders(path),
             lambda: configs.load_hub(path)[1],
             on_change=ingest.reload,
             on_problem=ingest.refuse,

@@ -4,6 +4,7 @@ A thread looks at the files now and then, and at once on SIGHUP. What it loads i
 the ingest, which lets it take over between two batches.
 """
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -29,14 +30,18 @@ class ConfigWatcher:
 
     def __init__(
         self,
-        folders: Sequence[Path],
+        folders: Callable[[], Sequence[Path]],
         load: Callable[[], Sequence[SiteFile]],
         *,
         on_change: Callable[[Sequence[SiteFile]], None],
         on_problem: Callable[[str], None],
     ) -> None:
-        """``on_change`` gets sites that are good, ``on_problem`` what is wrong with others."""
-        self._folders = folders
+        """``on_change`` gets sites that are good, ``on_problem`` what is wrong with others.
+
+        ``folders`` is asked again after each change: a file may name others elsewhere.
+        """
+        self._find_folders = folders
+        self._folders = folders()
         self._load = load
         self._on_change = on_change
         self._on_problem = on_problem
@@ -73,7 +78,10 @@ class ConfigWatcher:
         stamp = self._stamp()
         if stamp == self._known and not self._asked:
             return
-        self._known, self._asked = stamp, False
+        with contextlib.suppress(ConfigError):  # what cannot be read names no other folders
+            self._folders = self._find_folders()
+        self._known = {path: stamp.get(path, now) for path, now in self._stamp().items()}
+        self._asked = False
         try:
             sites = self._load()
         except ConfigError as error:

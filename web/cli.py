@@ -62,7 +62,7 @@ def watching(path: Path, console: Console) -> ConfigWatcher:
     """Keeps a console at what the files of its web.yaml say; a bad file changes nothing, and
     it is the hub that shows why."""
     return ConfigWatcher(
-        configs.folders(path),
+        lambda: configs.folders(path),
         lambda: configs.load_web(path)[1],
         on_change=console.adopt,
         on_problem=lambda _problem: None,

@@ -83,7 +83,7 @@ class Taken:
         self.sites: list[Sequence[SiteFile]] = []
         self.problems: list[str] = []
         self.watcher = ConfigWatcher(
-            configs.folders(path),
+            lambda: configs.folders(path),
             lambda: configs.load_hub(path)[1],
             on_change=self.sites.append,
             on_problem=self.problems.append,
@@ -104,6 +104,23 @@ def test_a_changed_file_is_taken_up_and_a_bad_one_is_told(tmp_path: Path) -> Non
     taken.watcher.check()
     assert len(taken.sites) == len(taken.problems) == 1
     assert "did you mean 'above'?" in taken.problems[0]
+
+
+def test_files_that_a_change_names_elsewhere_are_watched_from_then_on(tmp_path: Path) -> None:
+    path, more = tmp_path / "site.yaml", tmp_path / "more" / "rules.yaml"
+    path.write_text(GOOD)
+    taken = Taken(path)
+    more.parent.mkdir()
+    rule = "rules: [{id: empty, title: E, places: [yard], when: [{signal: risk, LIMIT: 5}]}]"
+    more.write_text(rule.replace("LIMIT", "abov"))
+    path.write_text(GOOD + "rule_files: [more/rules.yaml]\n")
+    taken.watcher.check()
+    taken.watcher.check()
+    assert (len(taken.sites), len(taken.problems)) == (0, 1)
+    more.write_text(rule.replace("LIMIT", "above"))
+    taken.watcher.check()
+    taken.watcher.check()
+    assert [[one.id for one in found.rules] for (found,) in taken.sites] == [["busy", "empty"]]
 
 
 def test_a_signal_makes_it_look_though_nothing_changed(tmp_path: Path) -> None:
