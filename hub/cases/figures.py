@@ -129,6 +129,8 @@ class Seen(Struct, frozen=True):
     hazards: frozenset[str]
     """Kinds of report that are hazards."""
     now: int
+    told_of: frozenset[str] = frozenset()
+    """Cases that staff opened and into which a resident's report was merged."""
     stops: Sequence[Any] = ()
     """Checkpoints of walks that are over: patrol, place, starts_at, reached_at."""
     stretch: tuple[int, int] = (0, 0)
@@ -145,13 +147,16 @@ def read(engine: Engine, site: SiteFile, start: int, end: int, now: int) -> Seen
         cases = connection.execute(select(*Case.__table__.columns).where(mine, real)).all()
         alerts = connection.execute(select(*OF_ALERTS).where(fired)).all()
         joined = select(CaseAlert.case, CaseAlert.alert).join(Case, Case.id == CaseAlert.case)
-        # A case that was opened from an alert is what the sensors found, and nobody else.
-        # Nor has a report that was none found what the sensors saw.
-        links = connection.execute(joined.where(Case.channel != "console", real)).all()
+        into = select(Case.merged_into).where(Case.merged_into != "", Case.channel != "console")
+        told_of = frozenset(connection.scalars(into.where(Case.site == site.site.id)))
+        # A case that was opened from an alert is what the sensors found, and nobody else, unless
+        # a resident told of the same. Nor has a report that was none found what sensors saw.
+        ours = (Case.channel != "console") | Case.id.in_(into)
+        links = connection.execute(joined.where(ours, real)).all()
         stops = connection.execute(_stops(site.site.id, start, end)).all()
     return Seen(
         cases, alerts, frozenset(row[0] for row in links), frozenset(row[1] for row in links),
-        frozenset(kind.id for kind in site.residents.kinds if kind.hazard), now, stops,
+        frozenset(kind.id for kind in site.residents.kinds if kind.hazard), now, told_of, stops,
         (start, end),
     )  # fmt: skip
 
@@ -196,7 +201,7 @@ def grouped(seen: Seen, by: Callable[[Any], str]) -> dict[str, Figures]:
     return {
         name: figures(
             Seen(cases[name], alerts[name], seen.linked_cases, seen.linked_alerts, seen.hazards,
-                 seen.now, stops[name])
+                 seen.now, seen.told_of, stops[name])
         )
         for name in sorted(cases.keys() | alerts.keys() | stops.keys())
     }  # fmt: skip
@@ -301,7 +306,8 @@ def found_a_day(seen: Seen) -> list[int]:
 
 def _told(seen: Seen) -> list[Any]:
     """The hazards that residents told of, whether sensors saw them or not."""
-    return [c for c in seen.cases if c.kind in seen.hazards and c.channel != "console"]
+    theirs = [c for c in seen.cases if c.channel != "console" or c.id in seen.told_of]
+    return [case for case in theirs if case.kind in seen.hazards]
 
 
 def _sensed(seen: Seen) -> list[Any]:

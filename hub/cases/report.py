@@ -117,7 +117,7 @@ def make(
     kinds = {kind.id: kind.name.in_(language) for kind in site.residents.kinds}
     places = {place.id: place.name.in_(language) for place in site.places}
     cases = Seen(
-        seen.cases, (), seen.linked_cases, seen.linked_alerts, seen.hazards, seen.now
+        seen.cases, (), seen.linked_cases, seen.linked_alerts, seen.hazards, seen.now, seen.told_of
     )  # fmt: skip
     parts: tuple[tuple[str, dict[str, Figures], dict[str, str]], ...] = (
         ("month", grouped(seen, month_of(site.site.timezone)), {}),

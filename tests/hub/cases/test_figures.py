@@ -180,6 +180,19 @@ def test_a_case_that_an_alert_opened_was_found_by_sensors_alone(office: Office) 
     assert (found.by_sensors, found.by_residents, found.by_both) == (1, 0, 0)
 
 
+def test_a_report_of_what_an_alert_had_opened_a_case_for_makes_it_found_by_both(
+    office: Office,
+) -> None:
+    case(office.engine, 1, MONDAY_10, channel="console")
+    case(office.engine, 2, MONDAY_10, state="closed", outcome="duplicate", merged_into="c1")
+    alert(office.engine, 1, MONDAY_10)
+    with office.engine.begin() as connection:
+        link = {"case": "c1", "alert": "a1", "opened": True, "at": MONDAY_10}
+        connection.execute(insert(CaseAlert).values(link))
+    found = figures.figures(read(office.engine, SITE, 0, 2 * MONDAY_10, MONDAY_10))
+    assert (found.by_sensors, found.by_residents, found.by_both) == (0, 0, 1)
+
+
 def test_a_report_that_was_none_takes_no_hazard_from_the_sensors(office: Office) -> None:
     case(office.engine, 1, MONDAY_10, state="closed", outcome="invalid")
     alert(office.engine, 1, MONDAY_10)
