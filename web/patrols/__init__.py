@@ -13,6 +13,7 @@ from sqlalchemy import select
 from configs.site import SiteFile
 from hub import audit
 from hub.analysis import coming, evidence, incidents
+from hub.analysis.evidence import Event
 from hub.analysis.hours import WEEK_H
 from hub.analysis.words import Words
 from hub.cases.tables import Case
@@ -140,6 +141,12 @@ def codes() -> ResponseReturnValue:
     return render_template("patrols/codes.html", drawn=drawn)
 
 
+def _advice(file: SiteFile, told: list[Event], now: int) -> list[str]:
+    """Where a walk matters most in the week to come."""
+    foreseen = incidents.foresee(file, told, now)
+    return coming.patrols(foreseen, file, told, Words(file.site, language()), WEEK_H)
+
+
 def _listing(kept: dict[str, Any], errors: dict[str, str], status: int) -> ResponseReturnValue:
     here, now = console(), console().now()
     asked = request.values.get("site", "")
@@ -156,9 +163,13 @@ def _listing(kept: dict[str, Any], errors: dict[str, str], status: int) -> Respo
             .where(PatrolPlan.site == file.site.id, PatrolPlan.ended_at.is_(None))
             .order_by(PatrolPlan.made_at)
         ).all()
-        told = evidence.told(connection, file.site.id, now - incidents.LOOK_MS, now)
-    foreseen = incidents.foresee(file, told, now)
-    advice = coming.patrols(foreseen, file, told, Words(file.site, language()), WEEK_H)
+        # Those who may not plan see no advice, and working it out takes a while.
+        told = (
+            evidence.told(connection, file.site.id, now - incidents.LOOK_MS, now)
+            if file.site.id in acting()
+            else None
+        )
+    advice = _advice(file, told, now) if told is not None else []
     page = render_template(
         "patrols/listing.html", file=file, ahead=ahead, past=past, weekly=weekly, kept=kept,
         errors=errors, stops=range(STOPS), advice=advice, **_words(file.site.id),
