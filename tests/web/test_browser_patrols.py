@@ -75,6 +75,7 @@ def test_a_patrol_is_signed_up_for_walked_noted_reported_and_on_the_own_record(
     phone.goto(f"{address}/board")
     phone.get_by_role("link", name="晚间巡查").click()
     phone.get_by_role("link", name="注册账号后报名").click()
+    expect(phone.locator("#password")).to_be_visible()
     is_fit_for_a_phone(phone)
     phone.fill("#name", "王阿姨")
     phone.fill("#password", "每天走一走身体好好的")
