@@ -11,6 +11,7 @@ from web.console import console
 from web.language import language
 from web.news import View
 from web.roles import Role, acting
+from web.stream import HEADER, Event
 from web.tail import BYE, ChangeTail, Listener
 
 blueprint = Blueprint("live", __name__)
@@ -35,8 +36,12 @@ def stream() -> ResponseReturnValue:
         tail.leave(listener)
         raise
     gone = request.environ.get("waitress.client_disconnected", lambda: False)
+    packed = request.accept_encodings["gzip"] > 0
     events = _events(tail, listener, missed, gone, console().now)
-    response = Response(events, mimetype="text/event-stream")
+    response = Response(_bytes(events, packed=packed), mimetype="text/event-stream")
+    if packed:
+        response.headers["Content-Encoding"] = "gzip"
+    response.vary.add("Accept-Encoding")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"  # nginx would keep events back
     # Not left to the generator alone: one that was never started does not run its end.
@@ -44,19 +49,29 @@ def stream() -> ResponseReturnValue:
     return response
 
 
-def _missed(tail: ChangeTail, listener: Listener) -> str:
+def _missed(tail: ChangeTail, listener: Listener) -> Event | None:
     after = request.headers.get("Last-Event-ID") or request.args.get("after", "")
-    return tail.replay(int(after), listener) if after.isdigit() and len(after) < 19 else ""
+    return tail.replay(int(after), listener) if after.isdigit() and len(after) < 19 else None
+
+
+def _bytes(events: Iterator[Event], *, packed: bool) -> Iterator[bytes]:
+    if packed:
+        yield HEADER
+    for event in events:
+        yield event.packed if packed else event.plain
 
 
 def _events(
     tail: ChangeTail,
     listener: Listener,
-    missed: str,
+    missed: Event | None,
     gone: Callable[[], bool],
     now: Callable[[], int],
-) -> Iterator[str]:
-    yield f"retry: {RETRY_MS}\n\n{_beat(now)}{missed}"
+) -> Iterator[Event]:
+    yield Event.of(f"retry: {RETRY_MS}\n\n")
+    yield _beat(now)
+    if missed is not None:
+        yield missed
     while not gone():
         try:
             event = listener.queue.get(timeout=BEAT_S)
@@ -69,5 +84,5 @@ def _events(
             return
 
 
-def _beat(now: Callable[[], int]) -> str:
-    return f"event: beat\ndata: {now()}\n\n"
+def _beat(now: Callable[[], int]) -> Event:
+    return Event.of(f"event: beat\ndata: {now()}\n\n")

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, func, select
 
 from hub.state.tables import Change, User
 from web.news import Heard, View, heard
+from web.stream import Event
 from web.vitals import Meters
 
 log = logging.getLogger("linli.web.tail")
@@ -33,8 +34,8 @@ REPLAY = 1000
 """Changes that are replayed to a reader that comes back; for more it loads the page anew."""
 WINDOW = 200
 """Ids that are read again on stores where rows can become visible out of order."""
-RESYNC = "event: resync\ndata: {}\n\n"
-BYE = "event: bye\ndata: {}\n\n"
+RESYNC = Event.of("event: resync\ndata: {}\n\n")
+BYE = Event.of("event: bye\ndata: {}\n\n")
 Draw = Callable[[Sequence[Heard], Collection[View]], dict[View, str]]
 
 
@@ -47,10 +48,10 @@ class Listener:
     """The user's id and session key: it ends when they do."""
     joined_at: int = 0
     """The newest change before its queue began."""
-    queue: "queue.Queue[str]" = field(default_factory=lambda: queue.Queue(QUEUE))
+    queue: "queue.Queue[Event]" = field(default_factory=lambda: queue.Queue(QUEUE))
     ended: bool = False
 
-    def put(self, event: str) -> bool:
+    def put(self, event: Event) -> bool:
         """Queue an event; False when it is too slow and must load the page anew."""
         try:
             self.queue.put_nowait(event)
@@ -135,8 +136,8 @@ class ChangeTail:
         if thread is not None:
             thread.join(timeout=2)
 
-    def replay(self, after: int, listener: Listener) -> str:
-        """What a reader missed since change ``after``: an event, "" for nothing, or a resync."""
+    def replay(self, after: int, listener: Listener) -> Event | None:
+        """What a reader missed since change ``after``: an event, None for nothing, or a resync."""
         upto = listener.joined_at
         with self._reader.connect() as connection:
             oldest = connection.scalar(select(func.min(Change.id)))
@@ -148,7 +149,7 @@ class ChangeTail:
             self._meters.live_resyncs.inc()
             return RESYNC
         if not rows:
-            return ""
+            return None
         changes = [heard(row) for row in rows]
         return event(upto, self._draw(changes, [listener.view])[listener.view])
 
@@ -239,7 +240,7 @@ class ChangeTail:
 
     def _drawn(
         self, number: int, changes: Sequence[Heard], views: Collection[View]
-    ) -> dict[View, str]:
+    ) -> dict[View, Event]:
         return {view: event(number, data) for view, data in self._draw(changes, views).items()}
 
     def _note(self, fresh: Sequence[Heard]) -> None:
@@ -251,6 +252,6 @@ class ChangeTail:
             self._seen = {one for one in self._seen if one > self._cursor - self._window}
 
 
-def event(number: int, data: str) -> str:
+def event(number: int, data: str) -> Event:
     """A server-sent event; ``data`` is one line."""
-    return f"id: {number}\nevent: news\ndata: {data}\n\n"
+    return Event.of(f"id: {number}\nevent: news\ndata: {data}\n\n")

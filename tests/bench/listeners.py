@@ -22,7 +22,7 @@ def connect(port: int, cookie: str) -> socket.socket:
     line = socket.create_connection((HOST, port), timeout=ANSWER_S)
     asked = (
         f"GET /live HTTP/1.1\r\nHost: {HOST}:{port}\r\nCookie: {cookie}\r\n"
-        "Accept: text/event-stream\r\n\r\n"
+        "Accept: text/event-stream\r\nAccept-Encoding: gzip\r\n\r\n"
     )
     line.sendall(asked.encode())
     answer = line.recv(CHUNK)

@@ -19,6 +19,7 @@ from tests.web.conftest import NOW, Clock, Reader
 from web import users
 from web.news import Heard, View
 from web.roles import Sites
+from web.stream import Event
 from web.tail import BYE, QUEUE, RESYNC, ChangeTail, Listener
 from web.vitals import Meters
 
@@ -56,7 +57,13 @@ def write(engine: Engine, *places: str) -> None:
 
 
 def waiting(listener: Listener) -> list[str]:
-    return [listener.queue.get_nowait() for _ in range(listener.queue.qsize())]
+    return [listener.queue.get_nowait().plain.decode() for _ in range(listener.queue.qsize())]
+
+
+def replayed(tail: ChangeTail, after: int, listener: Listener) -> str:
+    found = tail.replay(after, listener)
+    assert found is not None
+    return found.plain.decode()
 
 
 def stream(browser: Reader, path: str = "/live", **headers: str) -> Iterator[tuple[str, str, str]]:
@@ -115,7 +122,7 @@ def test_places_wait_for_each_other_alerts_do_not_and_who_comes_back_misses_neit
         f"id: {first}\nevent: news\ndata: en:{first + 2}\n\n",  # the place is still owed
     ]
     back = joined(tail)
-    assert tail.replay(first, back).endswith(f"data: en:{first + 1},{first + 2}\n\n")
+    assert replayed(tail, first, back).endswith(f"data: en:{first + 1},{first + 2}\n\n")
     tail._pace_s = 0
     assert tail.step() == 0
     assert waiting(listener) == [f"id: {first + 2}\nevent: news\ndata: en:{first + 1}\n\n"]
@@ -156,7 +163,7 @@ def test_a_reader_that_is_too_slow_is_told_to_load_the_page_anew(
     for _ in range(QUEUE + 1):
         write(engine, "courtyard")
         tail.step()
-    assert waiting(listener) == [RESYNC]
+    assert waiting(listener) == [RESYNC.plain.decode()]
 
 
 def test_a_reader_that_comes_back_is_given_exactly_what_it_missed(
@@ -166,8 +173,9 @@ def test_a_reader_that_comes_back_is_given_exactly_what_it_missed(
     write(engine, "courtyard", "west-gate")
     tail.step()
     back = joined(tail)
-    assert tail.replay(after + 1, back) == f"id: {after + 2}\nevent: news\ndata: en:{after + 2}\n\n"
-    assert tail.replay(after + 2, back) == ""
+    told = f"id: {after + 2}\nevent: news\ndata: en:{after + 2}\n\n"
+    assert replayed(tail, after + 1, back) == told
+    assert tail.replay(after + 2, back) is None
     assert waiting(back) == []
 
 
@@ -181,7 +189,7 @@ def test_a_reader_whose_news_was_trimmed_loads_the_page_anew(
         connection.execute(delete(Change).where(Change.id <= after + 2))
     back = joined(tail)
     assert tail.replay(after, back) == RESYNC
-    assert tail.replay(after + 3, back) == ""
+    assert tail.replay(after + 3, back) is None
     assert tail.replay(after + 99, back) == RESYNC  # of another store
 
 
@@ -342,7 +350,7 @@ def seed_alert(engine: Engine) -> str:
 
 def test_ends_are_told_to_the_page() -> None:
     listener = Listener(VIEW, "1:key")
-    listener.put("x")
+    listener.put(Event.of("x"))
     listener.end()
-    assert waiting(listener) == [BYE]
+    assert waiting(listener) == [BYE.plain.decode()]
     assert Heard(1, "place", "garden", "courtyard", NOW).id == 1
