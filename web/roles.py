@@ -62,6 +62,7 @@ LEAST: dict[str, Role | None] = {
     "first.create": ANYONE,
     "login.leave": Role.VIEWER,
     "me.sound": Role.VIEWER,
+    "me.keys": Role.VIEWER,
     "me.theme": Role.VIEWER,
     "now.page": Role.VIEWER,
     "now.plan": Role.VIEWER,

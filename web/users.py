@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, upd
 from hub import audit
 from hub.state.store import reading
 from hub.state.tables import User
-from web.roles import Role, Sites
+from web.roles import ACT, Role, Sites
 
 MIN_PASSWORD = 10
 MAX_PASSWORD = 1000
@@ -47,6 +47,8 @@ class Account(Struct, frozen=True):
     """The role at each of some sites, and none elsewhere; empty: ``role`` holds everywhere."""
     totp: bool = False
     """Logs in with a code as well."""
+    keys: bool = True
+    """Whether letters typed outside a field do something."""
     sound: bool = True
     """Whether new alerts are heard, and counted in the page's title."""
     theme: str = ""
@@ -221,6 +223,16 @@ def listed(engine: Engine) -> list[Known]:
     ]
 
 
+def acting_at(connection: Connection, site: str) -> list[str]:
+    """Names of those who may answer alerts of a site now, by name."""
+    query = select(User.name, User.role, User.sites).where(User.disabled.is_(False))
+    return [
+        name
+        for name, role, sites in connection.execute(query.order_by(User.name))
+        if Role(sites.get(site, Role.VIEWER) if sites else role).includes(ACT)
+    ]
+
+
 def set_role(
     engine: Engine, name: str, role: Role, *, actor: str, now: int | None = None,
     sites: Mapping[str, Role] = NOWHERE_ELSE,
@@ -306,6 +318,7 @@ def _account(row: RowMapping) -> Account:
         session_key=row["session_key"],
         sites=_sites(row["sites"]),
         totp=bool(row["totp"]),
+        keys=settings.get("keys", True) is True,
         sound=settings.get("sound", True) is True,
         theme=str(settings.get("theme", "")),
     )

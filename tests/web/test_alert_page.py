@@ -33,11 +33,11 @@ def test_an_operator_takes_over_lets_go_and_hands_on(reader: Open, alert: str) -
     story = _story(browser, alert)
     assert "operator deals with it" in story
     assert "Take over" not in story
-    browser.post(f"{page}/assign", page=page, owner="wang", before="operator")
-    assert "wang deals with it" in _story(browser, alert)
+    browser.post(f"{page}/assign", page=page, owner="maintainer", before="operator")
+    assert "maintainer deals with it" in _story(browser, alert)
     browser.post(f"{page}/assign", page=page, owner="operator", before="operator")
-    assert "wang has it already." in _story(browser, alert)
-    browser.post(f"{page}/assign", page=page, owner="", before="wang")
+    assert "maintainer has it already." in _story(browser, alert)
+    browser.post(f"{page}/assign", page=page, owner="", before="maintainer")
     assert "Nobody has it now." in _story(browser, alert)
 
 

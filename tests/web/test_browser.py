@@ -107,6 +107,15 @@ def test_an_alert_arrives_is_taken_and_a_second_operator_follows(
     expect(first.locator(row)).to_have_count(0)
     expect(first.locator("#firing")).to_have_text("3")
     assert first.evaluate("window.shifted") < 0.25
+    late = raise_alert(engine)
+    second.locator(f'[id="alert.{late}"]').get_by_text("Resolve…").click()
+    second.fill("#note", "a fox")
+    desk.resolve(engine, late, actor="wang", note="", now=now_ms())
+    second.locator("dialog#resolve button.primary").click()
+    expect(second.locator("dialog#resolve .which")).to_contain_text("wang had resolved it already")
+    second.locator("dialog#resolve").get_by_role("button", name="Add as a note").click()
+    expect(second.locator("#toasts")).to_contain_text("Noted.")
+    expect(second.locator("dialog#resolve")).to_be_hidden()
 
 
 def test_a_place_changes_without_a_reload_and_nothing_jumps(
@@ -257,13 +266,31 @@ def test_keys_work_an_alerts_page_and_lead_to_the_next(
     page.keyboard.type("a cat? no: a fox")
     page.keyboard.press("Control+Enter")
     expect(page.locator(".events")).to_contain_text("a cat? no: a fox")
-    press("v Tab Enter", "false alarm (operator)")
+    press("v 2", "false alarm (operator)")
     expect(ready).to_be_visible()
     page.keyboard.press("j")
     page.wait_for_url(f"{address}/alerts/{newer}?rule=night-intrusion")
     expect(ready).to_be_visible()
-    page.keyboard.press("k")
-    page.wait_for_url(f"{address}/alerts/{older}?rule=night-intrusion")
+    page.keyboard.press("u")
+    page.wait_for_url(f"{address}/alerts?rule=night-intrusion")
+    expect(ready).to_be_visible()
+    for key in "jjxb":
+        page.keyboard.press(key)
+    page.keyboard.type("a fox")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#flashes")).to_contain_text("Acknowledged: 1.")
+    expect(ready).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("g")
+    page.wait_for_url(f"{address}/alerts/{older}?rule=night-intrusion#owner-here")
+    expect(page.locator("#owner-here")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    page.get_by_role("button", name="Turn these keys off").click()
+    expect(page.locator("body[data-keys=off]")).to_be_attached()
+    expect(ready).to_be_visible()
+    page.keyboard.press("n")
+    expect(page.locator("#story-here")).not_to_be_focused()
 
 
 def test_a_new_alert_is_seen_on_the_plan_and_heard_once_the_page_was_touched(

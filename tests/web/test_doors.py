@@ -44,6 +44,7 @@ PATHS = {
     "login.leave": "/logout",
     "me.sound": "/me/sound",
     "me.theme": "/me/theme",
+    "me.keys": "/me/keys",
     "now.page": "/",
     "now.plan": "/plans/garden",
     "devices.page": "/devices",

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from hub.notify.tables import Delivery
 from hub.state.tables import Alert, AlertEvent
+from web import users
 from web.alerts.filters import NONE, Filter, below, neighbours
 from web.alerts.part import HOURS, blueprint
 from web.alerts.seen import around
@@ -79,6 +80,8 @@ def detail(alert_id: str) -> ResponseReturnValue:
         events = connection.execute(query).mappings().all()
         deliveries = connection.execute(told).mappings().all()
         newer, older = neighbours(connection, here, alert_id, asked)
+        site = found[0].site
+        people = users.acting_at(connection, site) if site in acting() else []
     return render_template(
         "alerts/detail.html",
         alert=found[0],
@@ -86,7 +89,8 @@ def detail(alert_id: str) -> ResponseReturnValue:
         deliveries=deliveries,
         seen=around(here, found[0]),
         facts=json.dumps(_facts(found[0]), ensure_ascii=False, indent=2),
-        may_act=found[0].site in acting(),
+        may_act=site in acting(),
+        people=[name for name in people if name != found[0].owner],
         hours=HOURS,
         asked=asked.asked,
         newer=newer,

@@ -1,5 +1,7 @@
 """What is done to alerts: one by one, or many that a reader has marked."""
 
+from urllib.parse import urlencode, urlsplit
+
 from flask import abort, flash, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
@@ -8,10 +10,11 @@ from sqlalchemy import select
 
 from hub import desk, silences
 from hub.state.tables import Alert
+from web import users
 from web.alerts.part import HOURS, blueprint
 from web.console import console
 from web.language import clock
-from web.login import local
+from web.login import again, local
 from web.now.snapshot import BY_ITSELF
 from web.roles import wants_json
 
@@ -24,9 +27,13 @@ def acknowledge_many() -> ResponseReturnValue:
     """Say of all that are marked that somebody has seen them, and why all at once."""
     here, form = console(), request.form
     reason, marked = form.get("reason", "").strip(), form.getlist("alert")[:MANY]
-    back = redirect(local(form.get("back") or url_for("alerts.listing")))
+    where = local(form.get("back") or url_for("alerts.listing"))
+    back = redirect(where)
     if not marked:
         flash(gettext("Mark some alerts first."), "warn")
+        if reason:  # what was typed stands there again
+            joint = "&" if urlsplit(where).query else "?"
+            back = redirect(f"{where.rstrip('?')}{joint}{urlencode({'reason': reason})}")
     elif not reason:
         flash(gettext("Say why: whoever looks into it will want to know."), "warn")
     else:
@@ -58,6 +65,11 @@ def resolve(alert_id: str) -> ResponseReturnValue:
     outcome = desk.resolve(
         here.engine, alert_id, actor=current_user.name, note=note, now=here.now()
     )
+    if outcome.verdict is desk.Verdict.ALREADY_RESOLVED and note.strip() and not wants_json():
+        told = gettext("What you typed is below: it can still go into the alert's story.")
+        reason = f"{_refusal(alert_id, outcome)} {told}"
+        kept = [("note", note), ("back", request.form.get("back", ""))]
+        return again(url_for("alerts.note", alert_id=alert_id), kept, reason, 409)
     return _answer(alert_id, outcome, gettext("Resolved."))
 
 
@@ -65,8 +77,12 @@ def resolve(alert_id: str) -> ResponseReturnValue:
 def assign(alert_id: str) -> ResponseReturnValue:
     """Take it over, give it to somebody, or let go of it; ``before`` is the owner shown."""
     here, form = console(), request.form
+    owner = form.get("owner", "").strip()
+    if owner and not _may_have(alert_id, owner):
+        text = gettext("%(name)s answers no alerts here. Choose somebody of the list.", name=owner)
+        return _say(alert_id, text)
     outcome = desk.assign(
-        here.engine, alert_id, owner=form.get("owner", ""), actor=current_user.name,
+        here.engine, alert_id, owner=owner, actor=current_user.name,
         now=here.now(), before=form.get("before"),
     )  # fmt: skip
     name = outcome.by
@@ -127,6 +143,13 @@ def unsilence(alert_id: str) -> ResponseReturnValue:
     return _back(alert_id)
 
 
+def _may_have(alert_id: str, name: str) -> bool:
+    """Whether somebody answers alerts of this one's site."""
+    site, _place, _rule = _where(alert_id)
+    with console().reader.connect() as connection:
+        return name in users.acting_at(connection, site)
+
+
 def _where(alert_id: str) -> tuple[str, str, str]:
     """Site, place and rule of an alert."""
     query = select(Alert.site, Alert.place, Alert.rule).where(Alert.id == alert_id)
@@ -141,9 +164,13 @@ def _answer(alert_id: str, outcome: desk.Outcome, done: str) -> ResponseReturnVa
     if outcome.verdict is desk.Verdict.NO_SUCH_ALERT:
         abort(404)
     text = done if outcome.done else _refusal(alert_id, outcome)
+    return _say(alert_id, text, done=outcome.done)
+
+
+def _say(alert_id: str, text: str, *, done: bool = False) -> ResponseReturnValue:
     if wants_json():
-        return jsonify(done=outcome.done, text=text)
-    flash(text, "ok" if outcome.done else "warn")
+        return jsonify(done=done, text=text)
+    flash(text, "ok" if done else "warn")
     return _back(alert_id)
 
 

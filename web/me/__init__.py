@@ -1,4 +1,4 @@
-"""What a user sets for themselves: whether new alerts sound, and dark or light."""
+"""What a user sets for themselves: sound of new alerts, letter keys, dark or light."""
 
 from flask import Blueprint, abort, redirect, request
 from flask.typing import ResponseReturnValue
@@ -17,6 +17,14 @@ def sound() -> ResponseReturnValue:
     """Let new alerts be heard, or not."""
     on = request.form.get("sound") == "on"
     users.set_setting(console().engine, current_user.id, "sound", on)
+    return redirect(local(request.form.get("next", "")))
+
+
+@blueprint.post("/me/keys")
+def keys() -> ResponseReturnValue:
+    """Let letters typed outside a field do something, or not."""
+    on = request.form.get("keys") == "on"
+    users.set_setting(console().engine, current_user.id, "keys", on)
     return redirect(local(request.form.get("next", "")))
 
 

@@ -106,7 +106,8 @@ def end(number: int) -> ResponseReturnValue:
 
 
 def _again() -> ResponseReturnValue:
-    kept = {name: request.form.get(name, "") for name in ("scope", "starts", "ends", "reason")}
+    names = ("scope", "starts", "ends", "reason", "kind")
+    kept = {name: request.form.get(name, "") for name in names}
     return redirect(f"{url_for('rules.page')}?{urlencode(kept)}#quiet")
 
 

@@ -11,7 +11,8 @@ export function toast(text, kind) {
   setTimeout(() => note.remove(), kind === "warn" ? 10_000 : 4000);
 }
 
-// Returns whether the server took it, so that what was typed is kept when it did not.
+// What came of it: {done, text} from the server, null where it did not get that far. A form whose
+// session has ended is sent as a plain one: the login page keeps what was typed.
 async function send(form) {
   const buttons = form.querySelectorAll("button");
   for (const button of buttons) button.disabled = true;
@@ -22,12 +23,12 @@ async function send(form) {
       body: new URLSearchParams(new FormData(form)),
     });
     const found = answer.headers.get("Content-Type")?.startsWith("application/json") ? await answer.json() : null;
-    if (answer.status === 401) toast(words.out, "warn");
+    if (answer.status === 401 || answer.status === 400) form.submit();
     else toast(found?.text ?? found?.error ?? words.refused, found?.done ? "ok" : "warn");
-    return answer.ok;
+    return found;
   } catch {
     toast(words.unsent, "warn");
-    return false;
+    return null;
   } finally {
     for (const button of buttons) button.disabled = false;
   }
@@ -37,7 +38,27 @@ export function askToResolve(row) {
   const form = dialog.querySelector("form");
   form.action = `/alerts/${row.id.replace("alert.", "")}/resolve`;
   dialog.querySelector(".which").textContent = row.getAttribute("aria-label");
+  name("resolve");
   dialog.showModal();
+}
+
+function name(verb) {
+  const button = dialog.querySelector("button.primary");
+  button.textContent = button.dataset[verb];
+}
+
+// Somebody was faster: what was typed is not lost, and can still go into the alert's story.
+function onAnswer(found) {
+  const form = dialog.querySelector("form");
+  if (!found) return;
+  if (!found.done && form.elements.note.value.trim() && form.action.endsWith("/resolve")) {
+    form.action = form.action.replace(/resolve$/, "note");
+    dialog.querySelector(".which").textContent = found.text;
+    name("note");
+    return;
+  }
+  form.reset();
+  dialog.close();
 }
 
 function onSubmit(event) {
@@ -47,7 +68,7 @@ function onSubmit(event) {
     send(form);
   } else if (form.parentElement === dialog) {
     event.preventDefault();
-    send(form).then((taken) => { if (taken) { form.reset(); dialog.close(); } });
+    send(form).then(onAnswer);
   }
 }
 

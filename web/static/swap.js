@@ -34,7 +34,8 @@ export function swap(old, fresh) {
   holdPictures(old, fresh);
   old.replaceWith(fresh);
   if (!focused) return;
-  const heir = (key && fresh.querySelector(`[data-key="${key}"]`)) || fresh;
+  const same = key ? `[data-key="${key}"]` : focused.id && `#${CSS.escape(focused.id)}`;
+  const heir = (same && fresh.querySelector(same)) || fresh;
   if (heir === fresh && !fresh.hasAttribute("tabindex")) fresh.tabIndex = -1;
   heir.focus({ preventScroll: true });
 }
