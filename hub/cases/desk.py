@@ -124,50 +124,42 @@ def walk(
 
 
 def close_unsolved(
-    engine: Engine, case_id: str, outcome: CaseOutcome, *, actor: str, now: int, note: str,
-    into: str = "",
-) -> Outcome:  # fmt: skip
-    """End a case that is not one, that is another's (``into``), or that cannot be solved. The
-    reason is the reporter's to read, so it must be given. One that was held back can only be
-    found not to be one, and stays out of sight."""
+    engine: Engine, case_id: str, outcome: CaseOutcome, *, actor: str, now: int, note: str
+) -> Outcome:
+    """End a case that is not one, or that cannot be solved. The reason is the reporter's to read,
+    so it must be given. One that was held back can only be found not to be one, and stays out of
+    sight."""
     if not note.strip():
         return Outcome(Verdict.NOTHING_SAID)
-    values = {"state": S.CLOSED, "outcome": outcome, "closed_at": now, "merged_into": into}
     with engine.begin() as connection:
         case = _find(connection, case_id)
         if case is None:
             return Outcome(Verdict.NO_SUCH_CASE)
-        if not _move(connection, case_id, EARLY, values, held=outcome is CaseOutcome.INVALID):
-            return Outcome(Verdict.NOT_NOW, case.state)
-        answered = Case.answered_at.is_(None) & (Case.id == case_id)
-        connection.execute(update(Case).where(answered).values(answered_at=now))
-        say(connection, case_id, case.site, "closed", actor=actor, note=note, public=True, now=now)
-        _tell_alerts(connection, case, outcome, actor, now)
-        return Outcome(Verdict.DONE, S.CLOSED)
+        return _close_early(connection, case, outcome, actor=actor, now=now, note=note)
 
 
 def merge(engine: Engine, case_id: str, into_code: str, *, actor: str, now: int) -> Outcome:
     """Close a case as the same as another open one, named by its code; its reporters follow
     that one from now on, and the alerts about it are about that one."""
     with engine.begin() as connection:
+        audit.lock(connection)  # before the look: nobody closes the other one in between
         wanted = select(Case.id, Case.code, Case.site).where(
             Case.code == into_code.strip().upper(), Case.id != case_id, Case.state.not_in(ENDED),
             Case.held == "",
         )  # fmt: skip
         other = connection.execute(wanted).first()
         mine = _find(connection, case_id)
-    if mine is None or other is None or other.site != mine.site:
-        return Outcome(Verdict.NO_SUCH_CASE)
-    outcome = close_unsolved(
-        engine, case_id, CaseOutcome.DUPLICATE, actor=actor, now=now, note=f"→ {other.code}",
-        into=other.id,
-    )  # fmt: skip
-    if outcome.done:
-        with engine.begin() as connection:
+        if mine is None or other is None or other.site != mine.site:
+            return Outcome(Verdict.NO_SUCH_CASE)
+        outcome = _close_early(
+            connection, mine, CaseOutcome.DUPLICATE, actor=actor, now=now, note=f"→ {other.code}",
+            into=other.id,
+        )  # fmt: skip
+        if outcome.done:
             say(connection, other.id, other.site, "merged", actor=actor, note=mine.code,
                 public=True, now=now)  # fmt: skip
             _carry_alerts(connection, case_id, other.id, other.site, actor=actor, now=now)
-    return outcome
+        return outcome
 
 
 def answer(engine: Engine, case_id: str, *, actor: str, text: str, now: int) -> Outcome:
@@ -259,6 +251,20 @@ def rate(
         say(connection, case.id, case.site, "rated" if solved else "reopened", actor=RESIDENT,
             note=text, public=True, now=now)  # fmt: skip
         return Outcome(Verdict.DONE, values["state"])
+
+
+def _close_early(
+    connection: Connection, case: Row[Any], outcome: CaseOutcome, *, actor: str, now: int,
+    note: str, into: str = "",
+) -> Outcome:  # fmt: skip
+    values = {"state": S.CLOSED, "outcome": outcome, "closed_at": now, "merged_into": into}
+    if not _move(connection, case.id, EARLY, values, held=outcome is CaseOutcome.INVALID):
+        return Outcome(Verdict.NOT_NOW, case.state)
+    answered = Case.answered_at.is_(None) & (Case.id == case.id)
+    connection.execute(update(Case).where(answered).values(answered_at=now))
+    say(connection, case.id, case.site, "closed", actor=actor, note=note, public=True, now=now)
+    _tell_alerts(connection, case, outcome, actor, now)
+    return Outcome(Verdict.DONE, S.CLOSED)
 
 
 def _carry_alerts(

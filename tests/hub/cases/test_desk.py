@@ -164,6 +164,22 @@ def test_a_merged_case_leads_its_reporter_to_the_other(office: Office) -> None:
     assert not desk.merge(office.engine, second.case, "ZZZ-ZZZ", actor="li", now=MONDAY_10).done
 
 
+def test_a_merge_that_fails_half_way_has_not_begun(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = office.report(), office.report("A blue car stands in the fire lane")
+
+    def fails(*_args: object, **_more: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(desk, "_carry_alerts", fails)
+    with pytest.raises(OSError, match="disk is full"):
+        desk.merge(office.engine, second.case, first.code, actor="li", now=MONDAY_10)
+    assert office.case(second.case).state == CaseState.RECEIVED
+    assert kinds(office, first.case) == kinds(office, second.case) == ["received"]
+    assert receive.followed(office.engine, second.token) == [second.case]
+
+
 def test_a_merged_case_brings_its_alerts_and_none_is_merged_into_one_that_is_held(
     office: Office,
 ) -> None:
