@@ -5,7 +5,6 @@ in that document's problems. A document that has other problems is checked as fa
 could be read, so that all is reported at once.
 """
 
-import math
 import zoneinfo
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,14 +13,13 @@ from msgspec import Struct
 
 from configs import notify
 from configs.agent import AccessReader, Camera, DoorSensor, EdgeFile
-from configs.days import calendar, countries, ever_watches
+from configs.days import calendar, countries
 from configs.document import Document
 from configs.notify import Route
 from configs.plan import drawing
 from configs.problems import did_you_mean
 from configs.residents import OWNER, Residents
-from configs.rules import Active, Alternative, Clear, Condition, Rule, Take
-from configs.signals import bounds, is_signal, known_signals
+from configs.signals import is_signal
 from configs.site import CountingLine, DoorOf, Place, SiteFile, SourceOf, View
 
 HOUR_MS = 3_600_000
@@ -29,7 +27,7 @@ HOUR_MS = 3_600_000
 
 def edge(file: EdgeFile, document: Document) -> None:
     """An edge.yaml."""
-    _differ((*file.cameras, *file.doors, *file.readers), document)
+    differ((*file.cameras, *file.doors, *file.readers), document)
     for camera in file.cameras:
         _camera(camera, document)
     streets = {camera.id for camera in file.cameras if camera.street is not None}
@@ -65,8 +63,8 @@ def _camera(camera: Camera, document: Document) -> None:
     if not camera.blur and len(camera.unblurred_reason.strip()) < 10:
         hint = "write why heads must stay visible; it is shown to the site"
         document.complain(camera, "blur", "is off without unblurred_reason", hint)
-    _differ(camera.zones, document)
-    _differ(camera.lines, document)
+    differ(camera.zones, document)
+    differ(camera.lines, document)
 
 
 def _door(door: DoorSensor, streets: set[str], document: Document) -> None:
@@ -100,18 +98,18 @@ def _pins(file: EdgeFile, document: Document) -> None:
 
 def site(file: SiteFile, document: Document) -> None:
     """A site.yaml, its rules apart."""
-    _differ(file.places, document)
-    _differ(file.nodes, document)
+    differ(file.places, document)
+    differ(file.nodes, document)
     if file.site.timezone not in zoneinfo.available_timezones():
         hint = did_you_mean(file.site.timezone, zoneinfo.available_timezones())
         document.complain(file.site, "timezone", f"{file.site.timezone!r} is no IANA zone", hint)
-    _country(file.site, file.site.country, "", document)
+    country_known(file.site, file.site.country, "", document)
     if file.site.plan and not (document.file.parent / file.site.plan).is_file():
         document.complain(file.site, "plan", f"there is no file {file.site.plan!r} beside this one")
     for node in file.nodes:
-        _differ(node.sources, document)
+        differ(node.sources, document)
     _stand_on_the_plan(file, document)
-    _differ(file.routes, document)
+    differ(file.routes, document)
     notify.check(file.routes, document)
     _residents(file.residents, document)
     _case_routes(file, document)
@@ -144,8 +142,8 @@ def _stand_on_the_plan(file: SiteFile, document: Document) -> None:
 
 
 def _residents(residents: Residents, document: Document) -> None:
-    _differ(residents.kinds, document)
-    _differ(residents.templates, document)
+    differ(residents.kinds, document)
+    differ(residents.templates, document)
     for kind in residents.kinds:
         if not is_signal(f"reports.{kind.id}"):
             hint = "begin it with a letter, 40 characters at the most"
@@ -205,56 +203,16 @@ def targets(file: SiteFile, document: Document) -> set[str]:
     return {"*", *document.ids("places"), *tags}
 
 
-def rules(
-    rules: Sequence[Rule], known_places: set[str] | None, country: str | None, document: Document
-) -> None:
-    """The rules of one document, against the places and the country of the site, where known."""
-    _differ(rules, document)
-    for rule in rules:
-        if not rule.places:
-            hint = 'name ids, tags or "*"'
-            document.complain(rule, "places", "names no place, so it watches nothing", hint)
-        for index, target in enumerate(rule.places):
-            if known_places is not None and target not in known_places:
-                hint = did_you_mean(target, known_places)
-                message = f"{target!r} is no place or tag of the site"
-                document.complain(rule, f"places.{index}", message, hint)
-        rule_alone(rule, document, country)
+def differ(named: Sequence[Any], document: Document) -> None:
+    """Ids of a list must differ."""
+    seen: set[str] = set()
+    for item in named:
+        if item.id in seen:
+            document.complain(item, "id", f"{item.id!r} is given twice", "ids must differ")
+        seen.add(item.id)
 
 
-def rule_alone(rule: Rule, document: Document, country: str | None) -> None:
-    """What is wrong with a rule whatever the site; ``country`` is the site's, where known."""
-    for condition in rule.conditions():
-        _condition(condition, document)
-    if rule.clear is not None and rule.when:
-        _clear(rule.clear, rule.when[0], document)
-    if rule.active is not None:
-        _active(rule.active, country, document)
-    worst = rule.severity
-    for rise in rule.rises:
-        if rise.severity.rank <= worst.rank:
-            message = f"{rise.severity} is no rise over {worst}"
-            document.complain(rise, "severity", message, "name a worse one, in rising order")
-        worst = max(worst, rise.severity, key=lambda severity: severity.rank)
-
-
-def _active(active: Active, country: str | None, document: Document) -> None:
-    if active.within and active.outside:
-        document.complain(active, "", "has within and outside", "give one of them")
-    holidays = active.holidays
-    if holidays is not None:
-        where = holidays.country or country
-        if where == "":
-            hint = "give country: to the site or to holidays"
-            document.complain(active, "holidays", "are of no known country", hint)
-        if not where or not _country(active, where, holidays.region, document, "holidays"):
-            return
-    if not ever_watches(active, country or ""):
-        hint = "compare its times, days, dates and holidays"
-        document.complain(active, "", "is a schedule that is never active", hint)
-
-
-def _country(
+def country_known(
     made: Any, country: str, region: str, document: Document, part: str = "country"
 ) -> bool:
     """Whether its public holidays are known; "" asks for none."""
@@ -270,85 +228,3 @@ def _country(
         document.complain(made, part, str(error), "use the part's code as in ISO 3166-2")
         return False
     return True
-
-
-def _condition(condition: Condition, document: Document) -> None:
-    if condition.any:
-        alone = Condition(any=condition.any)
-        if condition != alone:
-            hint = "put signal, thresholds and for into the alternatives"
-            document.complain(condition, "", "has any and a threshold of its own", hint)
-        for part in condition.any:
-            _threshold(part, document)
-    elif not condition.signal:
-        document.complain(condition, "", "signal is missing", "give signal: or any:")
-    else:
-        _threshold(condition, document)
-
-
-def _threshold(condition: Alternative, document: Document) -> None:
-    if not is_signal(condition.signal):
-        message = f"{condition.signal!r} is no signal"
-        hint = did_you_mean(condition.signal, known_signals())
-        document.complain(condition, "signal", message, hint)
-    thresholds = ("above", "below", "equals")
-    given = [name for name in thresholds if getattr(condition, name) is not None]
-    if len(given) != 1:
-        hint = "give exactly one of above, below and equals"
-        message = f"has {' and '.join(given)}" if given else "has no threshold"
-        document.complain(condition, "", message, hint)
-    if condition.over is None and condition.take is not Take.MEAN:
-        hint = "give over: the length of the window"
-        document.complain(condition, "take", f"{condition.take} is of no window", hint)
-    if condition.over is not None and condition.over <= 0:
-        document.complain(condition, "over", "must last longer than 0s")
-    if len(given) == 1 and is_signal(condition.signal):
-        _reachable(condition, condition, given[0], "so this never holds", document)
-
-
-def _reachable(
-    of: Alternative, limits: Alternative | Clear, name: str, so: str, document: Document
-) -> None:
-    """Whether what is looked at of a signal can ever be beyond a threshold."""
-    limit: float | None = getattr(limits, name)
-    if limit is None or of.take is Take.RATE:
-        return
-    low, high = bounds(of.signal)
-    if of.take in (Take.SUM, Take.COUNT):
-        high = math.inf
-    holds = {"above": limit < high, "below": limit > low, "equals": low <= limit <= high}
-    if not holds[name]:
-        span = f"from 0 to {high:g}" if high < math.inf else "from 0 up"
-        message = f"{of.signal} is never {name} {limit:g}, {so}".replace("equals ", "")
-        document.complain(limits, name, message, f"it goes {span}")
-
-
-def _clear(clear: Clear, first: Condition, document: Document) -> None:
-    if clear.below is not None and clear.above is not None:
-        document.complain(clear, "", "has below and above", "give one of them, or only for")
-    elif first.any and (clear.below is not None or clear.above is not None):
-        hint = "give only for, or put a condition with a signal first"
-        document.complain(clear, "", "has a threshold, but the first condition is any:", hint)
-    elif first.above is not None and clear.above is not None:
-        document.complain(clear, "", "clears above what was raised above", "use below")
-    elif first.below is not None and clear.below is not None:
-        document.complain(clear, "", "clears below what was raised below", "use above")
-    elif first.above is not None and clear.below is not None and clear.below > first.above:
-        message = f"{clear.below:g} is over the {first.above:g} that raises: it would clear at once"
-        document.complain(clear, "below", message, f"at most {first.above:g}")
-    elif first.below is not None and clear.above is not None and clear.above < first.below:
-        message = (
-            f"{clear.above:g} is under the {first.below:g} that raises: it would clear at once"
-        )
-        document.complain(clear, "above", message, f"at least {first.below:g}")
-    elif not first.any and is_signal(first.signal):
-        for name in ("below", "above"):
-            _reachable(first, clear, name, "so the alert would never end", document)
-
-
-def _differ(named: Sequence[Any], document: Document) -> None:
-    seen: set[str] = set()
-    for item in named:
-        if item.id in seen:
-            document.complain(item, "id", f"{item.id!r} is given twice", "ids must differ")
-        seen.add(item.id)

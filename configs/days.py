@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from configs.rules import Active
@@ -66,21 +67,44 @@ def countries() -> list[str]:
     return list(holidays.list_supported_countries(include_aliases=False))
 
 
-def ever_watches(active: Active, country: str) -> bool:
-    """Whether there is any moment at which it watches, in the ten years from 2025."""
-    if not any(watches_at(active, minute) for minute in range(DAY_MIN)):
-        return False
-    return any(watches_on(active, day, country) for day in _days(active))
+def longest_watch(active: Active, country: str, enough: int) -> int:
+    """For how many minutes it watches without a break, at the most, in the ten years from 2025.
+
+    0: never. Looks no further once it has found ``enough``. A change of the clocks is not
+    counted.
+    """
+    marks = sorted(bounds(active) | {DAY_MIN})
+    pieces = [
+        (end - begin, watches_at(active, begin), began_yesterday(active, begin))
+        for begin, end in pairwise(marks)
+    ]
+    longest = run = 0
+    before: date | None = None
+    on_before = False
+    for day in _days(active):
+        if before is None or day - before != timedelta(days=1):
+            run, on_before = 0, watches_on(active, day - timedelta(days=1), country)
+        on = watches_on(active, day, country)
+        for length, watches, yesterdays in pieces:
+            run = run + length if watches and (on_before if yesterdays else on) else 0
+            longest = max(longest, run)
+        if longest >= enough:
+            return longest
+        before, on_before = day, on
+    return longest
 
 
 def _days(active: Active) -> Iterator[date]:
-    once = [span for span in active.dates if span.first[0]]
-    for span in once:
-        first, last = date(*span.first), date(*span.last)
-        yield from (first + timedelta(days) for days in range((last - first).days + 1))
-    if not active.dates or len(once) < len(active.dates):
-        first = date(_LOOK_FROM, 1, 1)
-        yield from (first + timedelta(days) for days in range(_LOOK_YEARS * 366))
+    """In rising order; with the day after each span of days, into which its nights run."""
+    if active.dates and all(span.first[0] for span in active.dates):
+        found: set[date] = set()
+        for span in active.dates:
+            first, last = date(*span.first), date(*span.last)
+            found |= {first + timedelta(days) for days in range((last - first).days + 2)}
+        yield from sorted(found)
+        return
+    first = date(_LOOK_FROM, 1, 1)
+    yield from (first + timedelta(days) for days in range(_LOOK_YEARS * 366))
 
 
 def bounds(active: Active) -> set[int]:

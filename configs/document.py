@@ -30,6 +30,16 @@ class Document:
         """Where a struct that was read from this document stands in it."""
         return self._made[id(made)][1]
 
+    def says(self, made: Any, part: str) -> Any:
+        """What is written in this document for ``part`` of a struct; None where nothing is."""
+        value = self.value
+        for key in (*self.path_of(made), part):
+            try:
+                value = value[key]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
     def ids(self, *names: str) -> list[str]:
         """Every ``id`` written in the lists ``names``, readable otherwise or not."""
         top = self.value if isinstance(self.value, dict) else {}

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
-from configs import across, check, together
+from configs import across, check, rule_check, together
 from configs.agent import EdgeFile, HomeAssistant
 from configs.convert import Converter
 from configs.document import Document, read
@@ -72,7 +72,7 @@ def load_site(path: Path, drafts: Drafts = NONE, edges: Sequence[EdgeFile] = ())
         raise ConfigError(document.problems)
     check.site(site, document)
     places, country = check.targets(site, document), site.site.country
-    check.rules(site.rules, places, country, document)
+    rule_check.rules(site.rules, places, country, document)
     sources, documents = [(rule, document) for rule in site.rules], [document]
     unread: list[Problem] = []
     for index, name in enumerate(site.rule_files):
@@ -128,7 +128,7 @@ def _rule_file(
     document = _read(path, drafts)
     found = _typed(document, RulesFile)
     rules = found.rules if found is not None else ()
-    check.rules(rules, places, country, document)
+    rule_check.rules(rules, places, country, document)
     for rule in rules:
         if rule.id in taken:
             document.complain(

@@ -43,6 +43,10 @@ SIGNALS: dict[str, str] = {
     "reports.<kind>": "residents' open reports of that kind; `hazard` counts all kinds of hazard",
     "risk": "weighted sum of the others, 0–100 where the site says nothing else",
 }
+_WHOLE = frozenset({
+    "occupancy.<label>", "flow.in", "flow.out", "door.forced", "tailgating", "scene.fault",
+    "scene.fault.<kind>", "reports.<kind>",
+})  # fmt: skip
 FAULTS = ("dark", "blurred", "covered", "moved", "frozen", "lost")
 _LABEL = re.compile(r"[a-z][a-z0-9 _-]{0,39}")
 
@@ -59,6 +63,13 @@ def bounds(name: str) -> tuple[float, float]:
     """The least and the most that a signal can be."""
     shares = ("presence.<label>", "door.forced", "scene.fault.<kind>")
     return 0.0, 1.0 if family_of(name) in shares else math.inf
+
+
+def counts(name: str) -> bool:
+    """Whether a signal is always a whole number."""
+    if name.startswith("surprise."):
+        return name.endswith((".low", ".high", ".count"))
+    return family_of(name) in _WHOLE
 
 
 def family_of(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import fields
 
-from configs import check
+from configs import rule_check
 from configs.document import Document
 from configs.overrides import apply
 from configs.problems import Path_, Problem, did_you_mean
@@ -137,7 +137,7 @@ def _alone(rule: Rule, override: int, file: SiteFile, document: Document) -> lis
     scratch.remember(rule, at)
     for made, name in _parts(rule):
         scratch.remember(made, (*at, name))
-    check.rule_alone(rule, scratch, file.site.country)
+    rule_check.rule_alone(rule, scratch, file.site.country)
     return scratch.problems
 
 

@@ -6,7 +6,7 @@ tells the reader what was expected, and ``schema``, the JSON Schema of what it t
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, ClassVar, Literal, Self
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
@@ -106,33 +106,40 @@ class TimeSpan:
         return minute >= self.start_min or minute < self.end_min
 
 
-_YEARLY = re.compile(r"(\d\d)-(\d\d)\.\.(\d\d)-(\d\d)")
-_ONCE = re.compile(r"(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)")
+_YEARLY = re.compile(r"(\d\d)-(\d\d)(?:\.\.(\d\d)-(\d\d))?")
+_ONCE = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?")
 _LEAP_YEAR = 2024
 
 
 @dataclass(frozen=True, slots=True)
 class DateSpan:
     """Days from the first to the last, both inside; in YAML ``2026-01-15..2026-02-20``, or
-    every year ``12-20..01-10``, which may run past the new year."""
+    every year ``12-20..01-10``, which may run past the new year. One day stands alone:
+    ``2026-05-01``, ``05-01``."""
 
     first: tuple[int, int, int]
     """(year, month, day); the year is 0 where it is every year's."""
     last: tuple[int, int, int]
 
-    expects: ClassVar[str] = 'days such as "2026-01-15..2026-02-20", or "12-20..01-10" every year'
+    expects: ClassVar[str] = (
+        'days such as "2026-01-15..2026-02-20" or "2026-05-01", '
+        'or "12-20..01-10" or "05-01" every year'
+    )
 
     @classmethod
     def parse(cls, raw: Any) -> Self:
+        if isinstance(raw, date) and not isinstance(raw, datetime):
+            raw = raw.isoformat()  # YAML makes a date of one that stands without quotes
         text = raw.replace(" ", "") if isinstance(raw, str) else ""
         try:
             if match := _ONCE.fullmatch(text):
-                first, last = (date.fromisoformat(part) for part in match.groups())
+                first, last = (date.fromisoformat(part or match[1]) for part in match.groups())
                 if first > last:
                     raise ValueError(f"ends before it begins: {raw!r}")
                 return cls((first.year, first.month, first.day), (last.year, last.month, last.day))
             if match := _YEARLY.fullmatch(text):
-                m1, d1, m2, d2 = (int(group) for group in match.groups())
+                m1, d1 = int(match[1]), int(match[2])
+                m2, d2 = int(match[3] or m1), int(match[4] or d1)
                 date(_LEAP_YEAR, m1, d1)
                 date(_LEAP_YEAR, m2, d2)
                 return cls((0, m1, d1), (0, m2, d2))

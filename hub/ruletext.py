@@ -34,7 +34,7 @@ def _plain(value: Any) -> Any:
         case TimeSpan(start_min=start, end_min=end):
             return f"{start // 60:02}:{start % 60:02}-{end // 60:02}:{end % 60:02}"
         case DateSpan(first=first, last=last):
-            return f"{_day(first)}..{_day(last)}"
+            return _day(first) if first == last else f"{_day(first)}..{_day(last)}"
         case Holidays(mode=mode, country=country, region=region):
             more = {"country": country, "region": region}
             found = {name: word for name, word in more.items() if word}

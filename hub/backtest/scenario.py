@@ -22,7 +22,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 import configs
-from configs import check
+from configs import check, rule_check
 from configs.convert import Converter
 from configs.document import Document, read
 from configs.problems import ConfigError, did_you_mean
@@ -186,7 +186,7 @@ def _site(path: Path, found: Scenario, document: Document) -> SiteFile:
 
 
 def _rules(path: Path, found: Scenario, site: SiteFile, document: Document) -> tuple[Rule, ...]:
-    check.rules(found.rules, None, site.site.country, document)
+    rule_check.rules(found.rules, None, site.site.country, document)
     rules = list(found.rules)
     for index, name in enumerate(found.rule_files):
         try:
