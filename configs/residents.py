@@ -97,6 +97,8 @@ class Residents(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A report with any of these words waits until somebody has looked at it."""
     keep_contacts: Duration = Duration(90 * DAY)
     """How long a case that is closed still knows whom to tell; then that is deleted."""
+    keep_open_contacts: Duration = Duration(180 * DAY)
+    """The same of a case that is still open, after anybody last said or did something about it."""
     keep_photos: Duration = Duration(365 * DAY)
     keep_senders: Duration = Duration(30 * DAY)
     """How long it is known whether two reports came from one device or address."""

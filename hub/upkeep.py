@@ -95,7 +95,7 @@ class Upkeep:
             pictures += purge_photos(
                 self._database, self._data, site, now - rules.keep_photos, now=now
             )
-            contacts.purge(self._database, site, now - rules.keep_contacts, now)
+            contacts.purge(self._database, site, rules, now)
             blocks.purge(self._database, site, now - rules.keep_senders)
             patrols.purge(self._database, site, now - rules.keep_patrols, now)
         kept = [file.residents.keep_accounts for file in self._sites()]

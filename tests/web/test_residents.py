@@ -435,3 +435,23 @@ def test_staff_delete_what_a_resident_said_on_request(
     assert "words and photos were deleted" in page
     assert staff.client.get(f"/cases/{told['case']}/{told['photo']}.jpg").status_code == 404
     assert "words and photos were deleted" in reader("").client.get(f"/r/{told['token']}").text
+
+
+def test_staff_read_that_a_contact_goes_before_it_does_and_its_owner_until_when(
+    reader: Open, engine: Engine, clock: Clock
+) -> None:
+    resident, staff = reader(""), reader("operator")
+    link = report(resident, contact="13800001111").headers["Location"]
+    case = the_case(engine)
+    assert "We keep your contact until 2027-05-" in resident.client.get(link).text
+    assert "about to be deleted</h2>" not in staff.client.get("/handover").text
+    clock.ms += 170 * 86_400_000
+    for page in ("/handover", "/cases?view=fading"):
+        assert f'href="/cases/{case.id}"' in staff.client.get(page).text
+    assert "Answer or note something to keep it" in staff.client.get(f"/cases/{case.id}").text
+    work(staff, case.id, "say", to="inside", text="the part is ordered")
+    assert "No reports match" in staff.client.get("/cases?view=fading").text
+    resident.post(f"{link}/forget", page="/report")
+    page = resident.client.get(link).text
+    assert "No contact of yours is kept here" in page
+    assert "Delete my contact" not in page

@@ -66,6 +66,7 @@ VIEWS: dict[str, Callable[[int], ColumnElement[bool]]] = {
     "": lambda _now: Case.state.not_in(ENDED) & (Case.held == ""),
     "overdue": LATE,
     "held": lambda _now: (Case.held != "") & Case.state.not_in(ENDED),
+    "fading": lambda now: Case.id.in_([one.case for one in _fading(now)]),
     "ended": lambda _now: Case.state.in_(ENDED),
     "all": lambda _now: Case.id.is_not(None),
 }
@@ -86,11 +87,13 @@ def listing() -> ResponseReturnValue:
         held = len(cases(connection, _mine(), VIEWS["held"](0), limit=PAGE))
         appeals = count_appeals(connection, [file.site.id for file in here.sites], here.now())
         late = len(cases(connection, _mine(), LATE(here.now()), limit=PAGE))
+    fading = len(_fading(here.now()))
     kinds = {kind.id: kind.name for file in here.sites for kind in file.residents.kinds}
     places = {f"{f.site.id}/{p.id}": p.name for f in here.sites for p in f.places}
     return render_template(
         "cases/listing.html", cases=found, asked=asked, kinds=kinds, places=places, held=held,
-        late=late, appeals=appeals, may_block=bool(acting()), more=len(found) == PAGE, **_words(),
+        late=late, fading=fading, appeals=appeals, may_block=bool(acting()),
+        more=len(found) == PAGE, **_words(),
     )  # fmt: skip
 
 
@@ -140,9 +143,10 @@ def _page(case_id: str, shown: list[str] | None) -> ResponseReturnValue:
         pictures = photos(connection, case_id)
         messages = tellings(connection, case_id)
         kin = relatives(connection, case)
+        fading = next((one for one in _fading(here.now()) if one.case == case_id), None)
     file = here.site(case.site)
     return render_template(
-        "cases/detail.html", case=case, events=events, alerts=around, linked=known,
+        "cases/detail.html", fading=fading, case=case, events=events, alerts=around, linked=known,
         photos=pictures, messages=messages, kin=kin,
         steps=[s for s in Step if case.state in WALK[s][0]],
         templates=file.residents.templates if file else (), file=file, me=current_user.name,
@@ -365,6 +369,13 @@ def _asked() -> list[ColumnElement[bool]]:
     if words := asked.get("words", "").strip():
         where.append(Case.text.contains(words, autoescape=True) | (Case.code == words.upper()))
     return where
+
+
+def _fading(now: int) -> list[contacts.Fading]:
+    """Open cases of the reader's sites whose contacts are about to be deleted."""
+    here = console()
+    with here.reader.connect() as connection:
+        return contacts.fading(connection, here.sites, now)
 
 
 def _mine() -> ColumnElement[bool]:

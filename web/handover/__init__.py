@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from hub import desk, silences
+from hub.cases import contacts
 from hub.patrols.tables import Patrol
 from hub.patrols.walks import found
 from hub.state.tables import Alert, HandoverNote
@@ -55,6 +56,7 @@ def page() -> ResponseReturnValue:
             connection, Patrol.site.in_([file.site.id for file in here.sites]),
             Patrol.closed_at >= start,
         )  # fmt: skip
+        fading = contacts.fading(connection, here.sites, now)
     return render_template(
         "handover/page.html",
         open=open_,
@@ -67,6 +69,7 @@ def page() -> ResponseReturnValue:
         quiet=[one for one in quiet if here.site(one.site) is not None],
         notes=notes,
         missed=[walk for walk in walked if walk.missed],
+        fading=fading,
         place_name=place_name,
         hours=hours,
         choices=HOURS,

@@ -218,15 +218,18 @@ def follow(token: str) -> ResponseReturnValue:
     mine = receive.rateable(here.engine, token)
     with here.reader.connect() as connection:
         views = {case.id: case for case in cases(connection, Case.id.in_(_cases_of(token)))}
-        told = [
+        told: list[dict[str, Any]] = [
             {"case": views[one], "events": story(connection, one, public=True),
              "rates": one in mine}
             for one in _cases_of(token)
         ]  # fmt: skip
         pictures = shown_photos(connection, list(views.values()))
+        file = here.site(told[0]["case"].site)
+        until = contacts.kept_until(connection, file.residents, token) if file else None
     answer = render_template(
-        "residents/follow.html", told=told, token=token, walk=WALK, photos=pictures, **_words()
-    )
+        "residents/follow.html", told=told, token=token, walk=WALK, photos=pictures,
+        kept_until=until, **_words(),
+    )  # fmt: skip
     response = current_app.make_response(answer)
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

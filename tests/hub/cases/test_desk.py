@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
+from configs.residents import Residents
 from configs.rules import Severity
+from configs.values import Duration
 from hub import audit
 from hub.cases import contacts, desk, receive
 from hub.cases.desk import Step, Verdict
@@ -16,10 +18,12 @@ from hub.cases.photos import purge_photos
 from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.tables import CaseAlert, CaseEvent, CaseOutcome, CasePhoto, CaseState, Reporter
 from hub.cases.worktime import after
+from hub.cases.write import say
 from hub.state.tables import Alert, AlertState, Audit
 from tests.hub.cases.world import HOUR, MONDAY_10, SITE, Office
 
 DAY = 24 * HOUR
+BRIEF = Residents(keep_contacts=Duration(HOUR))
 
 
 @pytest.fixture
@@ -245,14 +249,47 @@ def test_a_contact_is_encrypted_shown_on_the_record_and_deleted_after_its_time(
     assert b"13800001111" not in (office.data / "state.db").read_bytes()
     seen = contacts.show(office.engine, office.vault, told.case, actor="li", now=MONDAY_10)
     assert seen == ["13800001111"]
-    assert contacts.purge(office.engine, "garden", MONDAY_10 + DAY, MONDAY_10 + DAY) == 0
+    assert contacts.purge(office.engine, "garden", BRIEF, MONDAY_10 + DAY) == 0
     walk(office, told.case, *ALL)
-    assert contacts.purge(office.engine, "garden", MONDAY_10 + DAY, MONDAY_10 + DAY) == 1
+    assert contacts.purge(office.engine, "garden", BRIEF, MONDAY_10 + DAY) == 1
     assert contacts.show(office.engine, office.vault, told.case, actor="li", now=1) == []
     with office.engine.connect() as connection:
         actions = list(connection.scalars(select(Audit.action).order_by(Audit.id)))
     assert actions.count("case.contact.view") == 1
     assert actions[-1] == "case.contact.delete"
+
+
+def test_the_contact_of_an_open_case_goes_when_nobody_has_dealt_with_it_for_long(
+    office: Office,
+) -> None:
+    told = office.report(contact="13800001111")
+    other = office.report("The lamp is out", place="shed", kind="lighting", contact="li@x.org")
+    held = office.report("Best CASINO in town", contact="13900002222")
+    desk.note(office.engine, other.case, actor="li", text="ordered", now=MONDAY_10 + 10 * DAY)
+    with office.engine.begin() as connection:  # what the hub says by itself puts nothing off
+        say(connection, told.case, "garden", "warned", actor="hub", note="", public=False,
+            now=MONDAY_10 + 150 * DAY)  # fmt: skip
+    with office.engine.connect() as connection:
+        early = contacts.fading(connection, [SITE], MONDAY_10 + 165 * DAY)
+        near = contacts.fading(connection, [SITE], MONDAY_10 + 170 * DAY)
+        mine = contacts.kept_until(connection, SITE.residents, told.token)
+    assert early == []
+    assert {(one.case, one.ends_at) for one in near} == {
+        (told.case, MONDAY_10 + 180 * DAY), (held.case, MONDAY_10 + 180 * DAY),
+    }  # fmt: skip
+    assert mine == MONDAY_10 + 180 * DAY
+    at = MONDAY_10 + 181 * DAY
+    assert contacts.purge(office.engine, "garden", SITE.residents, at) == 2
+    with office.engine.connect() as connection:
+        line = connection.execute(select(Audit.action, Audit.detail).order_by(Audit.id.desc()))
+        assert tuple(line.first() or ()) == (
+            "case.contact.delete", "1 deleted, nobody had dealt with the open report for 180 days",
+        )  # fmt: skip
+        assert contacts.kept_until(connection, SITE.residents, told.token) is None
+    assert contacts.show(office.engine, office.vault, other.case, actor="li", now=at) == [
+        "li@x.org"
+    ]
+    assert audit.verify(office.engine).whole
 
 
 def test_the_log_vouches_for_words_without_holding_them(office: Office) -> None:
@@ -290,7 +327,7 @@ def test_what_was_held_back_is_turned_away_with_a_reason_and_its_contact_goes(
     )
     late = desk.release(office.engine, told.case, actor="li", now=MONDAY_10)
     assert (again.verdict, late.verdict) == (Verdict.NOT_NOW, Verdict.SAME)
-    assert contacts.purge(office.engine, "garden", MONDAY_10 + DAY, MONDAY_10 + DAY) == 1
+    assert contacts.purge(office.engine, "garden", BRIEF, MONDAY_10 + DAY) == 1
 
 
 @pytest.mark.parametrize(
