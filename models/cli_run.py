@@ -49,7 +49,13 @@ def _names(catalog: Catalog, classes: str) -> tuple[str, ...]:
 @IMAGES
 @LABELS
 @CLASSES
-@click.option("--score", default=0.4, show_default=True, help="For precision and recall.")
+@click.option(
+    "--score",
+    type=click.FloatRange(0, 1),
+    default=0.4,
+    show_default=True,
+    help="For precision and recall.",
+)
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True)
 @PROVIDER
 @click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="A picture to write.")
@@ -76,12 +82,12 @@ def eval_model(
             names=_names(catalog, classes),
             settings=Model(score=score, threads=threads, provider=provider),
         )
-        if plot_file is not None:
-            trials.draw(found, plot_file)
         if as_json:
             click.echo(found.figures.json())
         else:
             trials.print_figures(found.figures, Console())
+        if plot_file is not None:
+            trials.draw(found, plot_file)
 
 
 class _Counts(click.ParamType[tuple[int, ...]]):
@@ -162,7 +168,13 @@ class _Size(click.ParamType[tuple[int, int]]):
 @click.option("--channels", type=click.Choice(["rgb", "bgr"]), help="Instead of the usual.")
 @click.option("--like", default="", help="Take all settings from this model of the catalog.")
 @click.option("--licence", default="", help="Of the weights.")
-@click.option("--score", default=0.4, show_default=True, help="Show boxes from this score on.")
+@click.option(
+    "--score",
+    type=click.FloatRange(0, 1),
+    default=0.4,
+    show_default=True,
+    help="Show boxes from this score on.",
+)
 @click.option(
     "--drawn",
     type=click.Path(path_type=Path, dir_okay=False),

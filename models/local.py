@@ -17,6 +17,8 @@ from models.catalog import CATALOG, Catalog, ModelError, sha256_of
 from models.entries import CatalogFile, Entry
 
 COLOUR = (0, 200, 255)
+INK = (20, 20, 20)
+FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 class AddFailed(ModelError):
@@ -80,14 +82,25 @@ def _settle(partial: Path, target: Path) -> None:
 def annotated(image: Image, found: Detections, labels: tuple[str, ...]) -> Image:
     """A copy of the picture with the boxes, their labels and scores."""
     drawn = image.copy()
+    # The strongest last: what it says is covered by none.
     for (left, top, right, bottom), score, label in zip(
-        found.xyxy.round().astype(int).tolist(), found.score, found.label, strict=True
+        found.xyxy.round().astype(int).tolist()[::-1],
+        found.score[::-1],
+        found.label[::-1],
+        strict=True,
     ):
         cv2.rectangle(drawn, (left, top), (right, bottom), COLOUR, 2)
-        place = (left, max(top - 4, 12))
-        text = f"{labels[label]} {score:.2f}"
-        cv2.putText(drawn, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, COLOUR, 1, cv2.LINE_AA)
+        _write(drawn, f"{labels[label]} {score:.2f}", (left, top))
     return drawn
+
+
+def _write(image: Image, text: str, corner: tuple[int, int]) -> None:
+    """Dark on the boxes' colour, above the corner or, at the picture's edge, below it."""
+    (wide, high), below = cv2.getTextSize(text, FONT, 0.5, 1)
+    left = max(0, min(corner[0] - 1, image.shape[1] - wide - 4))
+    foot = max(corner[1], high + below + 2)
+    cv2.rectangle(image, (left, foot - high - below - 2), (left + wide + 4, foot), COLOUR, -1)
+    cv2.putText(image, text, (left + 2, foot - below), FONT, 0.5, INK, 1, cv2.LINE_AA)
 
 
 def read_picture(path: Path) -> Image:

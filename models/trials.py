@@ -12,7 +12,8 @@ from configs.agent import Model
 from edge.detect import Detector
 from models.bench import Speed, best, measure, recommendation, street_picture
 from models.catalog import Catalog, ModelFile, ModelMissing, find, resolve
-from models.evaluate import FLOOR, Evaluation, Figures, evaluate, plot, read_folder
+from models.evaluate import FLOOR, ClassFigures, Evaluation, Figures, evaluate, plot
+from models.labelled import read_folder
 
 
 def evaluated(
@@ -25,6 +26,7 @@ def evaluated(
 ) -> Evaluation:
     """A model measured on a folder whose labels index ``names``; raises ModelError."""
     settings = settings or Model()
+    folder = read_folder(images, labels, names)
     cv2.setNumThreads(1)  # as the agent does
     detector = Detector(
         model,
@@ -36,8 +38,7 @@ def evaluated(
             labels=model.labels,
         ),
     )
-    pictures = read_folder(images, labels)
-    return evaluate(detector, pictures, tuple(names), threshold=settings.score)
+    return evaluate(detector, folder, threshold=settings.score)
 
 
 def print_figures(figures: Figures, console: Console) -> None:
@@ -46,8 +47,7 @@ def print_figures(figures: Figures, console: Console) -> None:
     table = Table("class", "objects", "AP50", "AP", f"precision {at}", f"recall {at}")
     ranked = sorted(figures.classes, key=lambda each: (each.name != "person", -each.objects))
     for each in ranked:
-        numbers = (each.ap50, each.ap, each.precision, each.recall)
-        table.add_row(each.name, str(each.objects), *(f"{number:.3f}" for number in numbers))
+        table.add_row(each.name, str(each.objects), *_row(each))
     table.add_section()
     table.add_row("mean", "", f"{figures.ap50:.3f}", f"{figures.ap:.3f}", "", "")
     console.print(table)
@@ -55,6 +55,14 @@ def print_figures(figures: Figures, console: Console) -> None:
         f"{figures.model}, {figures.pictures} pictures, {figures.provider}: "
         f"{figures.ms_median:.1f} ms a picture (median), {figures.ms_p95:.1f} ms (95 %)"
     )
+    for remark in figures.remarks:
+        console.print(f"note: {remark}", highlight=False, soft_wrap=True)
+
+
+def _row(each: ClassFigures) -> tuple[str, ...]:
+    """The figures as text; where nothing was found, the precision is not known."""
+    precision = f"{each.precision:.3f}" if each.found else "–"
+    return f"{each.ap50:.3f}", f"{each.ap:.3f}", precision, f"{each.recall:.3f}"
 
 
 def draw(evaluation: Evaluation, path: Path) -> None:

@@ -81,10 +81,17 @@ def test_eval_shows_a_table_with_person_first(shared: Path, some: list[str]) -> 
     ("label", "complaint"),
     [
         (None, "holds no label file of any picture"),
-        ("0 0.5 0.5 0.1\n", "one.txt:1: expected `class cx cy w h`, found '0 0.5 0.5 0.1'"),
-        ("a b c d e\n", "one.txt:1: expected"),
-        ("93 0.5 0.5 0.1 0.1\n", "a label is of class 93, but only 80 class names"),
-        ("79 0.5 0.5 0.1 0.1\n", "the labels hold nothing that the model knows"),
+        ("0 0.5 0.5 0.1\n", "one.txt:1: expected five numbers `class cx cy w h`; found '0 0.5"),
+        ("a b c d e\n", "one.txt:1: expected five numbers"),
+        ("0 .1 .1 .2 .1 .2 .2\n", "(is it a polygon? export boxes)"),
+        ("93 0.5 0.5 0.1 0.1\n", "one.txt:1: the class is 93, but only 80 names are known"),
+        ("0.5 0.5 0.5 0.1 0.1\n", "one.txt:1: the class is no whole number"),
+        ("-1 0.5 0.5 0.1 0.1\n", "one.txt:1: the class is no whole number"),
+        ("\n0 150 200 30 40\n", "one.txt:2: the box is not within the picture, whose edges"),
+        ("0 150 200 30 40\n", "(are these pixels?)"),
+        ("0 0.5 nan 0.1 0.1\n", "one.txt:1: the box is not within the picture"),
+        ("0 0.5 0.5 0 0.1\n", "one.txt:1: the box has no size"),
+        ("79 0.5 0.5 0.1 0.1\n", "the labels hold nothing that starter knows (person, bicycle"),
     ],
 )
 def test_eval_says_what_is_wrong_with_the_labels(
@@ -95,13 +102,64 @@ def test_eval_says_what_is_wrong_with_the_labels(
     assert complaint in result.output.replace("\n", " ")
 
 
+def test_eval_tells_all_that_is_wrong_at_once_and_not_without_end(tmp_path: Path) -> None:
+    result = run("eval", "starter", *folder_of(tmp_path, "0 2 2 1 1\n" * 8))
+    assert result.output.count("one.txt:") == 5
+    assert "and 3 more" in result.output
+
+
+def test_eval_refuses_labels_that_are_no_text(tmp_path: Path) -> None:
+    words = folder_of(tmp_path, "")
+    (tmp_path / "labels" / "one.txt").write_bytes(b"\xff\xfe0 .5")
+    result = run("eval", "starter", *words)
+    assert result.exit_code == 1
+    assert "one.txt: cannot be read as text" in result.output
+
+
+def test_eval_takes_labels_as_tools_write_them(tmp_path: Path) -> None:
+    # Windows' line ends and byte order mark, a box that reaches out by a rounding, blank lines.
+    label = "\ufeff0 0.5 0.5 1.0000001 1\r\n\r\n"
+    result = run("eval", "starter", *folder_of(tmp_path, label), "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output)["classes"][0]["objects"] == 1
+
+
+def test_eval_leaves_out_what_is_no_picture_and_tells_what_is_odd(tmp_path: Path) -> None:
+    words = folder_of(tmp_path, "0 0.5 0.5 0.1 0.1\n")
+    (tmp_path / "images" / "broken.jpg").write_bytes(b"not a picture")
+    (tmp_path / "labels" / "gone.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    result = run("eval", "starter", *words)
+    assert result.exit_code == 0, result.output
+    told = result.output.replace("\n", " ")
+    assert "starter, 1 pictures" in told
+    assert "1 of 2 pictures have no label file: they count as empty" in told
+    assert "1 label file(s) have no picture and were not used" in told
+    assert "cannot be read as a picture and were left out" in told
+    assert "broken.jpg" in told
+
+
 def test_eval_says_what_is_wrong_with_the_pictures(tmp_path: Path) -> None:
     words = folder_of(tmp_path, "0 0.5 0.5 0.1 0.1\n")
     (tmp_path / "images" / "one.png").write_bytes(b"not a picture")
     result = run("eval", "starter", *words)
-    assert "one.png cannot be read as a picture" in result.output
+    assert result.exit_code == 1
+    assert "cannot be read as a picture" in result.output
     (tmp_path / "images" / "one.png").unlink()
     assert "holds no pictures" in run("eval", "starter", *words).output
+
+
+def test_precision_is_not_told_where_nothing_was_found(tmp_path: Path) -> None:
+    result = run("eval", "starter", *folder_of(tmp_path, "0 0.5 0.5 0.1 0.1\n"))
+    row = next(line for line in result.output.splitlines() if line.startswith("│ person"))
+    assert [cell.strip() for cell in row.strip("│").split("│")][-2:] == ["–", "0.000"]
+
+
+def test_figures_are_told_even_where_the_plot_cannot_be_written(tmp_path: Path) -> None:
+    words = folder_of(tmp_path, "0 0.5 0.5 0.1 0.1\n")
+    result = run("eval", "starter", *words, "--plot", str(tmp_path / "none" / "curve.png"))
+    assert result.exit_code == 1
+    assert "starter, 1 pictures" in result.output
+    assert "the plot cannot be written to" in result.output
 
 
 def test_eval_without_matplotlib_says_what_to_install(
