@@ -154,7 +154,7 @@ def _install_accounts(app: Flask, here: Console) -> None:
     app.before_request(roles.gate)
     app.before_request(account.gate)
     app.before_request(residents.widen)
-    CSRFProtect(app)
+    CSRFProtect(app).exempt(api.blueprint)  # which looks for itself: scripts have no form
 
 
 def _install_parts(app: Flask) -> None:
@@ -202,7 +202,9 @@ def _too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
     return residents.too_many() if request.blueprint == "residents" else login.too_many()
 
 
-def _stale_form(_error: CSRFError) -> ResponseReturnValue:
+def _stale_form(error: CSRFError) -> ResponseReturnValue:
+    if tokens.is_api(request):
+        return {"error": error.description}, 400
     if request.blueprint in PUBLIC and not roles.wants_json():
         return residents.stale_form()
     reason = gettext(

@@ -135,10 +135,17 @@ def reset_totp(path: Path, name: str) -> None:
 @_config
 @_name
 @_sites
-def create_token(path: Path, name: str, sites: tuple[str, ...]) -> None:
-    """Let a script read what the pages show, over /api/v1; prints its token once."""
-    of = tuple(_at(path, sites, Role.VIEWER))
-    _do(path, lambda engine: click.echo(tokens.create(engine, name, actor=ACTOR, sites=of)))
+@click.option(
+    "--role", type=click.Choice(tokens.ROLES), default=Role.VIEWER.value, show_default=True,
+    help="A viewer reads, an operator answers alerts, a maintainer reads the audit too.",
+)  # fmt: skip
+def create_token(path: Path, name: str, sites: tuple[str, ...], role: str) -> None:
+    """Let a script read what the pages show, and act with a role, over /api/v1; prints its
+    token once."""
+    of, as_ = tuple(_at(path, sites, Role(role))), Role(role)
+    _do(path, lambda engine: click.echo(
+        tokens.create(engine, name, actor=ACTOR, sites=of, role=as_)
+    ))  # fmt: skip
 
 
 @cli.command("revoke-token")

@@ -82,6 +82,13 @@ LEAST: dict[str, Role | None] = {
     "tuning.save": Role.MAINTAINER,
     "api.alerts": Role.VIEWER,
     "api.alert": Role.VIEWER,
+    "api.story": Role.VIEWER,
+    "api.acknowledge": ACT,
+    "api.assign": ACT,
+    "api.note": ACT,
+    "api.judge": ACT,
+    "api.resolve": ACT,
+    "api.silence": ACT,
     "api.places": Role.VIEWER,
     "api.nodes": Role.VIEWER,
     "api.rules": Role.VIEWER,
@@ -273,7 +280,7 @@ def _narrow(least: Role) -> None:
 def _asked(here: Console) -> Iterator[str]:
     """The sites of what the address and the form name; what does not exist has none."""
     given = [(name, str(value)) for name, value in (request.view_args or {}).items()]
-    given += [(name, value) for name, value in request.form.items(multi=True)]
+    given += _sent() if request.blueprint == "api" else list(request.form.items(multi=True))
     with here.reader.connect() as connection:
         for name, value in given:
             if name not in SUBJECTS or (name in ("number", "silence") and not value.isdigit()):
@@ -282,6 +289,12 @@ def _asked(here: Console) -> Iterator[str]:
             site = value if find is None else connection.scalar(find(value))
             if site is not None:
                 yield site
+
+
+def _sent() -> list[tuple[str, str]]:
+    """What a script sent, whatever it called it; what is no JSON names nothing."""
+    sent = request.get_json(force=True, silent=True)
+    return [(name, str(value)) for name, value in sent.items()] if isinstance(sent, dict) else []
 
 
 def _console() -> Console:

@@ -1,4 +1,4 @@
-"""Tokens with which scripts read what the pages show. They can change nothing."""
+"""Tokens with which scripts read what the pages show, and do what their role may do there."""
 
 import hashlib
 import secrets
@@ -16,13 +16,16 @@ from web.users import Account, UserError
 
 SCHEME = "Bearer "
 API = "/api/"
+ROLES = (Role.VIEWER.value, Role.OPERATOR.value, Role.MAINTAINER.value)
+"""Users and their roles are looked after by people."""
 
 
 def create(
-    engine: Engine, name: str, *, actor: str, now: int | None = None, sites: Sequence[str] = ()
-) -> str:
-    """A new token, for the script ``name``; raises `UserError` where it has one. It reads of
-    ``sites`` alone; none given: of all."""
+    engine: Engine, name: str, *, actor: str, now: int | None = None, sites: Sequence[str] = (),
+    role: Role = Role.VIEWER,
+) -> str:  # fmt: skip
+    """A new token, for the script ``name``; raises `UserError` where it has one. It has its role
+    at ``sites`` alone; none given: at all."""
     name = name.strip()[:80]
     token, at = f"linli_{secrets.token_urlsafe(32)}", _at(now)
     with engine.begin() as connection:
@@ -31,8 +34,9 @@ def create(
         if not name or connection.scalar(known) is not None:
             raise UserError(f"there is a token {name!r} already; revoke-token takes it back")
         row = {"name": name, "hash": _hash(token), "created_at": at, "sites": list(sites)}
-        connection.execute(insert(ApiToken).values(row))
-        audit.enter(connection, actor, "token.create", name, ", ".join(sites), at)
+        connection.execute(insert(ApiToken).values(**row, role=str(role)))
+        said = f"{role} at {', '.join(sites)}" if sites else str(role)
+        audit.enter(connection, actor, "token.create", name, said, at)
     return token
 
 
@@ -47,14 +51,14 @@ def revoke(engine: Engine, name: str, *, actor: str, now: int | None = None) -> 
 
 
 def bearer(engine: Engine, asked: Request) -> Account | None:
-    """The script that asks, as a viewer; None where it carries no token that is known.
+    """The script that asks, with its role; None where it carries no token that is known.
 
     Tokens are taken for the API and for the pictures that it names, not for pages.
     """
     given = asked.headers.get("Authorization", "")
     if not given.startswith(SCHEME) or not (is_api(asked) or asked.endpoint == "pictures.show"):
         return None
-    found = select(ApiToken.name, ApiToken.sites).where(
+    found = select(ApiToken.name, ApiToken.sites, ApiToken.role).where(
         ApiToken.hash == _hash(given.removeprefix(SCHEME).strip())
     )
     with reading(engine).connect() as connection:
@@ -62,8 +66,8 @@ def bearer(engine: Engine, asked: Request) -> Account | None:
     if row is None:
         return None
     return Account(
-        id=0, name=f"token {row.name}", role=Role.VIEWER, language="en", session_key="",
-        sites=dict.fromkeys(row.sites, Role.VIEWER),
+        id=0, name=f"token {row.name}", role=Role(row.role), language="en", session_key="",
+        sites=dict.fromkeys(row.sites, Role(row.role)),
     )  # fmt: skip
 
 

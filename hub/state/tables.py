@@ -360,7 +360,7 @@ class FirstLink(Base):
 
 
 class ApiToken(Base):
-    """A script that may read what the pages show."""
+    """A script that may read what the pages show, and with a role do what they offer."""
 
     __tablename__ = "api_token"
 
@@ -371,6 +371,8 @@ class ApiToken(Base):
     created_at: Mapped[int]
     sites: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
     """Of which alone it reads; none: of all."""
+    role: Mapped[str] = mapped_column(String(10), default="viewer", server_default="viewer")
+    """What it may do there."""
 
 
 class HandoverNote(Base):

@@ -1,5 +1,6 @@
-"""The JSON API: what it says is what its document says, and who may read it."""
+"""The JSON API: what it says is what its document says, and who may read it and act."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from hub.state.tables import Audit
 from tests.web import seed
 from tests.web.conftest import NOW, Reader
 from web import tokens
+from web.roles import Role
 from web.users import UserError
 
 Open = Callable[[str], Reader]
@@ -20,24 +22,136 @@ Open = Callable[[str], Reader]
 
 @pytest.fixture
 def ask(app: Flask, engine: Engine) -> Callable[..., Any]:
-    """A script with a token."""
+    """A script with a viewer's token."""
     headers = {"Authorization": f"Bearer {tokens.create(engine, 'board', actor='x', now=NOW)}"}
     client = app.test_client()
     return lambda path: client.get(path, headers=headers, buffered=True)
 
 
-def test_every_answer_is_what_the_document_says(ask: Callable[..., Any]) -> None:
-    document = ask("/api/v1/openapi.json").json
-    first = ask("/api/v1/alerts").json["alerts"][0]["id"]
+@pytest.fixture
+def do(app: Flask, engine: Engine) -> Callable[..., Any]:
+    """A script with an operator's token."""
+    role = Role.OPERATOR
+    headers = bearer(tokens.create(engine, "robot", actor="x", now=NOW, role=role))
+    client = app.test_client()
+    return lambda path, **body: client.post(f"/api/v1{path}", headers=headers, json=body)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_every_answer_is_what_the_document_says(
+    app: Flask, engine: Engine, ask: Callable[..., Any]
+) -> None:
+    """Of what is there, of what is not, and of what makes no sense."""
+    role = Role.MAINTAINER
+    headers = bearer(tokens.create(engine, "all", actor="x", now=NOW, role=role))
+    document, client = ask("/api/v1/openapi.json").json, app.test_client()
+    known = {"alert_id": ask("/api/v1/alerts").json["alerts"][0]["id"]}
     for path, verbs in document["paths"].items():
-        for status, url in (("200", path.format(id=first)), ("404", path.format(id="unknown"))):
-            if status == "404" and "{" not in path:
-                continue
-            answer = ask(url)
-            assert str(answer.status_code) == status
-            schema = verbs["get"]["responses"][status]["content"]["application/json"]["schema"]
-            whole = {**schema, "components": document["components"]}
-            Draft202012Validator(whole).validate(answer.json)
+        unknown = re.sub(r"{\w+}", "unknown", path)
+        urls = [(path.format(**known), {200})] + [(unknown, {404, 400})] * (unknown != path)
+        for method, operation in verbs.items():
+            for url, expected in urls:
+                body = BODIES.get(operation["operationId"], {}) if method == "post" else None
+                answer = client.open(url, method=method, headers=headers, json=body)
+                assert answer.status_code in expected, (url, answer.json)
+                told = operation["responses"][str(answer.status_code)]
+                schema = told["content"]["application/json"]["schema"]
+                whole = {**schema, "components": document["components"]}
+                Draft202012Validator(whole).validate(answer.json)
+
+
+BODIES = {
+    "assign": {"owner": "operator"},
+    "note": {"note": "a fox"},
+    "judge": {"verdict": "true"},
+    "silence": {"ends_at": NOW + 60_000, "reason": "foxes"},
+}
+"""What is sent to what needs more than nothing."""
+
+
+def test_a_script_answers_an_alert_in_the_name_of_its_token(
+    do: Callable[..., Any], ask: Callable[..., Any], engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        one = seed.alert(connection, NOW - 1000, "courtyard")
+    assert do(f"/alerts/{one}/acknowledge", note="seen by the robot").json == {
+        "done": True, "what": "done", "by": "token robot", "at": NOW,
+    }  # fmt: skip
+    late = do(f"/alerts/{one}/acknowledge")
+    assert (late.status_code, late.json["what"], late.json["by"]) == (
+        409, "already acknowledged", "token robot",
+    )  # fmt: skip
+    assert do(f"/alerts/{one}/assign", owner="operator", before="").json["done"]
+    assert do(f"/alerts/{one}/assign", owner="nobody").status_code == 400
+    assert do(f"/alerts/{one}/assign", owner="", before="li").json["by"] == "operator"
+    assert do(f"/alerts/{one}/note", note=" ").json["what"] == "nothing said"
+    assert do(f"/alerts/{one}/verdict", verdict="false", note="a fox").json["done"]
+    assert do(f"/alerts/{one}/silence", reason="foxes", ends_at=NOW + 60_000).json["done"]
+    assert do(f"/alerts/{one}/resolve", note="gone").json["done"]
+    told = ask(f"/api/v1/alerts/{one}/story").json
+    assert (told["alert"]["owner"], told["alert"]["verdict"]) == ("operator", "false")
+    assert [(step["kind"], step["actor"], step["note"]) for step in told["steps"]][-5:] == [
+        ("acknowledged", "token robot", "seen by the robot"),
+        ("taken", "token robot", "operator"),
+        ("judged", "token robot", "false: a fox"),
+        ("muted", "token robot", "foxes"),
+        ("resolved", "token robot", "gone"),
+    ]
+
+
+def test_what_makes_no_sense_is_refused_with_the_field(
+    do: Callable[..., Any], ask: Callable[..., Any]
+) -> None:
+    alert = ask("/api/v1/alerts").json["alerts"][0]["id"]
+    assert do(f"/alerts/{alert}/verdict", verdict="maybe").json["error"].endswith("`$.verdict`")
+    assert do(f"/alerts/{alert}/verdict").json["error"].endswith("`verdict`")
+    assert (
+        do(f"/alerts/{alert}/silence", reason="", ends_at=NOW + 60_000)
+        .json["error"]
+        .startswith("say why")
+    )
+    assert ask("/api/v1/alerts?limit=0").json["error"].endswith("`$.limit`")
+    assert ask("/api/v1/alerts?since=yesterday").json["error"].endswith("`$.since`")
+    assert do(f"/alerts/{'x' * 20}/note", note="x" * 70_000).status_code == 413
+
+
+def test_curl_that_calls_its_json_a_form_is_understood(app: Flask, engine: Engine) -> None:
+    with engine.begin() as connection:
+        one = seed.alert(connection, NOW - 1000, "courtyard")
+    headers = bearer(tokens.create(engine, "curl", actor="x", now=NOW, role=Role.OPERATOR))
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    path = f"/api/v1/alerts/{one}/note"
+    answer = app.test_client().post(path, headers=headers, data='{"note": "a fox"}')
+    assert answer.get_json()["done"]
+
+
+def test_a_token_does_no_more_than_its_role_and_only_at_its_sites(
+    app: Flask, engine: Engine, do: Callable[..., Any]
+) -> None:
+    with engine.begin() as connection:
+        one = seed.alert(connection, NOW - 1000, "courtyard")
+    client, path = app.test_client(), f"/api/v1/alerts/{one}/acknowledge"
+    viewer = bearer(tokens.create(engine, "viewer", actor="x", now=NOW))
+    assert client.post(path, headers=viewer, json={}).status_code == 403
+    far = tokens.create(engine, "far", actor="x", now=NOW, sites=["elsewhere"], role=Role.OPERATOR)
+    assert client.post(path, headers=bearer(far), json={}).status_code == 404
+    assert do(f"/alerts/{one}/acknowledge").json["done"]
+
+
+def test_a_browser_acts_over_the_api_only_with_what_the_pages_have(
+    reader: Open, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        one = seed.alert(connection, NOW - 1000, "courtyard")
+    browser, path = reader("operator"), f"/api/v1/alerts/{one}/acknowledge"
+    refused = browser.client.post(path, json={})
+    assert refused.status_code == 400
+    assert "CSRF" in refused.get_json()["error"]
+    headers = {"X-CSRFToken": browser.token("/")}
+    assert browser.client.post(path, json={}, headers=headers).get_json()["done"]
 
 
 def test_alerts_come_by_the_pages_filters_and_page_by_page(

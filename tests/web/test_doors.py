@@ -59,6 +59,13 @@ PATHS = {
     "api.nodes": "/api/v1/nodes",
     "api.rules": "/api/v1/rules",
     "api.quiet": "/api/v1/silences",
+    "api.story": "/api/v1/alerts/{alert}/story",
+    "api.acknowledge": "/api/v1/alerts/{alert}/acknowledge",
+    "api.assign": "/api/v1/alerts/{alert}/assign",
+    "api.note": "/api/v1/alerts/{alert}/note",
+    "api.judge": "/api/v1/alerts/{alert}/verdict",
+    "api.resolve": "/api/v1/alerts/{alert}/resolve",
+    "api.silence": "/api/v1/alerts/{alert}/silence",
     "api.document": "/api/v1/openapi.json",
     "trends.page": "/trends",
     "analysis.page": "/expected",
@@ -208,12 +215,15 @@ def _enter(browser: Reader, engine: Engine) -> int:
         return connection.scalar(select(Resident.id)) or 0
 
 
+API_VERBS = ("acknowledge", "assign", "note", "judge", "resolve", "silence")
+"""Of the API, which takes JSON and no form."""
 EMPTY = {
     "login.enter": 401, "people.password": 401, "account.log_in": 401, "account.password": 401,
     "account.delete": 401, "open311.create": 403, "residents.send": 422, "account.create": 422,
     "patrols.plan": 422, "first.show": 404, "first.create": 422, "alerts.drop": 404,
     "totp.check": 400, "totp.confirm": 401, "totp.renew": 401, "totp.off": 401,
     **{endpoint: 404 for endpoint in PATHS if endpoint.startswith("tuning.")},
+    **{f"api.{verb}": 400 for verb in API_VERBS},
 }  # fmt: skip
 """What an empty form gets from those who may send it; the rules' files are absent here."""
 

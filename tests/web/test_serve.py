@@ -244,7 +244,9 @@ def test_the_command_line_looks_after_accounts(web_yaml: Path) -> None:
 
 def test_the_command_line_makes_a_script_its_token_and_takes_it_back(web_yaml: Path) -> None:
     runner, config = CliRunner(), ["-c", str(web_yaml), "--name", "board"]
-    assert runner.invoke(cli, ["create-token", *config]).output.startswith("linli_")
+    made = runner.invoke(cli, ["create-token", *config, "--role", "operator"])
+    assert made.output.startswith("linli_")
+    assert runner.invoke(cli, ["create-token", *config, "--role", "admin"]).exit_code == 2
     assert runner.invoke(cli, ["create-token", *config]).exit_code == 1
     assert "board may read no more" in runner.invoke(cli, ["revoke-token", *config]).output
     assert "there is no token 'board'" in runner.invoke(cli, ["revoke-token", *config]).output

@@ -3,12 +3,12 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flask import Response, abort, render_template, request, stream_with_context
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from hub.notify.tables import Delivery
 from hub.state.tables import Alert, AlertEvent
@@ -71,14 +71,12 @@ def detail(alert_id: str) -> ResponseReturnValue:
     """One alert: why it fired, what was seen, who was told, and all that was done to it."""
     here = console()
     asked = Filter.parse(request.args, here)
-    query = select(AlertEvent.__table__).where(AlertEvent.alert == alert_id).order_by(AlertEvent.id)
-    told = select(Delivery.__table__).where(Delivery.alert == alert_id).order_by(Delivery.id)
     with here.reader.connect() as connection:
         found = alerts(connection, here, Alert.id == alert_id)
         if not found:
             abort(404)
-        events = connection.execute(query).mappings().all()
-        deliveries = connection.execute(told).mappings().all()
+        events = events_of(connection, alert_id)
+        deliveries = deliveries_of(connection, alert_id)
         newer, older = neighbours(connection, here, alert_id, asked)
         site = found[0].site
         people = users.acting_at(connection, site) if site in acting() else []
@@ -96,6 +94,18 @@ def detail(alert_id: str) -> ResponseReturnValue:
         newer=newer,
         older=older,
     )
+
+
+def events_of(connection: Connection, alert_id: str) -> Sequence[RowMapping]:
+    """All that happened to an alert, oldest first."""
+    query = select(AlertEvent.__table__).where(AlertEvent.alert == alert_id)
+    return connection.execute(query.order_by(AlertEvent.id)).mappings().all()
+
+
+def deliveries_of(connection: Connection, alert_id: str) -> Sequence[RowMapping]:
+    """Who was told of an alert, oldest first."""
+    query = select(Delivery.__table__).where(Delivery.alert == alert_id)
+    return connection.execute(query.order_by(Delivery.id)).mappings().all()
 
 
 def _page(

@@ -78,7 +78,7 @@ def assign(alert_id: str) -> ResponseReturnValue:
     """Take it over, give it to somebody, or let go of it; ``before`` is the owner shown."""
     here, form = console(), request.form
     owner = form.get("owner", "").strip()
-    if owner and not _may_have(alert_id, owner):
+    if owner and not may_have(alert_id, owner):
         text = gettext("%(name)s answers no alerts here. Choose somebody of the list.", name=owner)
         return _say(alert_id, text)
     outcome = desk.assign(
@@ -116,7 +116,7 @@ def judge(alert_id: str) -> ResponseReturnValue:
 def silence(alert_id: str) -> ResponseReturnValue:
     """Mute the alert's rule at its place for some hours, with a reason."""
     here, form = console(), request.form
-    site, place, rule = _where(alert_id)
+    site, place, rule = where_of(alert_id)
     hours, reason = form.get("hours", ""), form.get("reason", "")
     if hours not in HOURS or not reason.strip():
         flash(gettext("Say why: whoever misses an alert will want to know."), "warn")
@@ -134,7 +134,7 @@ def silence(alert_id: str) -> ResponseReturnValue:
 def unsilence(alert_id: str) -> ResponseReturnValue:
     """End the silence that mutes the alert."""
     here = console()
-    _where(alert_id)
+    where_of(alert_id)
     number = request.form.get("silence", 0, type=int)
     ended = silences.end(here.engine, number, actor=current_user.name, now=here.now())
     done = ended is silences.Ended.DONE
@@ -143,14 +143,14 @@ def unsilence(alert_id: str) -> ResponseReturnValue:
     return _back(alert_id)
 
 
-def _may_have(alert_id: str, name: str) -> bool:
+def may_have(alert_id: str, name: str) -> bool:
     """Whether somebody answers alerts of this one's site."""
-    site, _place, _rule = _where(alert_id)
+    site, _place, _rule = where_of(alert_id)
     with console().reader.connect() as connection:
         return name in users.acting_at(connection, site)
 
 
-def _where(alert_id: str) -> tuple[str, str, str]:
+def where_of(alert_id: str) -> tuple[str, str, str]:
     """Site, place and rule of an alert."""
     query = select(Alert.site, Alert.place, Alert.rule).where(Alert.id == alert_id)
     with console().reader.connect() as connection:

@@ -1,8 +1,35 @@
-"""What the API answers with. Times are milliseconds since the Unix epoch, UTC."""
+"""What the parts of the API share. Times are milliseconds since the Unix epoch, UTC."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
 
-from msgspec import Struct
+from flask import url_for
+from msgspec import Meta, Struct
+from sqlalchemy import RowMapping
+
+from configs.values import Text
+from web.console import Console
+from web.now.snapshot import PictureView
+from web.when import as_ms, moment
+
+T = TypeVar("T", bound=Struct)
+LATEST_MS = 2**43
+"""A moment in the year 2248: later ones are no moments."""
+When = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\d{1,13}|\d{4}-\d\d-\d\d(T\d\d:\d\d)?)?$",
+        description="Milliseconds since the epoch, or by the site's clock a day or a minute: "
+        "2026-03-01, 2026-03-01T22:15",
+    ),
+]
+Limit = Annotated[int, Meta(ge=1, le=500, description="How many at most.")]
+Key = Annotated[int, Meta(ge=0, le=2**53)]
+Ms = Annotated[int, Meta(ge=0, le=LATEST_MS, description="Milliseconds since the epoch.")]
+PlaceKey = Annotated[str, Meta(description="<site>/<place>", max_length=127)]
+Note = Annotated[str, Meta(max_length=2000)]
+Name = Annotated[str, Meta(max_length=80)]
+Id = Annotated[str, Meta(max_length=63)]
 
 
 class Words(Struct, frozen=True):
@@ -11,143 +38,43 @@ class Words(Struct, frozen=True):
     en: str
     zh: str
 
-
-class Value(Struct, frozen=True):
-    """What a signal was when the alert fired, and the rule's condition."""
-
-    signal: str
-    value: float | None
-    text: str
-
-
-class AlertOut(Struct, frozen=True):
-    """An alert."""
-
-    id: str
-    site: str
-    place: str
-    rule: str
-    severity: str
-    state: str
-    title: Words
-    pending_ts: int
-    fired_ts: int | None
-    resolved_ts: int | None
-    resolved_by: str
-    acknowledged_at: int | None
-    acknowledged_by: str
-    owner: str
-    verdict: str
-    late: bool
-    values: list[Value]
-    picture: str | None
-    """The address of its picture, which the same token reads; null for none."""
-
-
-class Alerts(Struct, frozen=True):
-    """A page of alerts, newest first."""
-
-    alerts: list[AlertOut]
-    next: str | None
-    """Give it as ``before`` for the page after this one; null on the last."""
-
-
-class PlaceOut(Struct, frozen=True):
-    """A place as it is now."""
-
-    site: str
-    place: str
-    name: Words
-    ts: int
-    """The newest that is known of it; 0 for nothing yet."""
-    stale: bool
-    severity: str
-    """Of its worst active alert; "" for none."""
-    signals: dict[str, float]
-    cut_off: bool
-
-
-class Places(Struct, frozen=True):
-    """All places."""
-
-    places: list[PlaceOut]
-
-
-class NodeOut(Struct, frozen=True):
-    """An edge agent."""
-
-    site: str
-    node: str
-    online: bool
-    last_rx: int
-    late: int
-    duplicate: int
-    lost: int
-    clock_ms: int
-    agent: str
-
-
-class Nodes(Struct, frozen=True):
-    """All nodes."""
-
-    nodes: list[NodeOut]
-
-
-class Limit(Struct, frozen=True):
-    """A signal, and the rule's condition on it."""
-
-    signal: str
-    text: str
-
-
-class ThereOut(Struct, frozen=True):
-    """What overrides change of a rule at a place: path in the rule, such as when[0].above."""
-
-    place: str
-    values: dict[str, Any]
-
-
-class RuleOut(Struct, frozen=True):
-    """A rule in force."""
-
-    site: str
-    rule: str
-    title: Words
-    severity: str
-    places: list[str]
-    conditions: list[Limit]
-    overrides: list[ThereOut]
-    yaml: str
-
-
-class Rules(Struct, frozen=True):
-    """All rules."""
-
-    rules: list[RuleOut]
-
-
-class SilenceOut(Struct, frozen=True):
-    """What is muted; "" is any rule, place or source (<node>/<source>)."""
-
-    id: int
-    site: str
-    kind: str
-    rule: str
-    place: str
-    source: str
-    author: str
-    reason: str
-    starts_at: int
-    ends_at: int
-
-
-class Silences(Struct, frozen=True):
-    """Silences and maintenance windows that last or are to come."""
-
-    silences: list[SilenceOut]
+    @classmethod
+    def of(cls, text: Text) -> "Words":
+        """As they stand in the configuration."""
+        return cls(text.en, text.zh)
 
 
 class Problem(Struct, frozen=True):
     """Why there is no answer."""
 
     error: str
+
+
+class Done(Struct, frozen=True):
+    """What became of it; where nothing was done, who was faster, and when."""
+
+    done: bool
+    what: str
+    """In a word or two: done, already acknowledged, never fired …"""
+    by: str = ""
+    at: int = 0
+
+
+def moment_of(text: str, here: Console, site: str) -> int | None:
+    """What a `When` says, by the clock of ``site``; None for "" and for days that do not exist."""
+    if text.isdigit():
+        return int(text)
+    found = moment(text)
+    return as_ms(found, here, site) if found is not None else None
+
+
+def address_of(picture: PictureView | None) -> str | None:
+    """Where a picture is to be had, which the same token reads; None for none."""
+    if picture is None or not picture.arrived:
+        return None
+    return url_for("pictures.show", site=picture.site, node=picture.node, ref=picture.ref)
+
+
+def filled(shape: type[T], row: RowMapping | Mapping[str, Any]) -> T:
+    """A shape from the columns of the same names."""
+    return shape(**{name: row[name] for name in shape.__struct_fields__})
