@@ -17,6 +17,7 @@ from edge.detections import Detections, FloatArray
 from edge.frames import Image
 from models.faces import blur, face_finder, hide_faces
 from wire.records import (
+    LIVE,
     AnyRecord,
     LineCross,
     NodeHealth,
@@ -50,7 +51,8 @@ class PictureDesk:
         """The look's records and, where a picture is to be made of it, the ref they now carry.
 
         Where a picture is due and no record tells of the scene, one of the camera's health
-        is added for it: a picture always follows a record.
+        is added for it: a picture always follows a record. One that only shows whoever asked what
+        is seen has a ref of its own kind, so that it is not taken for evidence.
         """
         age_ms = None if self._last_ts is None else ts - self._last_ts
         event = any(is_event(record) for record in records)
@@ -58,7 +60,8 @@ class PictureDesk:
         if not due and not (event and age_ms is not None and age_ms >= EVENT_GAP_MS):
             return list(records), None
         self._last_ts = ts
-        ref = f"{ts:x}-{secrets.token_hex(6)}"
+        kind = LIVE if asked and not event else ""
+        ref = f"{kind}{ts:x}-{secrets.token_hex(6)}"
         if not any(isinstance(record, _SHOWN) for record in records):
             records = [*records, NodeHealth(seq=0, ts=ts, source=self._source)]
         return [

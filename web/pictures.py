@@ -13,6 +13,7 @@ from hub import audit
 from hub.state.tables import Picture
 from web.console import Console, console
 from web.now.snapshot import PictureView
+from wire.records import LIVE
 
 blueprint = Blueprint("pictures", __name__)
 COALESCE_MS = 60_000
@@ -64,15 +65,22 @@ def show(site: str, node: str, ref: str) -> Response:
 
 
 def newest(
-    connection: Connection, site: str, sources: Iterable[tuple[str, str]], limit: int
+    connection: Connection,
+    site: str,
+    sources: Iterable[tuple[str, str]],
+    limit: int,
+    *,
+    live: bool = False,
 ) -> list[PictureView]:
-    """The newest pictures of cameras (node, source) that have arrived."""
+    """The newest pictures of cameras (node, source) that have arrived: those that records named,
+    or with ``live`` those that only showed somebody what was seen."""
     mine = [and_(Picture.node == node, Picture.source == source) for node, source in sources]
     if not mine:
         return []
+    asked = Picture.ref.startswith(LIVE, autoescape=True)
     query = (
         select(Picture.node, Picture.ref, Picture.ts)
-        .where(Picture.site == site, Picture.size > 0, or_(*mine))
+        .where(Picture.site == site, Picture.size > 0, or_(*mine), asked if live else ~asked)
         .order_by(Picture.ts.desc())
         .limit(limit)
     )

@@ -1,6 +1,6 @@
 """Moments as forms and addresses spell them: by the site's calendar, without a zone."""
 
-from datetime import datetime
+from datetime import datetime, time, timedelta
 
 from web.console import Console
 
@@ -14,6 +14,16 @@ def moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.year in YEARS else None
+
+
+def ended(found: datetime) -> datetime:
+    """When a span is over that is said to go until then: a day without a time counts whole."""
+    return found + timedelta(days=1) if found == datetime.combine(found, time.min) else found
+
+
+def spelled(ms: int, console: Console, site: str) -> str:
+    """A moment by the site's clock to the minute, as `moment` reads it."""
+    return datetime.fromtimestamp(ms / 1000, console.zone(site)).strftime("%Y-%m-%dT%H:%M")
 
 
 def as_ms(found: datetime, console: Console, site: str) -> int:

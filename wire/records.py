@@ -8,7 +8,7 @@ it has one.
 """
 
 import enum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -272,6 +272,10 @@ class BadRecord(Struct, frozen=True):
     seq: int | None
     reason: str
     raw: bytes
+
+
+LIVE: Final = "live-"
+"""Begins the ref of a picture that only shows what is seen, because a `snapshot` asked for it."""
 
 
 class Evidence(Struct, frozen=True):

@@ -68,7 +68,9 @@ def text() -> str:
         "## Records",
         (
             "JSON; each has `seq` (the outbox's row), `ts` (ms since 1970, UTC), `source` and, "
-            "where a picture shows it, `evidence`."
+            "where a picture shows it, `evidence`:\n"
+            "the picture's ref. One that begins with `live-` is of a picture that only answers a "
+            "`snapshot`."
         ),
         *_table(("type", "fields"), _records()),
         "## Metrics",

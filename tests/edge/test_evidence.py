@@ -103,7 +103,9 @@ def test_while_nothing_happens_a_picture_goes_out_every_so_often() -> None:
 def test_who_asks_gets_the_next_look() -> None:
     desk = PictureDesk("cam", 10_000)
     desk.choose([], 0)
-    assert desk.choose([], 100, asked=True)[1] is not None
+    ref = desk.choose([], 100, asked=True)[1]
+    assert ref is not None
+    assert ref.startswith("live-")
 
 
 def test_refs_differ_even_for_the_same_moment_after_a_restart() -> None:

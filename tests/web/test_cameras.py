@@ -90,7 +90,9 @@ def test_a_view_ends_by_itself_and_its_pictures_are_then_had_where_each_look_is_
     clock.ms += LASTS_MS
     page = browser.client.get(CAMERA).text
     assert "data-ends" not in page
-    assert "/pictures/garden/yard-1/live-1.jpg" in page
+    evidence, _summary, live = page.partition("Pictures of live views")
+    assert "/pictures/garden/yard-1/live-1.jpg" not in evidence.partition('class="gallery"')[2]
+    assert "/pictures/garden/yard-1/live-1.jpg" in live
     assert browser.client.get(f"{CAMERA}/live-1.jpg", buffered=True).status_code == 200
     clock.ms += 11_000  # what was still loading has loaded
     assert browser.client.get(f"{CAMERA}/live-1.jpg").status_code == 404

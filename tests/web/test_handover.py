@@ -4,6 +4,8 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, update
@@ -12,6 +14,7 @@ from hub import audit, desk
 from hub.state.tables import Audit
 from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
+from web import audit as audit_page
 from web import handover
 
 Open = Callable[[str], Reader]
@@ -51,6 +54,50 @@ def test_a_shift_of_more_alerts_than_are_listed_is_counted_whole(
     assert "Only the newest 2 are listed here: see all" in text
 
 
+def test_a_shift_of_before_has_an_address_of_its_own_and_leads_to_its_neighbours(
+    reader: Open, clock: Clock, engine: Engine
+) -> None:
+    browser = reader("operator")
+    browser.post("/handover/notes", page="/handover", site="garden", note="the shed key is back")
+    now = browser.client.get("/handover?hours=4")
+    clock.ms += 20 * 3_600_000
+    with engine.begin() as connection:
+        later = seed.alert(connection, clock.ms - 60_000, "courtyard", severity="info")
+    until = (datetime.fromtimestamp(NOW / 1000, ZoneInfo("Asia/Shanghai"))).strftime("%FT%H:%M")
+    past = browser.client.get(f"/handover?hours=4&until={until}")  # the seconds are cut off
+    for there in (now, past):
+        assert "Open 3" in words(there.text)
+        assert "In this shift 4" in words(there.text)
+    assert "A shift of before:" in words(past.text)
+    assert later not in past.text
+    assert 'id="note-left"' not in past.text
+    assert "What was broken then is not kept" in past.text
+    ways = dict(re.findall(r'href="([^"]+)" rel="(prev|next)"', past.text))
+    (before,), (after,) = ([w for w, rel in ways.items() if rel == r] for r in ("prev", "next"))
+    before, after = (browser.client.get(way.replace("&amp;", "&")).text for way in (before, after))
+    assert "In this shift 0" in words(before)
+    assert "In this shift 0" in words(after)
+    assert "the shed key is back" in words(after)
+    assert 'rel="next"' not in browser.client.get("/handover?until=2199-01-01").text
+
+
+def test_all_alerts_and_notes_of_a_shift_are_a_click_away(
+    reader: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover, "NOTES", 1)
+    monkeypatch.setattr(handover, "ALERTS", 2)
+    browser = reader("operator")
+    for note in ("the first", "the second"):
+        browser.post("/handover/notes", page="/handover", site="garden", note=note)
+    html = browser.client.get("/handover").text
+    assert "the first" not in html
+    assert html.count("are listed here: see all") == 2
+    way = html.partition('">Only the newest 1')[0].rpartition('href="')[2]
+    whole = browser.client.get(way.replace("&amp;", "&")).text
+    assert "the first" in whole
+    assert whole.count('<span class="when">') == 3 + 4 + 2
+
+
 def test_an_empty_note_or_one_for_another_site_is_refused(reader: Open, engine: Engine) -> None:
     browser, before = reader("operator"), audit.head(engine).id
     for fields in ({"site": "garden", "note": " "}, {"site": "elsewhere", "note": "x"}):
@@ -59,7 +106,9 @@ def test_an_empty_note_or_one_for_another_site_is_refused(reader: Open, engine: 
     assert audit.head(engine).id == before
 
 
-def test_the_log_is_filtered_paged_and_goes_to_a_table(reader: Open, engine: Engine) -> None:
+def test_the_log_is_filtered_paged_and_goes_to_a_table(
+    reader: Open, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with engine.begin() as connection:
         alert = seed.alert(connection, NOW, "courtyard")
         for number in range(130):
@@ -74,6 +123,9 @@ def test_the_log_is_filtered_paged_and_goes_to_a_table(reader: Open, engine: Eng
     assert f'href="/alerts/{alert}"' in client.get("/audit?action=alert.noted").text
     assert "No entries match." in client.get("/audit?target=100%25").text
     assert client.get("/audit?since=2026-11-25").text.count("<tr>") == 1
+    assert client.get("/audit?until=2026-11-23").text.count("<tr>") == 1
+    assert client.get("/audit?until=2026-11-24").text.count("<tr>") == 101
+    monkeypatch.setattr(audit_page, "CHUNK", 50)
     rows = list(csv.DictReader(io.StringIO(client.get("/audit.csv").text.removeprefix("\ufeff"))))
     assert len(rows) >= 132
     assert next(row for row in rows if row["action"] == "alert.noted")["detail"] == "'=cmd"

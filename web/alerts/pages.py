@@ -23,8 +23,8 @@ from web.now.snapshot import AlertView, alerts
 from web.roles import acting
 
 PAGE = 50
-ROWS = 20_000
-"""A table holds the newest so many."""
+CHUNK = 500
+"""Alerts that a table reads at a time."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
     "id", "site", "place", "rule", "severity", "state", "pending", "fired", "ended", "ended_by",
@@ -130,14 +130,14 @@ def _rules(connection: Connection, here: Console) -> list[str]:
 def _lines(here: Console, asked: Filter) -> Iterator[str]:
     # A spreadsheet takes the byte order mark as the sign that this is UTF-8.
     yield "\ufeff" + as_line(COLUMNS)
-    before, left = "", ROWS
-    while left > 0:
+    before = ""
+    while True:
         with here.reader.connect() as connection:
-            found = _page(connection, here, asked, before, PAGE)
+            found = _page(connection, here, asked, before, CHUNK)
         yield from (as_line(_row(alert)) for alert in found)
-        if len(found) < PAGE:
+        if len(found) < CHUNK:
             return
-        before, left = found[-1].id, left - PAGE
+        before = found[-1].id
 
 
 def _row(alert: AlertView) -> list[object]:

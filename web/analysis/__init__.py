@@ -64,6 +64,7 @@ def page() -> ResponseReturnValue:
         drawn=drawn,
         coming=_coming(file, told, here.now(), words),
         anomalies=[_line(here, entry) for entry in entries[:LISTED]],
+        cut=len(entries) > LISTED,
         waiting=sum(entry.note.found.verdict == "" for entry in entries),
         may_act=current_user.role.includes(ACT),
     )

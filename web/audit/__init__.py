@@ -1,6 +1,17 @@
 """The log: who did what, who looked at which picture, and whether it is whole."""
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from collections.abc import Iterator
+
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy import Connection, Row, select
@@ -10,13 +21,13 @@ from hub.state.tables import Audit
 from web.alerts.pages import as_line
 from web.console import console
 from web.language import iso
-from web.when import as_ms, moment
+from web.when import as_ms, ended, moment
 
 blueprint = Blueprint("audit", __name__, template_folder="templates")
 PAGE = 100
-ROWS = 20_000
-"""A table holds the newest so many."""
-FIELDS = ("actor", "action", "target", "since")
+CHUNK = 1000
+"""Entries that a table reads at a time."""
+FIELDS = ("actor", "action", "target", "since", "until")
 COLUMNS = ("id", "at", "actor", "action", "target", "detail", "hash")
 
 
@@ -42,15 +53,23 @@ def page() -> ResponseReturnValue:
 def table() -> ResponseReturnValue:
     """What the page shows, all pages of it."""
     asked = {name: text for name in FIELDS if (text := request.args.get(name, "").strip())}
-    with console().reader.connect() as connection:
-        rows = _rows(connection, asked, None, ROWS)
-    lines = (
-        as_line([row.id, iso(row.at), row.actor, row.action, row.target, row.detail, row.hash])
-        for row in rows
-    )
-    response = Response("\ufeff" + as_line(COLUMNS) + "".join(lines), mimetype="text/csv")
+    response = Response(stream_with_context(_lines(asked)), mimetype="text/csv")
     response.headers["Content-Disposition"] = 'attachment; filename="audit.csv"'
     return response
+
+
+def _lines(asked: dict[str, str]) -> Iterator[str]:
+    yield "\ufeff" + as_line(COLUMNS)
+    before = None
+    while True:
+        with console().reader.connect() as connection:
+            rows = _rows(connection, asked, before, CHUNK)
+        for row in rows:
+            cells = [row.id, iso(row.at), row.actor, row.action, row.target, row.detail, row.hash]
+            yield as_line(cells)
+        if len(rows) < CHUNK:
+            return
+        before = rows[-1].id
 
 
 @blueprint.post("/audit/verify")
@@ -80,6 +99,8 @@ def _rows(
     here = console()
     if since := moment(asked.get("since", "")):
         query = query.where(Audit.at >= as_ms(since, here, here.sites[0].site.id))
+    if until := moment(asked.get("until", "")):
+        query = query.where(Audit.at < as_ms(ended(until), here, here.sites[0].site.id))
     if before is not None:
         query = query.where(Audit.id < before)
     return list(connection.execute(query.order_by(Audit.id.desc()).limit(limit)))

@@ -49,8 +49,11 @@ def page(site: str, node: str, source: str) -> ResponseReturnValue:
         now = take(connection, here)
         look = live.looking(connection, camera, current_user.name, here.now())
         newest = _newest(now, camera)
-        shown = [] if look is not None else pictures.newest(connection, site, [(node, source)],
-                                                            PICTURES)  # fmt: skip
+        shown, looked = (
+            [] if look is not None else pictures.newest(connection, site, [(node, source)],
+                                                        PICTURES, live=live_)
+            for live_ in (False, True)
+        )  # fmt: skip
     row = now.sources.get(camera)
     return render_template(
         "cameras/page.html",
@@ -65,6 +68,7 @@ def page(site: str, node: str, source: str) -> ResponseReturnValue:
         fresh=look is not None and newest is not None and newest.ts >= look.started_at - CLOCK_MS,
         state=_state(now, camera, look),
         pictures=shown,
+        looked=looked,
         lasts=live.LASTS_MS // 1000,
         may_act=site in acting(),
     )

@@ -1,4 +1,5 @@
-"""The end of a shift: what is open, what happened, what is broken, and notes to the next."""
+"""The end of a shift, this one's or one of before: what is open, what happened, what is broken, and
+notes to the next."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
+from msgspec import Struct
 from sqlalchemy import Connection, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -17,46 +19,75 @@ from hub.patrols.walks import found
 from hub.state.tables import Alert, HandoverNote
 from web.cases.words import place_name
 from web.console import Console, console
-from web.now.snapshot import alerts, firing_alerts, take
+from web.now.snapshot import AlertView, alerts, firing_alerts, take
 from web.now.troubles import troubles
 from web.roles import acting
+from web.when import as_ms, moment, spelled
 
 blueprint = Blueprint("handover", __name__, template_folder="templates")
 HOURS = (4, 8, 12, 24)
+HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
 NOTES = 50
 ALERTS = 300
-"""Of those of the shift the newest are listed; the figures are of all."""
+"""Of those of the shift so many are listed, the newest; the figures are of all."""
+ALL = 10_000
+"""Of each, where all are asked for."""
+
+
+class Shift(Struct, frozen=True):
+    """From when to when, in ms."""
+
+    hours: int
+    end: int
+    past: bool
+    """It is over; else it ends now."""
+
+    @classmethod
+    def asked(cls, here: Console) -> "Shift":
+        """As the address says: ``?hours=`` how long, ``?until=`` its end by the first site's
+        calendar, left out or to come: now."""
+        now, hours = here.now(), request.args.get("hours", HOURS[1], type=int)
+        until = moment(request.args.get("until", ""))
+        end = as_ms(until, here, here.sites[0].site.id) if until is not None else now
+        return cls(hours if hours in HOURS else HOURS[1], min(end, now), end < now)
+
+    @property
+    def start(self) -> int:
+        return self.end - self.hours * HOUR_MS
+
+    def address(self, here: Console, end: int, **more: Any) -> str:
+        """Of the shift of this length that ends then, by the whole minute; nothing is left out
+        between it and this one."""
+        whole = -(-end // MINUTE_MS) * MINUTE_MS
+        until = spelled(whole, here, here.sites[0].site.id) if whole < here.now() else None
+        return url_for("handover.page", hours=self.hours, until=until, **more)
 
 
 @blueprint.get("/handover")
 def page() -> ResponseReturnValue:
-    """The shift that ends now; ``?hours=`` says how long it was."""
-    here, now = console(), console().now()
-    hours = request.args.get("hours", HOURS[1], type=int)
-    hours = hours if hours in HOURS else HOURS[1]
-    start = now - hours * 3_600_000
+    """A shift, the one that ends now or one of before (`Shift.asked`); ``?all=yes`` lists all
+    its alerts and notes."""
+    here = console()
+    shift, whole = Shift.asked(here), request.args.get("all") == "yes"
+    start, end = shift.start, shift.end
+    mine = [file.site.id for file in here.sites]
     with here.reader.connect() as connection:
-        moment = take(connection, here)
-        open_ = firing_alerts(connection, here)
+        seen = take(connection, here)
+        open_ = _open_at(connection, here, end) if shift.past else firing_alerts(connection, here)
         happened = (
-            Alert.fired_ts.is_not(None),
-            or_(Alert.fired_ts >= start, Alert.resolved_ts >= start),
-        )
-        during = alerts(connection, here, *happened, limit=ALERTS)
-        figures = _figures(connection, here, happened)
-        quiet = silences.listed(connection, now)
-        notes = connection.execute(
-            select(HandoverNote.site, HandoverNote.at, HandoverNote.author, HandoverNote.text)
-            .where(HandoverNote.at >= start - hours * 3_600_000)
-            .where(HandoverNote.site.in_([file.site.id for file in here.sites]))
-            .order_by(HandoverNote.id.desc())
-            .limit(NOTES)
-        ).all()
-        walked = found(
-            connection, Patrol.site.in_([file.site.id for file in here.sites]),
-            Patrol.closed_at >= start,
+            Alert.fired_ts.is_not(None), Alert.fired_ts < end,
+            or_(Alert.fired_ts >= start, Alert.resolved_ts.between(start, end)),
         )  # fmt: skip
-        fading = contacts.fading(connection, here.sites, now)
+        during = alerts(connection, here, *happened, limit=ALL if whole else ALERTS)
+        figures = _figures(connection, here, happened)
+        quiet = silences.listed(connection, end, over=shift.past)
+        notes = _notes(connection, mine, start - shift.hours * HOUR_MS, end)
+        walked = found(
+            connection, Patrol.site.in_(mine), Patrol.closed_at >= start, Patrol.closed_at <= end
+        )
+        fading = () if shift.past else contacts.fading(connection, here.sites, here.now())
+    shown = notes[: ALL if whole else NOTES]
     return render_template(
         "handover/page.html",
         open=open_,
@@ -65,17 +96,39 @@ def page() -> ResponseReturnValue:
         total=sum(one.alerts for one in figures),
         unanswered=sum(one.alerts - one.taken for one in figures),
         slowest_s=max((one.slowest_ms or 0 for one in figures), default=0) / 1000,
-        broken=troubles(moment),
-        quiet=[one for one in quiet if here.site(one.site) is not None],
-        notes=notes,
+        broken=() if shift.past else troubles(seen),
+        quiet=[
+            one
+            for one in quiet
+            if one.site in mine and one.ends_at > end and (one.starts_at <= end or not shift.past)
+        ],
+        notes=shown,
+        noted=len(notes),
         missed=[walk for walk in walked if walk.missed],
         fading=fading,
         place_name=place_name,
-        hours=hours,
-        choices=HOURS,
-        start=start,
+        shift=shift,
+        before=shift.address(here, start),
+        after=shift.address(here, end + shift.hours * HOUR_MS) if shift.past else "",
+        here=shift.address(here, end, all="yes"),
+        choices=[(hours, Shift(hours, end, shift.past).address(here, end)) for hours in HOURS],
+        until=spelled(end, here, here.sites[0].site.id),
         may_act=acting(),
     )
+
+
+def _open_at(connection: Connection, here: Console, end: int) -> list[AlertView]:
+    """What fired then and had not ended."""
+    still = or_(Alert.resolved_ts.is_(None), Alert.resolved_ts > end)
+    return alerts(connection, here, Alert.fired_ts <= end, still, limit=ALL)
+
+
+def _notes(connection: Connection, sites: list[str], since: int, end: int) -> Sequence[Any]:
+    """Of the shift and the one before, newest first."""
+    columns = (HandoverNote.site, HandoverNote.at, HandoverNote.author, HandoverNote.text)
+    query = select(*columns).where(HandoverNote.at >= since, HandoverNote.at <= end)
+    query = query.where(HandoverNote.site.in_(sites)).order_by(HandoverNote.id.desc())
+    return connection.execute(query.limit(ALL)).all()
 
 
 def _figures(

@@ -50,7 +50,7 @@ def page() -> ResponseReturnValue:
             select(Audit.at, Audit.actor, Audit.action, Audit.target, Audit.detail)
             .where(Audit.action.in_(("configuration.reload", EDITED)))
             .order_by(Audit.id.desc())
-            .limit(CHANGES)
+            .limit(CHANGES + 1)
         ).all()
     mine = [one for one in quiet if here.site(one.site) is not None]
     return render_template(
@@ -59,7 +59,8 @@ def page() -> ResponseReturnValue:
         fired=fired,
         quiet=[one for one in mine if one.ends_at > now],
         over=[one for one in reversed(mine) if one.ends_at <= now][:OVER],
-        history=[one for row in changes if (one := _mine(here, row._asdict()))],
+        older=len(changes) > CHANGES,
+        history=[one for row in changes[:CHANGES] if (one := _mine(here, row._asdict()))],
         scopes=[one for f in here.sites if f.site.id in acting() for one in _scopes(f)],
         may_act=acting(),
         may_edit=current_user.where(Role.MAINTAINER) if here.config is not None else (),
