@@ -88,7 +88,8 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     X-Forwarded-Proto are believed; limits by address need it. Left out: nobody's are."""
     faces: str = ""
     """A YuNet ONNX: faces in residents' photos are blurred before one is kept, and a photo may
-    stand on the public board. Left out: only staff see photos. Needs ``linli[faces]``."""
+    stand on the public board. Left out: the one that ``linli models pull yunet`` fetched; where
+    there is none, only staff see photos. Needs ``linli[faces]``."""
     totp_required: tuple[Literal["viewer", "operator", "maintainer", "admin"], ...] = ()
     """Roles that log in with a one-time code as well as the password; others may."""
     threads: Annotated[int, Meta(ge=2, le=512)] = 128

@@ -1,5 +1,6 @@
 """A site held against the edge files of its nodes."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,19 @@ def test_a_site_that_fits_its_edge_files_is_good_and_nodes_without_one_are_left_
     tmp_path: Path,
 ) -> None:
     assert _check(tmp_path, SITE, EDGE).exit_code == 0
+
+
+def test_it_is_told_what_becomes_of_residents_photos(
+    tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINLI_MODELS", str(tmp_path))
+    without = _check(tmp_path, SITE).output
+    assert "only staff see residents' photos, as no faces are blurred" in without
+    assert "`linli models pull yunet`" in without
+    shutil.copy(shared / "models" / "yunet_n_320.onnx", tmp_path)
+    assert "photos are blurred with" in _check(tmp_path, SITE).output
+    closed = _check(tmp_path, SITE + "residents: {open: false}\n")
+    assert closed.output == f"{tmp_path / 'site.yaml'}: good\n"
 
 
 @pytest.mark.parametrize(

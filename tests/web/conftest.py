@@ -94,6 +94,15 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of models: what a developer has fetched changes nothing here."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    monkeypatch.setenv("LINLI_MODELS", str(folder))
+    return folder
+
+
 @pytest.fixture
 def engine(data: Path, seeded: Path) -> Iterator[Engine]:
     """The hub's hand on the store, with a user of each role named after it."""

@@ -1,6 +1,7 @@
 """Faces in residents' photos are hidden before anything is kept; then a photo may be shown."""
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +105,19 @@ def test_a_photo_of_a_report_that_waits_for_a_look_is_on_no_board(
     with engine.begin() as connection:
         connection.execute(update(Case).values(held="spam: x"))
     assert reader("").client.get(path).status_code == 404
+
+
+def test_a_fetched_model_is_used_without_a_setting_or_a_restart(
+    reader: Open, models: Path, shared: Path
+) -> None:
+    resident, staff = reader(""), reader("operator")
+    assert "faces are not blurred" in resident.client.get("/report").text
+    assert "`linli models pull yunet`" in staff.client.get("/cases").text
+    (models / "yunet_n_320.onnx").write_bytes(b"cut off")
+    assert "is not yunet: its sha256" in staff.client.get("/cases").text
+    shutil.copy(shared / "models" / "yunet_n_320.onnx", models)
+    assert "Faces are blurred before a photo is kept" in resident.client.get("/report").text
+    assert "stay with the staff here" not in staff.client.get("/cases").text
 
 
 def test_a_face_model_that_cannot_be_loaded_is_said_before_anybody_reports(

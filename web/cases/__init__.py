@@ -49,6 +49,7 @@ from web.cases.queries import (
 )
 from web.cases.words import BLOCKS, EVENTS, OUTCOMES, STATES, STEPS, kind_name, place_name, told
 from web.console import console
+from web.faces import faces
 from web.language import SEVERITIES
 from web.language import STEPS as TELLINGS
 from web.now.snapshot import alerts
@@ -93,7 +94,7 @@ def listing() -> ResponseReturnValue:
     return render_template(
         "cases/listing.html", cases=found, asked=asked, kinds=kinds, places=places, held=held,
         late=late, fading=fading, appeals=appeals, may_block=bool(acting()),
-        more=len(found) == PAGE, **_words(),
+        more=len(found) == PAGE, faces_why="" if faces().hider() else faces().why, **_words(),
     )  # fmt: skip
 
 

@@ -40,10 +40,11 @@ from web import neighbours
 from web.cases.queries import cases, changes, shown_photos, story
 from web.cases.words import EVENTS, OUTCOMES, STATES, kind_name, place_name
 from web.console import console
+from web.faces import Faces, Hider, faces
 from web.figures import recent
 from web.language import language
 from web.residents import blocked, today
-from web.residents.photos import MAX_PHOTOS, Hider, face_hider, redraw
+from web.residents.photos import MAX_PHOTOS, redraw
 from web.roles import wants_json
 from web.vault import vault
 
@@ -68,8 +69,9 @@ def limit(app: Flask) -> None:
 
 
 def install_faces(app: Flask, path: str) -> None:
-    """Hide faces in photos with the model in ``path``, if one is named. Raises `WebError`."""
-    app.extensions["linli.faces"] = face_hider(path) if path else None
+    """Hide faces in photos with the model in ``path``, or where none is named with the catalog's,
+    once it is there. Raises `WebError`."""
+    app.extensions["linli.faces"] = Faces(path)
 
 
 def widen() -> None:
@@ -128,7 +130,7 @@ def form() -> ResponseReturnValue:
 @blueprint.post("/report")
 def send() -> ResponseReturnValue:
     """Take a report in; the same request_key is one report."""
-    here, sent = console(), request.form
+    here, sent, hider = console(), request.form, _hider()
     file, place = _site_place(sent.get("where", ""))
     if found := blocked.standing(vault(), [file]):
         return blocked.told(found[0], [file])
@@ -138,7 +140,7 @@ def send() -> ResponseReturnValue:
             kind=sent.get("kind", ""), text=sent.get("text", ""), place=place.id if place else "",
             spot=sent.get("spot", ""), contact=sent.get("contact", ""),
             request_key=f"form-{key}" if key else "",
-            photos=redraw(request.files.getlist("photos"), _hider()), blurred=_hider() is not None,
+            photos=redraw(request.files.getlist("photos"), hider), blurred=hider is not None,
             held="trap" if sent.get("website") else "",
             mail=bool(sent.get("mail") and file.residents.mail), language=language(),
             sender=blocked.sender(vault()),
@@ -334,8 +336,7 @@ def feed() -> Response:
 
 def _hider() -> Hider | None:
     """What hides faces here, where a model is installed."""
-    found: Hider | None = current_app.extensions["linli.faces"]
-    return found
+    return faces().hider()
 
 
 def _writes() -> bool:

@@ -1,8 +1,8 @@
 """Photos that residents send: opened, checked by content, made small and drawn anew.
 
 Nothing of the file goes on but its picture: place, time and phone model in its metadata
-are left behind. Where a face model is installed (`web.faces`) faces are hidden before anything
-is kept; without one only staff, and never the board, sees a photo.
+are left behind. Where a face model is installed (`web.faces`) faces are hidden before
+anything is kept; without one only staff, and never the board, sees a photo.
 """
 
 import io
@@ -13,7 +13,7 @@ from typing import IO, Protocol
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from hub.cases.receive import ReportRefused
-from web.console import WebError
+from web.faces import Hider
 
 MAX_PHOTOS = 4
 MAX_BYTES = 12 * 1024 * 1024
@@ -21,8 +21,6 @@ MAX_BYTES = 12 * 1024 * 1024
 MAX_PIXELS = 60_000_000
 LONG_SIDE = 1600
 QUALITY = 82
-FACE_SIDES = (640, 320, 160)
-"""Faces are looked for at these sizes too: one that fills the photo is seen only there."""
 FORMATS = ("JPEG", "PNG", "WEBP")
 
 
@@ -31,38 +29,6 @@ class Upload(Protocol):
 
     filename: str | None
     stream: IO[bytes]
-
-
-class Hider(Protocol):
-    """Hides the faces of a picture."""
-
-    def __call__(self, image: Image.Image) -> Image.Image: ...
-
-
-def face_hider(path: str) -> Hider:
-    """What hides faces with the model in a file. Raises `WebError` where it cannot."""
-    try:
-        # Only a console that was given a model loads OpenCV.
-        import numpy as np
-
-        from models.faces import face_finder, hide_faces
-
-        finder = face_finder(path)
-    except ImportError as error:
-        raise WebError(
-            f"web.faces needs {error.name}: pip install 'linli[faces]', or leave it out"
-        ) from error
-    except ValueError as error:
-        raise WebError(
-            f"web.faces: {error}; fetch it with `linli models pull yunet`, or leave it out"
-        ) from error
-
-    def hide(image: Image.Image) -> Image.Image:
-        bgr = np.ascontiguousarray(np.asarray(image)[:, :, ::-1])
-        hide_faces(bgr, finder, FACE_SIDES)
-        return Image.fromarray(np.ascontiguousarray(bgr[:, :, ::-1]))
-
-    return hide
 
 
 def redraw(uploads: Iterable[Upload], hide: Hider | None) -> tuple[bytes, ...]:
