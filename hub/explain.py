@@ -6,7 +6,7 @@ is found by giving the place's stored records to the same engine that runs live.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,13 +16,16 @@ from sqlalchemy import Connection, select
 from sqlalchemy import Engine as Database
 
 from configs.site import Place, SiteFile
-from hub import silences
+from hub import silences, uptime
+from hub.backtest.reader import applied, others
+from hub.backtest.replayer import give
 from hub.rules.engine import Engine
 from hub.rules.place import Outcome, PlaceAtWork
 from hub.rules.watch import Phase, Watch
-from hub.series.points import SeriesStore, Stored
+from hub.series.points import SeriesStore
 from hub.state.store import reading
 from hub.state.tables import Alert, AlertEvent
+from hub.uptime import Down
 from wire.codec import encode_record
 from wire.records import AGENT
 
@@ -54,6 +57,8 @@ class Explained(Struct, frozen=True):
     records: list[Carrier]
     left_out: int = 0
     """Older records that are not shown."""
+    gaps: tuple[Down, ...] = ()
+    """When nothing was heard before it, because the hub did not run."""
 
     def as_json(self) -> str:
         return msgspec.json.encode(self).decode()
@@ -84,6 +89,7 @@ class Explained(Struct, frozen=True):
         yield f"Records that could carry it{more}"
         if not self.records:
             yield "  none are stored any more"
+        yield from (f"  {gap.in_words(zone or UTC)}" for gap in self.gaps)
         for one in self.records:
             moved = ", ".join(f"{name} -> {_number(value)}" for name, value in one.moved.items())
             words = json.dumps(one.record, ensure_ascii=False)
@@ -108,13 +114,19 @@ class Absence(Struct, frozen=True):
     """How many were replayed."""
     values: dict[str, float]
     rules: list[Reason]
+    gaps: tuple[Down, ...] = ()
+    """When nothing was heard, because the hub did not run."""
 
     def as_json(self) -> str:
         return msgspec.json.encode(self).decode()
 
     def as_text(self, zones: Mapping[str, ZoneInfo]) -> str:
         """For people; times by the site's clock."""
-        lines = [f"{self.place} at {clock(self.at, zones.get(self.site))}, {self.records} records"]
+        zone = zones.get(self.site)
+        lines = [f"{self.place} at {clock(self.at, zone)}, {self.records} records"]
+        lines += [gap.in_words(zone or UTC) for gap in self.gaps]
+        if self.gaps and self.gaps[-1].end >= self.at:
+            lines.append(f"what follows is as of {clock(self.gaps[-1].start, zone)}")
         lines += [f"  {name} = {_number(value)}" for name, value in sorted(self.values.items())]
         for one in self.rules:
             lines += ["", f"{one.rule}: {one.phase}"]
@@ -137,7 +149,17 @@ def alert(
     row = dict(found._mapping)
     records = list(_carriers(series, sites, row))
     shown = records[-SHOWN:]
-    return Explained(row, [dict(one) for one in story], shown, len(records) - len(shown))
+    start, end = row["pending_ts"] - BEFORE_MS, row["fired_ts"] or row["pending_ts"]
+    gaps = _gaps(database, series, row["site"], start, end)
+    return Explained(row, [dict(one) for one in story], shown, len(records) - len(shown), gaps)
+
+
+def _gaps(
+    database: Database, series: SeriesStore, site: str, start: int, end: int
+) -> tuple[Down, ...]:
+    with reading(database).begin() as connection:
+        found = uptime.downs(connection, site, start, end)
+    return tuple(uptime.unheard(series, site, found))
 
 
 def _carriers(
@@ -180,38 +202,45 @@ def absence(
     if here is None:
         known = ", ".join(one.id for one in file.places)
         raise ExplainError(f"{file.site.id} has no place {place!r}: {known}")
-    engine = Engine([msgspec.structs.replace(file, places=(here,))])
+    narrow = msgspec.structs.replace(file, places=(here,))
+    engine = Engine([narrow])
     work = engine.places[file.site.id, place]
     watches = [watch for watch in work.watches if rule in ("", watch.rule.id)]
     if not watches:
         raise ExplainError(
             f"no rule {rule!r} watches {place}" if rule else f"no rule watches {place}"
         )
-    count = _replay(database, series, engine, work, at=at, before_ms=before_ms)
+    gaps = _gaps(database, series, file.site.id, at - before_ms, at)
+    until = gaps[-1].start if gaps and gaps[-1].end >= at else at
+    count = _replay(database, series, narrow, engine, work, at=until, before_ms=before_ms)
     reasons = [
-        Reason(watch.rule.id, str(watch.phase), _missing(watch, work.values, at))
+        Reason(watch.rule.id, str(watch.phase), _missing(watch, work.values, until))
         for watch in watches
     ]
-    return Absence(file.site.id, place, at, count, dict(work.values), reasons)
+    return Absence(file.site.id, place, at, count, dict(work.values), reasons, gaps)
 
 
 def _replay(
-    database: Database, series: SeriesStore, engine: Engine, work: PlaceAtWork, *, at: int,
-    before_ms: int,
+    database: Database, series: SeriesStore, site: SiteFile, engine: Engine, work: PlaceAtWork,
+    *, at: int, before_ms: int,
 ) -> int:  # fmt: skip
-    """Bring the place to ``at`` with its records and what operators decided; how many records."""
+    """Bring the place to ``at`` with its records, what the hub knew besides, and what operators
+    decided; how many records."""
+    start, nodes = at - before_ms, engine.nodes[work.site, work.id]
     with reading(database).begin() as connection:
         words = [
             (ts, alert_id)
-            for ts, site, place, alert_id in _overruled(connection, at - before_ms, at)
-            if (site, place) == (work.site, work.id)
+            for ts, site_id, place, alert_id in _overruled(connection, start, at)
+            if (site_id, place) == (work.site, work.id)
         ]
+    said = [one for one in others(series, site, at + 1) if one[0] >= start]
+    sources = {name for _, name in engine.sources[work.site, work.id]} | {AGENT}
     outcome, count = Outcome(), 0
-    for stored in _until(series, work.site, engine, at, before_ms):
-        while words and words[0][0] < stored.at:
+    for told in applied(series, work.site, start, at + 1, nodes, said):
+        while words and words[0][0] < told[0]:
             _overrule(engine, work, *words.pop(0), outcome)
-        engine.take(work.site, stored.node, stored.record, stored.at, outcome, late=False)
-        count += 1
+        give(engine, work.site, told, outcome)
+        count += getattr(told[3], "source", "") in sources
     for ts, alert_id in words:
         _overrule(engine, work, ts, alert_id, outcome)
     engine.advance_place(work.site, work.id, at, outcome)
@@ -235,19 +264,6 @@ def _overruled(connection: Connection, start: int, end: int) -> list[tuple[int, 
 def _overrule(engine: Engine, work: PlaceAtWork, ts: int, alert_id: str, outcome: Outcome) -> None:
     engine.advance_place(work.site, work.id, ts, outcome)
     engine.overrule(work.site, work.id, alert_id)
-
-
-def _until(
-    series: SeriesStore, site: str, engine: Engine, at: int, before_ms: int
-) -> Iterator[Stored]:
-    sources = {source for found in engine.sources.values() for source in found}
-    nodes = {node for node, _ in sources}
-    for stored in series.records(site, at - before_ms, at + 1):
-        mine = (stored.node, stored.record.source) in sources or (
-            stored.node in nodes and stored.record.source == AGENT
-        )
-        if mine and stored.at <= at:
-            yield stored
 
 
 def _missing(watch: Watch, values: Mapping[str, float], at: int) -> list[str]:

@@ -174,7 +174,7 @@ class Ingest:
                 self._handle_what_arrived()
                 while len(self._arrived) and not self._stopping.is_set():
                     self._handle_what_arrived()
-            self._pipeline.checkpoint()
+            self._pipeline.checkpoint(self._now_us() // 1000)
         except Exception as error:
             log.exception("the hub cannot go on; what was not acknowledged will come again")
             self.failure = error

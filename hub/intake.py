@@ -55,6 +55,8 @@ class Work(Struct):
     """(kind, site, key)."""
     resolved: list[tuple[str, str, str]] = []
     """(site, place, alert) that operators resolved."""
+    resumed: dict[tuple[str, str], bool] = {}
+    """(site, node) first heard since the hub began → whether nothing of before is missing."""
     learned: list[tuple[str, str, str, int]] = []
     """(site, place, what, start) of the anomalies whose verdict was taken in."""
 
@@ -76,6 +78,8 @@ class Intake:
         self.watermark = watermark
         self._metrics = metrics
         self._folder = PictureFolder(Path(settings.data))
+        self.awaited: set[tuple[str, str]] = set()
+        """(site, node) that have not been heard since the hub began and are waited for."""
         self.on_done: Callable[[Topic, Done], None] = lambda _topic, _done: None
         """Called with what nodes answer to commands; must not block."""
 
@@ -186,6 +190,7 @@ class Intake:
         if not node.online:
             node.online, node.online_at = True, rx
             self._news_of_node(topic, work)
+        high = cursor.high
         fresh = [record for record in batch.records if cursor.admit(record.seq, rx)]
         node.unknown += sum(cursor.admit(record.seq, rx) for record in batch.unknown)
         for bad in batch.bad:
@@ -194,6 +199,12 @@ class Intake:
         node.epoch, node.last_rx = batch.epoch, rx
         fresh = self._put_right(topic, node, fresh, self.watermark.batch(site, name, batch, rx))
         self._count(node, batch, fresh, rx)
+        if fresh and (site, name) in self.awaited:
+            self.awaited.discard((site, name))
+            first = min((seq for seq in seqs if seq > high), default=0)
+            # Numbers that go on without a gap: nothing of before is yet to come.
+            whole = first == high + 1 and all(record.seq > high for record in fresh)
+            work.resumed[site, name] = whole
         work.pictures += picture_rows(site, name, fresh)
         for record in fresh:
             if self.ledger.hear(site, name, record):

@@ -20,11 +20,13 @@ from configs.site import SiteFile
 from hub import alerts, audit
 from hub.analysis import annotations
 from hub.cases.counts import PREFIX, ReportCounts
+from hub.fusion.silence import UNHEARD
 from hub.fusion.surprise import verdict_in
 from hub.intake import Arrived, Intake, Work
 from hub.ledger import PICTURES, PLACES, Ledger, place_rows, upsert
 from hub.metrics import HubMetrics
 from hub.reload import difference
+from hub.resume import Repeats, Resume
 from hub.rules.engine import Engine
 from hub.rules.place import Outcome
 from hub.rules.watch import Step, Transition
@@ -83,6 +85,7 @@ class Pipeline:
         self._overruled_id = 0
         self._reports = ReportCounts()
         self._lessons = annotations.Lessons()
+        self.resume = Resume(settings.patience)
 
     def recover(self, now: int) -> None:
         """Take up where the last hub left off: its checkpoint, then the journal after it."""
@@ -97,6 +100,7 @@ class Pipeline:
             self._changed_places.add(key)
         with self._database.begin() as connection:
             self._close_orphans(connection, self.sites, now)
+            self.resume.begin(connection, self.sites, self.engine, self.intake, now)
 
     def _close_orphans(self, connection: Connection, sites: Sequence[SiteFile], now: int) -> None:
         names = {file.site.id for file in sites}
@@ -120,6 +124,7 @@ class Pipeline:
         with self._database.begin() as connection:
             self._close_orphans(connection, [*before, *sites], now)
             audit.enter(connection, "hub", "configuration.reload", "", "\n".join(changes), now)
+            self.resume.uptime.adopt(connection, [file.site.id for file in sites], now)
             self._write_checkpoint(connection)
         self.sites = sites
         self._reports.forget()
@@ -161,11 +166,14 @@ class Pipeline:
         overruled = self._read_news(now)
         work = Work()
         for stored in self.intake.take(messages, work):
+            if work.resumed:
+                self.resume.hear(stored, work, self.engine)
             work.stored.append(self._apply(stored, work.outcome))
 
         def limit(key: tuple[str, str]) -> int:
             return self.watermark.limit(key[0], self.engine.nodes[key], now)
 
+        self.resume.give_up(now, self.engine, work.outcome)
         self._reports.tell(self.engine, limit, work.outcome)
         work.learned += self._lessons.tell(self.engine, limit, work.outcome)
         self.engine.advance(limit, now, work.outcome)
@@ -174,7 +182,7 @@ class Pipeline:
             self.engine.overrule(site, place, alert)
             work.resolved.append((site, place, alert))
         for point in work.outcome.signals:
-            if verdict_in(point.name):
+            if point.name == UNHEARD or verdict_in(point.name):
                 continue
             self._values[point.site, point.place][point.name] = [point.value, point.ts]
             self._changed_places.add((point.site, point.place))
@@ -310,10 +318,12 @@ class Pipeline:
             if step.step is Step.FIRING:
                 self._metrics.news_seconds.observe(max(0, now - step.ts) / 1000)
 
-    def checkpoint(self) -> None:
-        """Save the engine, so that a restart need not replay the journal up to here."""
+    def checkpoint(self, now: int) -> None:
+        """Save the engine, so that a restart need not replay the journal up to here; and that
+        the hub ran until ``now`` (ms)."""
         with self._database.begin() as connection:
             self._write_checkpoint(connection)
+            self.resume.uptime.beat(connection, now)
 
     def _write_checkpoint(self, connection: Connection) -> None:
         row = {"name": "engine", "n": self._journal_n, "state": self.engine.dump()}
@@ -345,11 +355,14 @@ def take(engine: Engine, stored: Stored, outcome: Outcome, *, late: bool) -> int
 def replay(engine: Engine, entry: Entry) -> Outcome:
     """Give an engine what a journal's entry gave the live one; the outcome is the same."""
     outcome = Outcome()
+    breaks = Repeats(entry.signals)
     for stored in entry.records:
+        breaks.before(stored, engine, outcome)
         try:
             take(engine, stored, outcome, late=False)
         except Exception:  # as the live one went on after it, so does the replay
             log.exception("the engine failed on %s again", stored)
+    breaks.rest(engine, outcome)
     for told in entry.signals:
         if told.name.startswith(PREFIX):
             kind = told.name.removeprefix(PREFIX)

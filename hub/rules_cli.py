@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
@@ -27,8 +27,10 @@ from hub.backtest.verdicts import read_verdicts
 from hub.moments import moment
 from hub.series.points import SeriesError
 from hub.state.store import StateError
+from hub.uptime import Down
 
 console = Console()
+GAPS_SHOWN = 5
 PATH = click.Path(path_type=Path)
 CONFIG = click.option(
     "-c", "--config", "path", required=True, type=PATH, help="A site.yaml or hub.yaml."
@@ -84,7 +86,7 @@ def backtest(
     with failing_plainly():
         settings, site = choose_site(path, name)
         new = _new_rules(rules_path, site, keep=keep)
-        stretch = _stretch(site, since, until, warm_up)
+        stretch = _stretch(settings, site, since, until, warm_up)
         judged = read_verdicts(settings, site.site.id, stretch.start, stretch.end)
         found, records = _replay(settings, compare.both(site, new), stretch, jobs, None)
     now, then = compare.split(found.fired, site.rules, new)
@@ -92,6 +94,7 @@ def backtest(
         site=site.site.id, timezone=site.site.timezone, start=stretch.start, end=stretch.end,
         records=records, pairs=tuple(compare.compare(now, then)),
         rules=tuple(compare.by_rule(now, then, judged, stretch.days)), judged=len(judged),
+        gaps=stretch.gaps,
     )  # fmt: skip
     _show_comparison(result)
     if json_file is not None:
@@ -126,7 +129,7 @@ def tune_rule(
         rule = tune.find_rule(site, rule_id)
         today = tune.read_field(rule, field, condition)
         chosen = _values(values, today)
-        stretch = _stretch(site, since, until, warm_up)
+        stretch = _stretch(settings, site, since, until, warm_up)
         judged = read_verdicts(settings, site.site.id, stretch.start, stretch.end)
         varied = tune.prepare(site, rule, field, condition, chosen)
         near = Near(tune.variant(rule.id, today), rule.when[condition])
@@ -136,6 +139,7 @@ def tune_rule(
         rule=rule.id, field=field, condition=condition, signal=rule.when[condition].signal,
         today=today, points=tuple(points), best=tune.best(points, cost), cost=cost,
         judged=sum(verdict.rule == rule.id for verdict in judged), misses=found.misses,
+        gaps=stretch.gaps,
     )  # fmt: skip
     _show_sweep(result, site.site.timezone)
     if plot is not None:
@@ -205,15 +209,18 @@ def _new_rules(path: Path, site: SiteFile, *, keep: bool) -> tuple[Rule, ...]:
     return (*file.rules, *kept)
 
 
-def _stretch(site: SiteFile, since: str, until: str, warm_up: str) -> workers.Stretch:
+def _stretch(
+    settings: HubSettings, site: SiteFile, since: str, until: str, warm_up: str
+) -> workers.Stretch:
     now = time.time_ns() // 1_000_000
     start, end = (moment(text, site.site.timezone, now) for text in (since, until))
     if end <= start:
         raise click.UsageError("--to is not after --from")
     try:
-        return workers.Stretch(start, end, int(Duration.parse(warm_up)))
+        stretch = workers.Stretch(start, end, int(Duration.parse(warm_up)))
     except ValueError as error:
         raise click.UsageError(f"--warm-up: {error}") from None
+    return workers.observed(settings, site.site.id, stretch)
 
 
 def _values(text: str, today: float) -> tuple[float, ...]:
@@ -280,8 +287,19 @@ def _show_comparison(found: compare.Comparison) -> None:
             shown = pair.shown
             click.echo(f"{pair.change:<9} {at:%Y-%m-%d %H:%M:%S} {shown.rule} at {shown.place}")
     click.echo(", ".join(f"{found.count(change)} {change}" for change in compare.Change))
+    _show_gaps(found.gaps, zone)
     if not found.judged:
         click.echo("no verdicts in this time: precision and recall are not known")
+
+
+def _show_gaps(gaps: Sequence[Down], zone: ZoneInfo) -> None:
+    """What is not known, the longest first: nothing fired then, and nothing was silent."""
+    for gap in sorted(gaps, key=lambda one: -one.ms)[:GAPS_SHOWN]:
+        click.echo(f"{gap.in_words(zone)}")
+    if len(gaps) > GAPS_SHOWN:
+        click.echo(f"and {len(gaps) - GAPS_SHOWN} shorter times like these")
+    if gaps:
+        click.echo("what is a day leaves these out")
 
 
 def _share(value: float | None) -> str:
@@ -305,6 +323,7 @@ def _show_sweep(found: tune.Sweep, timezone: str) -> None:
     if found.best is None:
         click.echo(f"no value keeps to {found.cost:g} false alarms a day")
     zone = ZoneInfo(timezone)
+    _show_gaps(found.gaps, zone)
     for miss in found.misses:
         at = datetime.fromtimestamp(miss.peak_ts / 1000, zone)
         click.echo(f"almost    {at:%Y-%m-%d %H:%M:%S} {miss.place}: {miss.peak:g}, {miss.why}")

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, delete, func, select
 
 from configs.servers import HubSettings
 from configs.site import SiteFile
-from hub import live
+from hub import live, uptime
 from hub.analysis import annotations
 from hub.cases import blocks, contacts
 from hub.cases.escalate import Escalator
@@ -56,14 +56,14 @@ class Upkeep:
         self._ran_at = 0
         self._purged_at = 0
 
-    def run(self, now: int, checkpoint: Callable[[], None]) -> None:
+    def run(self, now: int, checkpoint: Callable[[int], None]) -> None:
         """Do what is due at ``now`` (ms)."""
         if now - self._ran_at < EVERY_MS:
             return
         self._ran_at = now
         self._metrics.lost.set(self._ledger.count_lost(now - LOST_AFTER_MS))
         self._metrics.missing.set(sum(c.missing for c in self._ledger.cursors.values()))
-        checkpoint()
+        checkpoint(now)
         self._trim()
         self._escalator.run(now)
         patrols.close(self._database, now)
@@ -83,6 +83,7 @@ class Upkeep:
         plans.extend(self._database, self._sites(), now)
         retention.purge(self._database, now - self._settings.keep_deliveries)
         live.purge(self._database, now - live.KEEP_MS)
+        uptime.purge(self._database, now - self._settings.keep_records)
         annotations.purge(self._database, now - self._settings.keep_anomalies)
         pictures = self._purge_pictures(now - self._settings.keep_pictures)
         try:

@@ -11,6 +11,7 @@ from configs.rules import Rule
 from configs.site import SiteFile
 from hub.backtest.fired import Fired
 from hub.backtest.verdicts import Judged, Score, score
+from hub.uptime import Down
 
 NEW = "new "
 """Begins the names of new rules while both sets run; no id of a rule holds a space."""
@@ -64,6 +65,8 @@ class Comparison(Struct, frozen=True):
     rules: tuple[RuleChange, ...]
     judged: int
     """Alerts of the range that operators called true or false."""
+    gaps: tuple[Down, ...] = ()
+    """When nothing was heard, because the hub did not run; not counted in what is a day."""
 
     def count(self, change: Change) -> int:
         """How many alerts there are of a kind of change."""

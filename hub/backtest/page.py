@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from hub.backtest.compare import Change, Comparison, Pair
 from hub.backtest.tune import Sweep
+from hub.uptime import Down
 
 WIDTH: Final = 1200
 LEFT: Final = 260
@@ -23,6 +24,7 @@ _COLOURS: Final = {
     Change.GAINED: "#1a9850",
     Change.LOST: "#d73027",
 }
+_GAP: Final = "#c9ccd3"
 _STYLE: Final = (
     "body{font:14px system-ui,sans-serif;margin:2em;color:#222}"
     "svg{background:#fafafa;border:1px solid #ddd}"
@@ -33,7 +35,8 @@ def draw_comparison(found: Comparison) -> str:
     """The page of a backtest: a row for each rule and place, a bar for each alert."""
     rows = sorted({(pair.shown.rule, pair.shown.place) for pair in found.pairs})
     height = ROW * (len(rows) + 2)
-    parts = [_text(10, ROW * (i + 1) + 15, f"{r} · {p}") for i, (r, p) in enumerate(rows)]
+    parts = [_gap(found, gap, height) for gap in found.gaps]
+    parts += [_text(10, ROW * (i + 1) + 15, f"{r} · {p}") for i, (r, p) in enumerate(rows)]
     for pair in found.pairs:
         row = rows.index((pair.shown.rule, pair.shown.place))
         parts.append(_bar(found, pair, ROW * (row + 1) + 4))
@@ -45,7 +48,17 @@ def draw_comparison(found: Comparison) -> str:
         f'<span style="color:{colour}">■ {change} {found.count(change)}</span>'
         for change, colour in _COLOURS.items()
     )
+    if found.gaps:
+        legend += f' <span style="color:{_GAP}">■ no records: the hub did not run</span>'
     return _page(f"Backtest of {found.site}", f"<p>{legend}</p>{_svg(parts, height)}")
+
+
+def _gap(found: Comparison, gap: Down, height: int) -> str:
+    left, right = _x(found, gap.start), _x(found, gap.end)
+    return (
+        f'<rect x="{left:.1f}" y="0" width="{max(right - left, 1):.1f}" height="{height - 22}" '
+        f'fill="{_GAP}"><title>{gap.in_words(ZoneInfo(found.timezone))}</title></rect>'
+    )
 
 
 def _bar(found: Comparison, pair: Pair, y: float) -> str:

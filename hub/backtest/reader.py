@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from configs.signals import COUNTED
 from configs.site import SiteFile
+from hub.fusion.silence import UNHEARD
 from hub.fusion.surprise import PREFIX, VERDICTS
 from hub.series.points import SeriesStore
 from wire.records import AnyRecord
@@ -42,7 +43,15 @@ class Judged(Struct, frozen=True):
     verdict: str
 
 
-Applied = tuple[int, int, str, AnyRecord | Report | Judged]
+class Unheard(Struct, frozen=True):
+    """The hub had not run, and nothing came of that time."""
+
+    place: str
+    ms: int
+    """How long, until the time at which this is applied."""
+
+
+Applied = tuple[int, int, str, AnyRecord | Report | Judged | Unheard]
 """at (ms), rx (µs), node, record. No two have the same at and rx."""
 Advance = Callable[[int], None]
 """Told how many more records have been read."""
@@ -83,6 +92,11 @@ def _count_before(rows: list[Applied], until: int) -> int:
     return 0
 
 
+def others(store: SeriesStore, site: SiteFile, end: int) -> list[Applied]:
+    """What the live engine was given besides records, until ``end`` (ms). Raises `SeriesError`."""
+    return [*reported(store, site, end), *judged(store, site, end), *unheard(store, site, end)]
+
+
 def reported(store: SeriesStore, site: SiteFile, end: int) -> list[Applied]:
     """Residents' reports until ``end`` (ms), of the kinds that the site's rules look at.
 
@@ -112,6 +126,16 @@ def judged(store: SeriesStore, site: SiteFile, end: int) -> list[Applied]:
                 for ts, start in store.signal(site.site.id, place.id, name, 0, end):
                     body = Judged(place.id, what, round(start), verdict)
                     found.append((ts, -len(found) - 1, "", body))
+    return found
+
+
+def unheard(store: SeriesStore, site: SiteFile, end: int) -> list[Applied]:
+    """The breaks of the hub that it left out of every duration, until ``end`` (ms). Raises
+    `SeriesError`."""
+    found: list[Applied] = []
+    for place in site.places:
+        for ts, length in store.signal(site.site.id, place.id, UNHEARD, 0, end):
+            found.append((ts, -len(found) - 1, "", Unheard(place.id, round(length))))
     return found
 
 

@@ -10,7 +10,7 @@ from configs.rules import Alternative
 from configs.site import SiteFile
 from hub.backtest.fired import Alerts, Fired
 from hub.backtest.misses import Misses, NearMiss
-from hub.backtest.reader import Applied, Judged, Report
+from hub.backtest.reader import Applied, Judged, Report, Unheard
 from hub.rules.engine import Engine
 from hub.rules.place import Outcome
 from hub.series.points import SignalPoint
@@ -20,6 +20,20 @@ log = logging.getLogger(__name__)
 WARM_UP_MS: Final = 2 * 3_600_000
 """Records are read this much earlier than alerts are reported, so that doors, stays and
 windows are right at the beginning. Higher: also what lasts longer than this is right."""
+
+
+def give(engine: Engine, site: str, told: Applied, outcome: Outcome) -> None:
+    """Give an engine what the live one was given."""
+    at, _, node, body = told
+    match body:
+        case Report():
+            engine.report(site, body.place, body.kind, body.open, at, outcome)
+        case Judged():
+            engine.judged(site, body.place, body.what, body.start, body.verdict, at, outcome)
+        case Unheard():
+            engine.unheard(site, body.place, at - body.ms, at, outcome)
+        case _:
+            engine.take(site, node, body, at, outcome, late=False)
 
 
 class Replayer:
@@ -40,19 +54,11 @@ class Replayer:
         """Apply a stored record or report; the values that ``shown`` took. Alerts go to
         `alerts`."""
         outcome = self._outcome
-        at, _, node, body = record
         try:
-            if isinstance(body, Report):
-                self.engine.report(self._site, body.place, body.kind, body.open, at, outcome)
-            elif isinstance(body, Judged):
-                self.engine.judged(
-                    self._site, body.place, body.what, body.start, body.verdict, at, outcome
-                )
-            else:
-                self.engine.take(self._site, node, body, at, outcome, late=False)
+            give(self.engine, self._site, record, outcome)
         except Exception:  # as the live hub goes on after it, so does the replay
             self.failed += 1
-            log.exception("the engine failed on %s of %s", body, node)
+            log.exception("the engine failed on %s of %s", record[3], record[2])
         return self._drain() if outcome.transitions or outcome.signals else ()
 
     def _drain(self) -> Sequence[SignalPoint]:
@@ -85,17 +91,19 @@ class Found(Struct, frozen=True):
 
 
 def replay(
-    site: SiteFile, records: Iterable[Applied], start: int, end: int, near: Near | None = None
-) -> Found:
+    site: SiteFile, records: Iterable[Applied], start: int, end: int, near: Near | None = None,
+    *, until: int | None = None,
+) -> Found:  # fmt: skip
     """The alerts that fire from ``start`` to ``end`` (ms) over ``records``, which begin earlier;
-    with ``near``, also its near misses."""
+    with ``near``, also its near misses. After the records time goes on to ``until``, or the end.
+    """
     replayer = Replayer(site, near.condition.signal if near is not None else "")
     misses = Misses(near.condition) if near is not None else None
     for record in records:
         values = replayer.take(record)
         if values and misses is not None:
             misses.add(values)
-    values = replayer.finish(end)
+    values = replayer.finish(end if until is None else until)
     fired = replayer.alerts.between(start, end)
     if near is None or misses is None:
         return Found(tuple(fired), replayer.failed)

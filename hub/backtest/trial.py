@@ -21,7 +21,7 @@ from configs.site import Override, SiteFile
 from hub.backtest.compare import NEW, Comparison, by_rule, compare
 from hub.backtest.fired import Fired
 from hub.backtest.verdicts import read_verdicts
-from hub.backtest.workers import Stretch, nodes_of, replay
+from hub.backtest.workers import Stretch, nodes_of, observed, replay
 from hub.series.open import open_series
 from hub.series.points import SeriesError
 from hub.state.store import StateError
@@ -79,6 +79,7 @@ def run(
 
     Raises `SeriesError` and `StateError`.
     """
+    stretch = observed(settings, today.site.id, stretch)
     both = sides(today, then, rule)
     records = count(settings, both, stretch)
     begin(records)
@@ -92,6 +93,7 @@ def run(
         site=today.site.id, timezone=today.site.timezone, start=stretch.start, end=stretch.end,
         records=records, pairs=tuple(compare(now, later)),
         rules=tuple(by_rule(now, later, judged, stretch.days)), judged=len(judged),
+        gaps=stretch.gaps,
     )  # fmt: skip
 
 

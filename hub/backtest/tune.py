@@ -12,6 +12,7 @@ from configs.values import Duration
 from hub.backtest.fired import Fired
 from hub.backtest.misses import NearMiss
 from hub.backtest.verdicts import Judged, Score, score
+from hub.uptime import Down
 
 Field = Literal["above", "below", "equals", "for", "over"]
 FIELDS: Final[tuple[Field, ...]] = ("above", "below", "equals", "for", "over")
@@ -46,6 +47,8 @@ class Sweep(Struct, frozen=True):
     cost: float
     judged: int
     misses: tuple[NearMiss, ...]
+    gaps: tuple[Down, ...] = ()
+    """When nothing was heard, because the hub did not run; not counted in what is a day."""
 
 
 def find_rule(site: SiteFile, name: str) -> Rule:

@@ -16,11 +16,13 @@ from msgspec.structs import replace
 
 from configs.servers import HubSettings
 from configs.site import Place, SiteFile
+from hub import uptime
 from hub.backtest.misses import closest
-from hub.backtest.reader import applied, judged, reported
+from hub.backtest.reader import applied, others
 from hub.backtest.replayer import WARM_UP_MS, Found, Near
 from hub.backtest.replayer import replay as replay_here
 from hub.series.open import open_series
+from hub.uptime import Down
 
 POLL_S = 0.2
 GARBAGE = 200_000
@@ -38,6 +40,8 @@ class Stretch(Struct, frozen=True):
     start: int
     end: int
     warm_up_ms: int = WARM_UP_MS
+    gaps: tuple[Down, ...] = ()
+    """When nothing was heard, because the hub did not run."""
 
     @property
     def begin(self) -> int:
@@ -46,8 +50,27 @@ class Stretch(Struct, frozen=True):
 
     @property
     def days(self) -> float:
-        """How long it is."""
-        return (self.end - self.start) / 86_400_000
+        """For how long something was heard in it."""
+        gone = sum(gap.ms for gap in self.gaps)
+        return max(1, self.end - self.start - gone) / 86_400_000
+
+    @property
+    def until(self) -> int:
+        """How far time goes on by itself: not where nobody listened any more."""
+        last = self.gaps[-1] if self.gaps else None
+        return last.start if last is not None and last.end >= self.end else self.end
+
+
+def observed(settings: HubSettings, site: str, stretch: Stretch) -> Stretch:
+    """The stretch with its gaps. Raises `SeriesError` and `StateError`."""
+    found = uptime.read_downs(settings, site, stretch.start, stretch.end)
+    if not found:
+        return stretch
+    store = open_series(settings.series, Path(settings.data))
+    try:
+        return replace(stretch, gaps=tuple(uptime.unheard(store, site, found)))
+    finally:
+        store.close()
 
 
 def count(settings: HubSettings, site: SiteFile, stretch: Stretch) -> int:
@@ -112,13 +135,13 @@ def _replay_part(
     store = open_series(settings.series, Path(settings.data))
     try:
         nodes = sorted({node for place in site.places for node in nodes_of(place)})
-        said = [*reported(store, site, stretch.end), *judged(store, site, stretch.end)]
+        said = others(store, site, stretch.end)
         records = applied(
             store, site.site.id, stretch.begin, stretch.end,
             nodes=nodes, others=said, advance=advance,
         )  # fmt: skip
         with _collecting_rarely():
-            return replay_here(site, records, stretch.start, stretch.end, near)
+            return replay_here(site, records, stretch.start, stretch.end, near, until=stretch.until)
     finally:
         store.close()
 

@@ -56,6 +56,11 @@ class Door:
                 self._forced.add(key)
         return self.tick(at)
 
+    def unheard(self, ms: int) -> None:
+        """The hub did not run for so long, and nothing came of that time."""
+        for key in self._opened:
+            self._opened[key] += ms
+
     def tick(self, at: int) -> Iterable[Reading]:
         readings = self._read(at)
         first = min(self._opened.values(), default=None)

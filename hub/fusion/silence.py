@@ -14,6 +14,9 @@ SENSOR_SILENT_AFTER_MS = 25 * 3_600_000
 """The same for a door's contact, which sleeps on a battery and speaks once a day at least."""
 STEP_MS = 5_000
 STEP_SHARE = 20
+UNHEARD = "unheard"
+"""A signal that is for a replay alone: for how many milliseconds, until its time, nothing was
+heard because the hub did not run."""
 
 
 class Silence:
@@ -92,6 +95,11 @@ class Silence:
         if key in self._last and key not in self._away and ts >= self._last[key]:
             self._last[key] = ts
             self._away.add(key)
+
+    def unheard(self, ms: int) -> None:
+        """The hub did not run for so long, and nothing came of that time."""
+        for key in self._last:
+            self._last[key] += ms
 
     def tick(self, at: int) -> Iterable[Reading]:
         since, due = self._longest(at)

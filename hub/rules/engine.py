@@ -142,6 +142,13 @@ class Engine:
             work.judged(what, start, verdict, max(at, work.clock), outcome)
             self._schedule(work)
 
+    def unheard(self, site: str, place: str, start: int, end: int, outcome: Outcome) -> None:
+        """From ``start`` to ``end`` (ms) the hub did not run, and nothing came of that time."""
+        work = self.places.get((site, place))
+        if work is not None:
+            work.unheard(start, end, outcome)
+            self._schedule(work)
+
     def overrule(self, site: str, place: str, alert: str) -> None:
         """An operator resolved ``alert``; its rule stays quiet until its conditions end once."""
         work = self.places.get((site, place))

@@ -17,7 +17,7 @@ from hub.fusion.presence import Presence
 from hub.fusion.risk import Risk, Term
 from hub.fusion.scene import Scene
 from hub.fusion.signal import FOR_EVER, Ear, Origin, Reading, Sampled, Signal
-from hub.fusion.silence import Silence
+from hub.fusion.silence import SILENT_AFTER_MS, UNHEARD, Silence
 from hub.fusion.stationary import Stationary
 from hub.fusion.surprise import PREFIX, Surprise
 from hub.fusion.tailgating import Tailgating
@@ -182,6 +182,26 @@ class PlaceAtWork:
             # Not among the values of the place: it is for a replay, which learns the same.
             name = f"{PREFIX}{what}.{verdict}"
             outcome.signals.append(SignalPoint(self.site, self.id, name, at, float(start)))
+
+    def unheard(self, start: int, end: int, outcome: Outcome) -> None:
+        """From ``start`` to ``end`` (ms) the hub did not run, and nothing came of that time.
+
+        It counts neither as silence, nor for how long a door stood open, nor for how long a
+        condition held.
+        """
+        start = max(start, self.clock)
+        length = end - start
+        if length < SILENT_AFTER_MS:
+            return
+        self.advance(start, outcome)
+        self.clock = end
+        for signal in self.signals.values():
+            if isinstance(signal, Silence | Door):
+                signal.unheard(length)
+        for watch in self.watches:
+            watch.unheard(length)
+        # Not among the values of the place: it is for a replay, which leaves out the same.
+        outcome.signals.append(SignalPoint(self.site, self.id, UNHEARD, end, float(length)))
 
     def risk_terms(self) -> list[Term]:
         """What the risk of the place is made of now."""

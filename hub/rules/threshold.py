@@ -64,6 +64,11 @@ class Threshold:
         if self._window is not None:
             self._window.add(at, value)
 
+    def unheard(self, ms: int) -> None:
+        """So long nobody listened: that does not count as time in which it held."""
+        if self.since is not None:
+            self.since += ms
+
     def met_at(self) -> int | None:
         """When it has held for long enough, if nothing breaks it; None while it does not hold."""
         return None if self.since is None else self.since + self.condition.for_

@@ -161,6 +161,13 @@ class Watch:
         self.asleep = not watching and self.phase is Phase.IDLE and not self.windowed
         return steps
 
+    def unheard(self, ms: int) -> None:
+        """So long nobody listened: that counts neither for an alert nor for its end."""
+        for threshold in self._thresholds():
+            threshold.unheard(ms)
+        if self._clear_since is not None:
+            self._clear_since += ms
+
     def overrule(self, alert: str) -> bool:
         """An operator resolved ``alert``; returns whether it was this watch's."""
         if self.alert != alert:

@@ -278,6 +278,20 @@ class Checkpoint(Base):
     state: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
 
 
+class HubRun(Base):
+    """A hub ran for a site, without a break. Kept as long as records are."""
+
+    __tablename__ = "hub_run"
+    __table_args__ = (Index("ix_hub_run_site", "site", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    site: Mapped[str] = mapped_column(String(63))
+    started_at: Mapped[int]
+    """0: before there was this table."""
+    seen_at: Mapped[int]
+    """It ran until then, or still does."""
+
+
 class Change(Base):
     """News for the pages. Written in the transaction that makes it true."""
 

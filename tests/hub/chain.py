@@ -79,9 +79,14 @@ class Hub:
         self.database = open_database(folder)
         self.entries: list[Entry] = []
         self.rx_us = 0
+        self.pipeline: Any = None
         self.start(T0)
 
-    def start(self, now: int) -> None:
+    def start(self, now: int, ran_until: int | None = None) -> None:
+        """Begin, or end without a word and begin again; the hub before ran until then."""
+        if self.pipeline is not None:
+            with self.database.begin() as connection:
+                self.pipeline.resume.uptime.beat(connection, ran_until or now)
         self.metrics = HubMetrics(CollectorRegistry())
         hub_settings = HubSettings(data=str(self.folder))
         self.pipeline = Pipeline([SITE], hub_settings, self.database, self.metrics, now)

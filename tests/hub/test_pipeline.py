@@ -203,7 +203,7 @@ def test_kills_redeliveries_and_idle_ticks_leave_the_same_alerts(
             again = []
         done += size
         if rng.random() < 0.4:
-            disturbed.pipeline.checkpoint()
+            disturbed.pipeline.checkpoint(chunk[-1][0] + 11)
         if rng.random() < 0.4:
             disturbed.start(chunk[-1][0] + 11)  # as after SIGKILL: nothing but the store is left
     _finish(disturbed, messages)

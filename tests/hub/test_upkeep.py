@@ -49,7 +49,7 @@ def test_pictures_go_with_their_files(tmp_path: Path, database: Engine, upkeep: 
         with database.begin() as connection:
             row = {"site": "s", "node": "a", "ref": ref, "source": "cam", "ts": ts, "size": 4}
             connection.execute(insert(Picture), row)
-    upkeep.run(T0 + SETTINGS.keep_pictures + 1, lambda: None)
+    upkeep.run(T0 + SETTINGS.keep_pictures + 1, lambda _now: None)
     with database.connect() as connection:
         assert connection.scalars(select(Picture.ref)).all() == ["new"]
     assert not folder.path("s", "a", "old").exists()
@@ -67,7 +67,7 @@ def test_what_is_due_of_cases_is_told_and_whence_reports_came_is_forgotten(
     series, metrics = SqliteSeries(tmp_path / "series.db"), HubMetrics(CollectorRegistry())
     settings = HubSettings(data=str(tmp_path))
     upkeep = Upkeep(settings, office.engine, Ledger(), series, metrics, lambda: [SITE])
-    upkeep.run(MONDAY_10 + DAY, lambda: None)
+    upkeep.run(MONDAY_10 + DAY, lambda _now: None)
 
     def left() -> tuple[list[str], int]:
         with office.engine.connect() as connection:
@@ -76,7 +76,7 @@ def test_what_is_due_of_cases_is_told_and_whence_reports_came_is_forgotten(
             return list(connection.scalars(warned)), len(senders)
 
     assert left() == (["answer:75"], 1)
-    upkeep.run(MONDAY_10 + 31 * DAY, lambda: None)
+    upkeep.run(MONDAY_10 + 31 * DAY, lambda _now: None)
     assert left() == (["answer:75", "solve:75"], 0)
 
 
@@ -100,14 +100,14 @@ def test_deliveries_that_are_done_with_go_and_those_still_to_be_sent_stay(
         _deliver(database, f"old-{state}", state, T0)
     _deliver(database, "new-sent", DeliveryState.SENT, T0 + DAY)
     now = T0 + SETTINGS.keep_deliveries + 1
-    upkeep.run(now, lambda: None)
+    upkeep.run(now, lambda _now: None)
     with database.connect() as connection:
         assert set(connection.scalars(select(Delivery.step))) == {
             "old-queued", "old-muted", "new-sent",
         }  # fmt: skip
         tries = connection.scalars(select(DeliveryAttempt.message)).all()
         assert set(tries) == {"old-queued", "old-muted", "new-sent"}
-    upkeep.run(now + DAY + PURGE_EVERY_MS, lambda: None)
+    upkeep.run(now + DAY + PURGE_EVERY_MS, lambda _now: None)
     with database.connect() as connection:
         assert set(connection.scalars(select(Delivery.step))) == {"old-queued", "old-muted"}
 

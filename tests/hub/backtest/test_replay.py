@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
 from configs.rules import Clear, Condition, Rule, Take
 from configs.servers import HubSettings
@@ -98,23 +98,39 @@ def _arrivals(plan: list[tuple[int, str, int, int]]) -> Iterator[tuple[int, str,
     yield from sorted(found, key=lambda arrival: arrival[0])
 
 
-def _live(folder: Path, plan: list[tuple[int, str, int, int]]) -> tuple[list[Any], int]:
-    """The alerts of a hub that hears the plan, its records in ``series.db``; and the end."""
-    database = open_database(folder)
+def _hub(folder: Path, database: Engine, now: int) -> Pipeline:
     hub = Pipeline(
-        [SITE], HubSettings(data=str(folder)), database, HubMetrics(CollectorRegistry()), T0
+        [SITE], HubSettings(data=str(folder)), database, HubMetrics(CollectorRegistry()), now
     )
-    hub.recover(T0)
-    hub.watermark.link(up=True, now=T0)
+    hub.recover(now)
+    hub.watermark.link(up=True, now=now)
+    return hub
+
+
+def _live(
+    folder: Path, plan: list[tuple[int, str, int, int]], down: tuple[int, int] = (0, 0)
+) -> tuple[list[Any], int]:
+    """The alerts of a hub that hears the plan, its records in ``series.db``; and the end.
+
+    ``down``: before which arrival hub and edges were off, and for how long (ms).
+    """
+    database = open_database(folder)
+    hub = _hub(folder, database, T0)
     entries: list[Entry] = []
-    now = T0
-    for count, (now, node, record) in enumerate(_arrivals(plan)):
+    now = later = 0
+    for count, (at, node, body) in enumerate(_arrivals(plan)):
+        if count == down[0] and down[1]:
+            hub.checkpoint(max(now, T0))
+            later = down[1]
+            hub = _hub(folder, database, at + later - 5)
+        now, record = at + later, replace(body, ts=body.ts + later)
         payload = encode(Batch(epoch="e", sent=now, records=(record,)))
         message = Arrived(f"linli/v1/s/{node}/records", payload, now * 1000 + count)
         row = hub.commit(hub.prepare([message], now), now)
         entries += [] if row is None else [row[1]]
     end = now + 200_000
-    hub.commit(hub.prepare([], end), end)
+    row = hub.commit(hub.prepare([], end), end)
+    entries += [] if row is None else [row[1]]
     with closing(SqliteSeries(folder / "series.db")) as series:
         series.write(entries)
     columns = (Alert.fired_ts, Alert.rule, Alert.place, Alert.pending_ts, Alert.resolved_ts)
@@ -123,6 +139,18 @@ def _live(folder: Path, plan: list[tuple[int, str, int, int]]) -> tuple[list[Any
         rows = [tuple(row) for row in connection.execute(chosen)]
     database.dispose()
     return rows, end - HubSettings().settle
+
+
+@settings(max_examples=20, deadline=None)
+@given(plan=steps, before=st.integers(0, 20), ms=st.sampled_from([40_000, 3_600_000]))
+def test_what_a_break_of_the_hub_left_out_live_a_replay_leaves_out(
+    tmp_path_factory: pytest.TempPathFactory, plan: list[tuple[int, str, int, int]], before: int,
+    ms: int,
+) -> None:  # fmt: skip
+    folder = tmp_path_factory.mktemp("break")
+    live, end = _live(folder, plan, (before, ms))
+    found = workers.replay(HubSettings(data=str(folder)), SITE, workers.Stretch(T0, end), jobs=1)
+    assert _rows(found.fired) == live
 
 
 def _rows(fired: tuple[Fired, ...]) -> list[Any]:
