@@ -19,19 +19,18 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from models.catalog import ModelError, find, missing_text, sha256_of
+from models.catalog import CATALOG, Catalog, ModelError, find, missing_text, sha256_of
 from models.cli_run import add_model, bench, eval_model, quantize_model
 from models.entries import Entry, Measured
 from models.options import FOLDER, catalog_of, entry_of, searched_folders, two_columns
-from models.pull import MIRROR, Puller, Source, advice, sources
+from models.pull import MIRROR, Puller, Source, WrongFile, advice, mirror_url, sources
 
 cli = click.Group("models", help="The model catalog, and the weights that are here.")
 for command in (eval_model, bench, add_model, quantize_model):
     cli.add_command(command)
 
-SHOWN = (
-    "name", "task", "decoder", "file", "layout", "dtype", "channels", "scale", "mean", "std",
-    "fit", "pad", "first_class",
+SETTINGS = (
+    "decoder", "layout", "dtype", "channels", "scale", "mean", "std", "fit", "pad", "first_class",
 )  # fmt: skip
 
 
@@ -74,22 +73,29 @@ def info(name: str, folder: tuple[Path, ...]) -> None:
     entry = entry_of(catalog, name)
     labels = catalog.labels(entry)
     path = find(entry, searched_folders(folder))
-    table = two_columns(entry.title)
-    for key in SHOWN:
-        table.add_row(key, str(getattr(entry, key)))
+    table = two_columns(f"{entry.name}: {entry.title}")
+    table.add_row("here", str(path) if path else missing_text(entry, searched_folders(folder)))
+    table.add_row("licence", entry.licence)
+    table.add_row("for", "objects" if entry.task == "detect" else entry.task)
+    for measured in entry.measured:
+        table.add_row("measured", _told(measured))
+    if not any(each.ap50_person is not None for each in entry.measured) and entry.task == "detect":
+        table.add_row("measured", "accuracy: not by Linli; `linli models eval` does it")
+    if entry.note:
+        table.add_row("note", entry.note)
     wide, high = entry.size_wh
     table.add_row("input", f"{wide}×{high}")
     table.add_row("classes", f"{len(labels)}: {', '.join(labels)}")
-    table.add_row("licence", entry.licence)
+    for key in SETTINGS:
+        table.add_row(key, str(getattr(entry, key)))
+    table.add_row("file", Path(entry.file).name)
     table.add_row("sha256", entry.sha256 or "nobody has computed it for this catalog")
     table.add_row("size", f"{entry.size_bytes} bytes" if entry.size_bytes else "not known")
     if entry.published:
         told = f"{entry.published.sha256}, {entry.published.size_bytes} bytes: another export of it"
         table.add_row("published", told)
-    for measured in entry.measured:
-        table.add_row("measured", _told(measured))
-    table.add_row("from", "\n".join(entry.urls))
-    table.add_row("here", str(path) if path else missing_text(entry, searched_folders(folder)))
+    ships = CATALOG.parent / entry.file == path
+    table.add_row("from", "\n".join(entry.urls) or ("ships with Linli" if ships else "added here"))
     Console().print(table)
 
 
@@ -108,15 +114,40 @@ def _told(measured: Measured) -> str:
 def verify(folder: tuple[Path, ...]) -> None:
     """Compare every weights file that is here with the catalog; exit 1 where one differs."""
     searched = searched_folders(folder)
+    catalog = catalog_of(searched)
     wrong = 0
-    for entry in catalog_of(searched).entries:
+    for entry in catalog.entries:
         state = _state(entry, searched)
         wrong += state == "mismatch"
-        path = find(entry, searched) if state == "unverified" else None
-        told = f", no checksum to compare with; its sha256 is {sha256_of(path)}" if path else ""
-        click.echo(f"{entry.name}: {state}{told}")
+        click.echo(f"{entry.name}: {state}{_compared(entry, state, searched)}")
+    for path in _strangers(catalog, searched):
+        click.echo(f"{path}: in no catalog; `linli models add {path}` makes it known")
     if wrong:
-        raise click.ClickException(f"{wrong} file(s) differ from the catalog: fetch them again")
+        raise click.ClickException(
+            f"{wrong} file(s) differ from the catalog: `linli models pull NAME` gets the right one"
+        )
+
+
+def _compared(entry: Entry, state: str, searched: Sequence[Path]) -> str:
+    """What there is to say of a file that is not simply right."""
+    path = find(entry, searched)
+    if path is None or state == "ok":
+        return ""
+    found = sha256_of(path)
+    if state == "unverified":
+        return f", no checksum to compare with; its sha256 is {found}"
+    return f": the sha256 of {path} is {found}, expected {' or '.join(entry.files)}"
+
+
+def _strangers(catalog: Catalog, searched: Sequence[Path]) -> list[Path]:
+    """Model files in the folders that no entry names."""
+    known = {Path(entry.file).name for entry in catalog.entries}
+    return [
+        path
+        for folder in searched
+        for path in sorted(folder.glob("*.onnx"))
+        if path.name not in known
+    ]
 
 
 @cli.command("pull")
@@ -134,8 +165,8 @@ def verify(folder: tuple[Path, ...]) -> None:
 def pull(name: str, sha256: str, timeout_s: float, folder: tuple[Path, ...]) -> None:
     """Download the weights of the model NAME into the first folder, and check them.
 
-    LINLI_MODELS_MIRROR names an https:, http: or file: URL to use instead of the internet; under
-    it each file lies by its sha256.
+    LINLI_MODELS_MIRROR names a folder, or an https:, http: or file: URL, to use instead of the
+    internet; in it each file lies by its sha256.
     """
     searched = searched_folders(folder)
     catalog = catalog_of(searched)
@@ -146,17 +177,27 @@ def pull(name: str, sha256: str, timeout_s: float, folder: tuple[Path, ...]) -> 
         click.echo(f"{entry.name} is here already: {path}")
         return
     target = searched[0] / Path(entry.file).name
-    failures = []
-    for source in sources(entry, wanted, os.environ.get(MIRROR, "")):
+    try:
+        mirror = mirror_url(os.environ.get(MIRROR, ""))
+    except ModelError as error:
+        raise click.ClickException(str(error)) from error
+    before = sha256_of(target) if target.is_file() else ""
+    failures: list[ModelError] = []
+    for source in sources(entry, wanted, mirror):
         try:
             _download(entry, source, timeout_s, target)
         except ModelError as error:
-            failures.append(str(error))
+            failures.append(error)
         else:
             click.echo(f"{entry.name}: {target}, sha256 {source.sha256}")
+            if before:
+                click.echo(f"it took the place of another file, whose sha256 was {before}")
             return
+    wrong = any(isinstance(error, WrongFile) for error in failures)
+    told = "\n  ".join(str(error) for error in failures)
     raise click.ClickException(
-        f"{entry.name} could not be fetched: {'; '.join(failures)}\n{advice(entry, wanted, target)}"
+        f"{entry.name} could not be fetched:\n  {told}\n"
+        f"{advice(entry, wanted, target, mirror=mirror, wrong=wrong)}"
     )
 
 

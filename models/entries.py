@@ -71,6 +71,8 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     published: Published | None = None
     """Where the file at ``urls`` is not the one of ``sha256``; both are this model."""
     measured: tuple[Measured, ...] = ()
+    note: str = ""
+    """What whoever chooses it should know, such as what was not measured."""
 
     @property
     def files(self) -> dict[str, int]:

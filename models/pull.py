@@ -156,6 +156,8 @@ class Puller:
         told = answer.headers.get("Content-Length")
         whole = offset + int(told) if told and told.isdigit() else 0
         limit = self.size_bytes or LARGEST_BYTES
+        if str(answer.headers.get("Content-Type", "")).startswith("text/html"):
+            raise WrongFile("it is a web page, such as the login page of a network, and no model")
         if whole and (whole > limit or (self.size_bytes and whole != self.size_bytes)):
             raise WrongFile(f"it is {whole} bytes long, expected {self.size_bytes or 'less'}")
         here = offset
@@ -190,31 +192,61 @@ class Source:
     size_bytes: int
 
 
+def mirror_url(given: str) -> str:
+    """A mirror as someone names it, a URL or a folder, as a URL; raises PullFailed."""
+    if not given or urlsplit(given).scheme in SCHEMES:
+        return given.rstrip("/")
+    if "://" in given:
+        raise PullFailed(
+            f"{MIRROR} is {given!r}: expected an {', '.join(f'{each}:' for each in SCHEMES)} URL, "
+            "or a folder"
+        )
+    return Path(given).absolute().as_uri()
+
+
 def sources(entry: Entry, wanted: Mapping[str, int], mirror: str) -> list[Source]:
     """Where the files of an entry are looked for: at the mirror alone where there is one.
 
     ``wanted`` holds the sha256 and the size of each file that would do.
     """
     if mirror:
-        root = mirror.rstrip("/")
-        return [Source((f"{root}/{sha256}",), sha256, size) for sha256, size in wanted.items()]
+        return [Source((f"{mirror}/{sha256}",), sha256, size) for sha256, size in wanted.items()]
     # Last is what the addresses hold, if that is another file than the catalog's own.
     sha256, size = list(wanted.items())[-1]
     return [Source(entry.urls, sha256, size)]
 
 
-def advice(entry: Entry, wanted: Iterable[str], target: Path) -> str:
-    """What someone can do whose device cannot download."""
+def advice(
+    entry: Entry, wanted: Iterable[str], target: Path, *, mirror: str = "", wrong: bool = False
+) -> str:
+    """What someone can do whose device cannot download.
+
+    ``mirror``: the one that was asked; ``wrong``: a source gave another file.
+    """
     sums = tuple(wanted)
-    source = f" (it comes from {entry.urls[0]})" if entry.urls else ""
-    return (
-        "What to do:\n"
-        "  run it again: it goes on where it stopped;\n"
-        f"  or fetch the file elsewhere{source}, put it here as {target},\n"
-        f"  and run `linli models verify`: its sha256 must be {' or '.join(sums)};\n"
-        f"  or set {MIRROR} to an https:, http: or file: URL under which each file lies\n"
-        f"  by its sha256, here {' or '.join(f'<mirror>/{each}' for each in sums)}."
+    steps = []
+    if wrong:
+        steps.append("do not just run it again: the source has another file, which was thrown away")
+    elif entry.urls or mirror:
+        steps.append("run it again once the source can be reached: it goes on where it stopped")
+    if mirror:
+        names = " or ".join(sums)
+        steps.append(
+            f"{MIRROR} is set, so nothing but {mirror} was asked:\n"
+            f"    put the file there under the name {names}, or unset it"
+        )
+    source = f" from {entry.urls[0]}" if entry.urls else ""
+    steps.append(
+        f"fetch the file on another machine{source},\n"
+        f"    put it here as {target}\n"
+        f"    and run `linli models verify`: its sha256 must be {' or '.join(sums)}"
     )
+    if not mirror:
+        steps.append(
+            f"set {MIRROR} to a folder, or to an http: or https: URL, under which each file\n"
+            f"    lies by its sha256, here {' or '.join(f'<mirror>/{each}' for each in sums)}"
+        )
+    return "What to do, one of:\n" + "\n".join(f"  - {step}" for step in steps)
 
 
 def _start(answer: Any, offset: int) -> int:

@@ -206,6 +206,18 @@ def test_info_tells_all_about_one_model(monkeypatch: pytest.MonkeyPatch) -> None
     assert "80: person, bicycle" in result.output
 
 
+def test_info_says_what_was_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    for name in ("yolox-tiny", "yolox-s"):
+        told = CliRunner().invoke(cli, ["info", name]).output
+        assert "accuracy: not by Linli" in told
+        assert "random weights, for the time alone" in told
+        assert "Never run by Linli" in told
+    told = CliRunner().invoke(cli, ["info", "starter"]).output
+    assert "accuracy: not" not in told
+    assert "ships with Linli" in told
+
+
 def test_info_cuts_no_checksum_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     folded = "".join(CliRunner().invoke(cli, ["info", "yolox-nano"]).output.split())
@@ -225,6 +237,15 @@ def test_verify_fails_where_a_file_differs(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "fastestdet: mismatch" in result.output
     assert "1 file(s) differ" in result.output
+    assert f"the sha256 of {tmp_path}/fastestdet.onnx is " in result.output
+    assert "expected 31cb14c017fce347" in result.output
+
+
+def test_verify_tells_of_files_that_no_catalog_names(tmp_path: Path) -> None:
+    (tmp_path / "mine.onnx").write_bytes(b"weights")
+    result = CliRunner().invoke(cli, ["verify", "--folder", str(tmp_path)])
+    assert result.exit_code == 0
+    assert f"{tmp_path}/mine.onnx: in no catalog; `linli models add" in result.output
 
 
 def test_verify_accepts_the_trial_models(shared: Path) -> None:

@@ -45,6 +45,7 @@ class Host:
         """Answer with this instead."""
         self.stall = False
         """Send half, then nothing."""
+        self.kind = "application/octet-stream"
         self.asked: list[str] = []
         """The Range of each request."""
         self.paths: list[str] = []
@@ -78,6 +79,7 @@ class Host:
             request.send_error(416)
             return
         request.send_response(206 if start else 200)
+        request.send_header("Content-Type", self.kind)
         request.send_header("Content-Length", str(len(self.content) - start))
         if start:
             total = len(self.content)
@@ -312,10 +314,51 @@ def test_pull_that_fails_says_how_to_get_the_file_here(tmp_path: Path, host: Hos
     assert result.exit_code == 1
     assert "HTTP 404" in result.output
     assert f"put it here as {tmp_path}/yolox_nano.onnx" in result.output
-    assert "<mirror>/d39bee73564e338080378b0ad567fbb40e818b55bbfaf971de82a0267ed16b8a" in (
+    assert f"so nothing but {host.url} was asked" in result.output
+    assert "under the name d39bee73564e338080378b0ad567fbb40e818b55bbfaf971de82a0267ed16b8a" in (
         result.output
     )
+    assert "run it again" in result.output
     assert "https://github.com/Megvii-BaseDetection" in result.output
+
+
+def test_pull_does_not_advise_to_try_a_source_again_that_has_another_file(
+    tmp_path: Path, host: Host
+) -> None:
+    env = {"LINLI_MODELS_MIRROR": host.url}
+    result = pull("fastestdet", "--folder", str(tmp_path), env=env)
+    assert result.exit_code == 1
+    assert f"it is {len(CONTENT)} bytes long, expected 998169" in result.output.replace("\n", " ")
+    assert "do not just run it again" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pull_knows_the_login_page_of_a_network(tmp_path: Path, host: Host) -> None:
+    host.content, host.kind = b"<html>Sign in</html>", "text/html; charset=utf-8"
+    env = {"LINLI_MODELS_MIRROR": host.url, "COLUMNS": "200"}
+    result = pull("fastestdet", "--folder", str(tmp_path), env=env)
+    assert "it is a web page, such as the login page of a network" in result.output
+
+
+def test_a_mirror_may_be_a_folder(shared: Path, tmp_path: Path) -> None:
+    content, sha256 = trial_file(shared)
+    (tmp_path / "stick").mkdir()
+    (tmp_path / "stick" / sha256).write_bytes(content)
+    env = {"LINLI_MODELS_MIRROR": str(tmp_path / "stick")}
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "fastestdet.onnx").write_bytes(b"damaged")
+    result = pull("fastestdet", "--folder", str(tmp_path / "here"), env=env)
+    assert result.exit_code == 0, result.output
+    assert "it took the place of another file, whose sha256 was" in result.output
+
+
+def test_a_mirror_that_cannot_be_asked_is_told_at_once(tmp_path: Path) -> None:
+    env = {"LINLI_MODELS_MIRROR": "ftp://files/models"}
+    result = pull("fastestdet", "--folder", str(tmp_path), env=env)
+    assert result.exit_code == 1
+    assert "LINLI_MODELS_MIRROR is 'ftp://files/models': expected an http:, https:, file: URL" in (
+        result.output.replace("\n", " ")
+    )
 
 
 def test_pull_refuses_a_model_without_a_checksum_until_it_is_given_one(
