@@ -82,7 +82,7 @@ class Commands:
             return False, "; ".join(away)
         for camera in able:
             camera.snapshot()
-        return True, "the next picture of each camera is sent"
+        return True, f"the next picture of {', '.join(each.camera.id for each in able)} is sent"
 
     def _past(self, source: str, at: int) -> Outcome:
         """Send the kept picture that was taken nearest to ``at`` (ms) once more."""

@@ -101,8 +101,13 @@ def cli(output: Path, **given: Any) -> None:
     except OSError as error:
         click.echo(f"edge: cannot write in {output.parent}: {error.strerror}", err=True)
         sys.exit(CANNOT_WRITE)
-    click.echo(f"wrote {output}: {len(plan.cameras)} cameras, {len(plan.doors)} doors")
+    found = f"{_counted(plan.cameras, 'camera')}, {_counted(plan.doors, 'door')}"
+    click.echo(f"wrote {output}: {found}")
     click.echo(f"next: linli edge doctor -c {output}")
+
+
+def _counted(things: Sequence[object], noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 class _Asker:

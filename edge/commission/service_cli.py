@@ -4,6 +4,7 @@ import os
 import pwd
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -32,7 +33,8 @@ def cli(config: Path, user: str, memory_mb: int, only_print: bool) -> None:
     """
     try:
         settings = load_edge(config)
-        text = unit(_service(config, settings, user, memory_mb))
+        service = _service(config, settings, user, memory_mb)
+        text = unit(service)
     except (ConfigError, Unfit) as error:
         click.echo(f"edge: {error}", err=True)
         sys.exit(CONFIG_WRONG)
@@ -40,8 +42,9 @@ def cli(config: Path, user: str, memory_mb: int, only_print: bool) -> None:
         click.echo(text, nl=False)
         return
     try:
-        _install(text, Path(settings.data).resolve(), user)
-    except (OSError, KeyError, subprocess.SubprocessError) as error:
+        _hold_against(user, [service.program, service.config, *_named_in(settings)])
+        _install(text, service.data, user)
+    except (Unfit, OSError, KeyError, subprocess.SubprocessError) as error:
         click.echo(f"edge: {_explained(error, user)}", err=True)
         sys.exit(CANNOT_INSTALL)
     click.echo(f"{NAME} runs; `systemctl status {NAME}`, `journalctl -fu {NAME}`")
@@ -63,6 +66,42 @@ def _service(config: Path, settings: EdgeFile, user: str, memory_mb: int) -> Ser
         video=any(camera.usb is not None for camera in settings.cameras),
         pins=pins,
     )
+
+
+def _named_in(settings: EdgeFile) -> list[Path]:
+    """Files that the agent reads besides its edge.yaml."""
+    home = settings.home_assistant
+    brokers = [settings.mqtt, settings.sensors_mqtt, home.mqtt if home is not None else None]
+    named = [
+        *(each.password_file for each in brokers if each is not None),
+        *(each.ca_file for each in brokers if each is not None),
+        settings.webhooks.token_file,
+        *(name for each in settings.cameras for name in (each.faces, each.file)),
+    ]
+    return [Path(name).absolute() for name in dict.fromkeys(named) if name]
+
+
+def _hold_against(user: str, files: Sequence[Path]) -> None:
+    """Raises `Unfit` for a file that this user may not read, KeyError for an unknown user.
+
+    Root alone can ask on behalf of another; whoever is not root gets no further anyway.
+    """
+    owner = pwd.getpwnam(user)
+    if os.geteuid() != 0:
+        return
+    groups = os.getgrouplist(user, owner.pw_gid)
+    for path in files:
+        asked = subprocess.run(
+            ["/bin/sh", "-c", '[ -r "$1" ]', "sh", str(path)],
+            user=owner.pw_uid, group=owner.pw_gid, extra_groups=groups, cwd="/", check=False,
+        )  # fmt: skip
+        if asked.returncode:
+            raise Unfit(
+                f"{path} cannot be read by {user!r}, who runs the agent: `chown {user} {path}`, "
+                "and let that user into the folders above it"
+                if path.exists()
+                else f"there is no {path}, which the file names"
+            )
 
 
 def _install(text: str, data: Path, user: str) -> None:

@@ -1,8 +1,11 @@
 """``linli edge doctor``."""
 
+import contextlib
 import json
+import logging
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -54,10 +57,11 @@ def cli(config: Path, as_json: bool, seconds: float, clock_url: str, strict: boo
     doctor = Doctor(settings, seconds=seconds, clock_url=clock_url)
     console = Console(highlight=False)
     found: list[Finding] = []
-    for finding in doctor.examine():
-        found.append(finding)
-        if not as_json:
-            show(console, finding)
+    with _silent_sources():
+        for finding in doctor.examine():
+            found.append(finding)
+            if not as_json:
+                show(console, finding)
     counts = Counter(finding.verdict for finding in found)
     bad = counts[Verdict.FAILED] + (counts[Verdict.WARNING] if strict else 0)
     if as_json:
@@ -65,6 +69,18 @@ def cli(config: Path, as_json: bool, seconds: float, clock_url: str, strict: boo
     else:
         console.print(", ".join(f"{counts[each]} {each}" for each in Verdict))
     sys.exit(SOMETHING_FAILED if bad else 0)
+
+
+@contextlib.contextmanager
+def _silent_sources() -> Iterator[None]:
+    """What a source logs of each attempt is a finding here, said once and with its remedy."""
+    log = logging.getLogger("edge.sources")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def show(console: Console, finding: Finding) -> None:

@@ -38,6 +38,15 @@ def examine(
     return [judged(off, str(urlsplit(url).hostname) if url else host)]
 
 
+def unknown() -> Finding:
+    """Nobody was there to compare with, and the system does not say who sets its clock."""
+    return warning(
+        "clock",
+        "compared with nobody: no hub answers over the broker, and the broker's host serves no NTP",
+        "once the hub runs, ask again, or name a page of the console in --clock-url",
+    )
+
+
 def judged(off: float, where: str) -> Finding:
     """What it means to be ``off`` seconds behind ``where``."""
     says = f"{abs(off):.1f} s {'behind' if off > 0 else 'ahead of'} {where}"

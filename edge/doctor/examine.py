@@ -26,15 +26,19 @@ class Doctor:
         self._seconds = seconds
         self._clock_url = clock_url
         self._opener = opener
+        self._clock_known = False
 
     def examine(self) -> Iterator[Finding]:
         """Findings as they come; a check that fails itself is one too."""
+        self._clock_known = False
         for name, check in self._checks():
             try:
-                yield from check()
+                found = check()
             except Exception as error:  # noqa: BLE001 - the other checks are still worth having
                 says = f"this check itself failed: {type(error).__name__}: {error}"
-                yield failed(name, says, "please report it; the other findings stand")
+                found = [failed(name, says, "please report it; the other findings stand")]
+            self._clock_known |= any(each.part == "clock" for each in found)
+            yield from found
 
     def _checks(self) -> list[tuple[str, Callable[[], list[Finding]]]]:
         given = self._settings
@@ -46,7 +50,7 @@ class Doctor:
             ("temperature", machine.temperature),
             ("clock", machine.clock_kept),
             ("broker", lambda: broker.examine(given.mqtt, given.site, given.node)),
-            ("clock", lambda: clock.examine(given.mqtt.host, self._clock_url)),
+            ("clock", self._clock),
             (
                 "doors",
                 lambda: sensors.examine(given.doors, given.sensors_mqtt or given.mqtt, given.node),
@@ -61,3 +65,7 @@ class Doctor:
             # Last: it takes all of the CPU, which would make the cameras look slow.
             ("model", lambda: model.examine(given, seconds=min(self._seconds, 3.0))),
         ]
+
+    def _clock(self) -> list[Finding]:
+        found = clock.examine(self._settings.mqtt.host, self._clock_url)
+        return found if found or self._clock_known else [clock.unknown()]

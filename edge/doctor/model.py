@@ -66,8 +66,7 @@ def judge(part: str, speed: Speed, settings: EdgeFile) -> Finding:
     if asked > speed.fps:
         return warning(
             part,
-            f"{says}; these cameras ask for {asked:g} pictures a second, {speed.fps:.0f} is what "
-            "it can",
+            f"{says}; the cameras here ask for {asked:g} pictures a second and get {speed.fps:.0f}",
             "lower cameras[].fps, raise model.threads, or compare models with "
             "`linli models bench`; the agent skips pictures evenly until then",
             **figures,

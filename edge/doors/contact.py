@@ -104,7 +104,7 @@ class Contact:
         bad = [
             text
             for wrong, text in (
-                (self._silent, f"silent for {self._silent_h(ts):.0f} h"),
+                (self._silent, f"silent for {self._silence(ts)}"),
                 (known.available is False and not self._silent, "not available"),
                 (known.tamper is True, "tampered with"),
             )
@@ -127,8 +127,9 @@ class Contact:
             return None
         return self._heard_ts + self._silent_after_ms
 
-    def _silent_h(self, ts: int) -> float:
-        return 0.0 if self._heard_ts is None else (ts - self._heard_ts) / 3_600_000
+    def _silence(self, ts: int) -> str:
+        minutes = 0 if self._heard_ts is None else (ts - self._heard_ts) // 60_000
+        return f"{minutes // 60} h" if minutes >= 120 else f"{minutes} min"
 
     def _hear(self, is_open: bool, ts: int) -> None:
         if self._known.open is UNSET:

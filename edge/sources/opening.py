@@ -48,7 +48,7 @@ def _password(camera: Camera, environment: Mapping[str, str]) -> str:
         return ""
     if camera.password_env not in environment:
         raise SourceBroken(
-            f"camera {camera.id}: the environment variable {camera.password_env} that holds its "
-            "password is not set; set it for the agent's service"
+            f"the environment variable {camera.password_env} that holds its password is not set; "
+            "set it for the agent's service"
         )
     return environment[camera.password_env]

@@ -255,6 +255,7 @@ def test_a_sensor_that_has_gone_silent_is_said_so_until_it_speaks_again() -> Non
     assert not [each for each in door.tick(HOUR - 1) if each.available is not UNSET]
     (silent,) = door.tick(HOUR)
     assert silent.available is False
+    assert door.health(HOUR).detail == "silent for 60 min"
     health = door.health(2 * HOUR)
     assert (health.ok, health.detail) == (False, "silent for 2 h")
     door.read(Reading(available=False), 2 * HOUR)

@@ -1,5 +1,6 @@
 """The systemd unit: systemd itself finds nothing wrong with it."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -89,3 +90,26 @@ def test_what_stands_in_the_way_is_explained(
     assert "this device has no systemd" in shown.stderr
     config.write_text("site: x\n")
     assert CliRunner().invoke(linli.main, arguments).exit_code == 2
+
+
+def test_a_file_that_the_agents_user_cannot_read_is_told_before_anything_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can ask on behalf of another user")
+    monkeypatch.setattr(service_cli, "UNIT_FOLDER", tmp_path)
+    open_to_all = Service(
+        config=Path("/etc/passwd"), program=Path("/bin/true"), data=tmp_path, user="nobody"
+    )
+    monkeypatch.setattr(service_cli, "_service", lambda *_: open_to_all)
+    config, secret = tmp_path / "edge.yaml", tmp_path / "mqtt.password"
+    config.write_text(f"site: garden\nnode: gate-1\nmqtt: {{password_file: {secret}}}\n")
+    arguments = ["edge", "install-service", "-c", str(config), "--user", "nobody"]
+    missing = CliRunner().invoke(linli.main, arguments)
+    assert (missing.exit_code, f"there is no {secret}" in missing.stderr) == (1, True)
+    secret.write_text("secret")
+    secret.chmod(0o600)
+    hidden = CliRunner().invoke(linli.main, arguments)
+    assert hidden.exit_code == 1
+    assert f"{secret} cannot be read by 'nobody', who runs the agent: `chown" in hidden.stderr
+    assert not list(tmp_path.glob("*.service"))

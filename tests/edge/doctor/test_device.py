@@ -155,7 +155,7 @@ def test_a_model_that_is_too_slow_for_the_cameras_is_told_with_figures() -> None
     wants = EdgeFile(site="s", node="n", cameras=tuple(camera(f"c{i}") for i in range(3)))
     finding = model.judge("model m", slow, wants)
     assert finding.verdict is Verdict.WARNING
-    assert "these cameras ask for 15 pictures a second, 5 is what it can" in finding.says
+    assert "the cameras here ask for 15 pictures a second and get 5" in finding.says
     assert finding.figures["cameras"] == 1
     fast = Speed("m", "CPU", 1, 10, ms_median=10.0, ms_p95=12.0)
     assert model.judge("model m", fast, wants).verdict is Verdict.GOOD
@@ -288,6 +288,7 @@ def test_the_command_explains_and_its_exit_code_is_for_scripts(tmp_path: Path) -
     assert {"disk", "outbox", "memory", "broker", "camera", "model"} <= set(parts)
     assert parts["broker"]["verdict"] == "failed"
     assert all(each["verdict"] == "good" or each["remedy"] for each in said["findings"])
+    assert "clock" in parts, "with nobody to compare with, that is said"
     people = CliRunner().invoke(linli.main, arguments)
     assert people.exit_code == 1
     assert "✗ failed  broker" in people.output
