@@ -71,9 +71,11 @@ def newest(
     limit: int,
     *,
     live: bool = False,
+    before: int | None = None,
 ) -> list[PictureView]:
     """The newest pictures of cameras (node, source) that have arrived: those that records named,
-    or with ``live`` those that only showed somebody what was seen."""
+    or with ``live`` those that only showed somebody what was seen; where ``before`` is given, of
+    what was seen before that moment (ms)."""
     mine = [and_(Picture.node == node, Picture.source == source) for node, source in sources]
     if not mine:
         return []
@@ -84,6 +86,7 @@ def newest(
         .order_by(Picture.ts.desc())
         .limit(limit)
     )
+    query = query if before is None else query.where(Picture.ts < before)
     return [PictureView(site, node, ref, ts, True) for node, ref, ts in connection.execute(query)]
 
 

@@ -205,7 +205,7 @@ class Snapshot:
             signals=signals,
             others=_others(signals),
             doors=doors,
-            picture=_newest_picture(site, rows),
+            picture=newest_picture(site, rows),
             faults=tuple(
                 (self.console.source_name(site, row["node"], row["source"]), fault)
                 for row in rows
@@ -421,7 +421,8 @@ def _others(signals: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     return tuple(counts)
 
 
-def _newest_picture(site: str, rows: list[RowMapping]) -> PictureView | None:
+def newest_picture(site: str, rows: list[RowMapping]) -> PictureView | None:
+    """Of sources (rows of `SourceState`) the last picture that has arrived."""
     newest = max(rows, key=lambda row: row["evidence_ts"], default=None)
     if newest is None or not newest["evidence"]:
         return None

@@ -3,6 +3,7 @@
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
+from configs.rules import Rule
 from hub.series.points import SeriesStore
 from hub.state.tables import Alert
 from web import pictures
@@ -38,7 +39,7 @@ def page(site: str, place: str) -> ResponseReturnValue:
             Alert.fired_ts.is_not(None), limit=ALERTS,
         )  # fmt: skip
     rules = watching(file, found)
-    limits = _limits([one for _rule, conditions, _text in rules for one in conditions])
+    limits = limits_of(rules)
     names = sorted(name for name in card.signals if not name.startswith(HIDDEN))
     end = here.now()
     curves = here.told(
@@ -64,10 +65,11 @@ def page(site: str, place: str) -> ResponseReturnValue:
     )
 
 
-def _limits(conditions: list[Condition]) -> dict[str, float]:
-    """Of each signal the first limit that a rule holds against it as it is."""
+def limits_of(rules: list[tuple[Rule, tuple[Condition, ...], str]]) -> dict[str, float]:
+    """Of each signal the first limit that one of these rules (`watching`) holds against it as it
+    is."""
     found: dict[str, float] = {}
-    for one in conditions:
+    for one in (one for _rule, conditions, _text in rules for one in conditions):
         if one.limit is not None:
             found.setdefault(one.signal, one.limit)
     return found
