@@ -103,6 +103,12 @@ class Console:
         found = self._sources.get((site, node, source))
         return found.name if found is not None and found.name.en else Text(source, source)
 
+    def rule_name(self, site: str, rule: str) -> Text:
+        """What people call a rule; its id where it is no longer in force."""
+        file = self._sites.get(site)
+        known = (one.title for one in (file.rules if file is not None else ()) if one.id == rule)
+        return next(known, Text(rule, rule))
+
     def zone(self, site: str) -> ZoneInfo:
         """The site's time zone; UTC for a site that is no longer configured."""
         return self._zones.get(site) or ZoneInfo("UTC")

@@ -3,7 +3,8 @@
 import io
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from flask_login import current_user
 from configs.values import Text
 from web.console import console
 
+DAYS = {"en": ("d MMM", "d MMM y"), "zh": ("M月d日", "y年M月d日")}
+"""A day of this year, and one of another."""
+LEAST_DRIFT_MS = 50
+"""What is less is no drift."""
 LANGUAGES = {"en": "English", "zh": "中文"}
 TAGS = {"en": "en", "zh": "zh-Hans"}
 """For the ``lang`` attribute."""
@@ -142,6 +147,26 @@ ACTIONS = {
     "case.contact.view": _("looked at a reporter's contact"),
     "case.looked": _("first opened a report"),
     "case.photo.view": _("looked at a report's photo"),
+    "case.contact.delete": _("contact of a reporter deleted"),
+    "case.photos.delete": _("photos of reports deleted"),
+    "login.recovery": _("logged in with a recovery code"),
+    "user.totp-on": _("second factor switched on"),
+    "user.totp-off": _("second factor switched off"),
+    "user.totp-reset": _("second factor reset"),
+    "user.recovery": _("new recovery codes"),
+    "resident.create": _("resident's account made"),
+    "resident.delete": _("resident's account deleted"),
+    "resident.password": _("resident's password changed"),
+    "patrol.plan": _("patrol planned"),
+    "patrol.plan.end": _("patrol's series ended"),
+    "patrol.cancel": _("patrol called off"),
+    "patrol.sign-up": _("signed up for a patrol"),
+    "patrol.withdraw": _("left a patrol"),
+    "patrol.check-in": _("checked in on a patrol"),
+    "patrol.missed": _("checkpoint missed"),
+    "patrol.report": _("report made of a check-in"),
+    "patrol.who.view": _("looked who walks"),
+    "patrol.delete": _("old patrols deleted"),
 }
 """What the audit says was done; an action that is not here shows as it is written."""
 QUIETS = {"silence": _("silence"), "maintenance": _("maintenance")}
@@ -231,6 +256,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters |= {
         "said": said,
         "clock": clock,
+        "drift": drift,
         "weekday": weekday,
         "iso": iso,
         "span": span,
@@ -314,12 +340,27 @@ def flaw(detail: str) -> str:
 
 
 def clock(ts: int, site: str, *, seconds: bool = True) -> str:
-    """A moment by the site's clock: the time alone for today, else with its date."""
+    """A moment by the site's clock: the time alone for today, else with its day, and with the
+    year where that is another."""
     zone = console().zone(site)
     moment = datetime.fromtimestamp(ts / 1000, zone)
     today = datetime.fromtimestamp(console().now() / 1000, zone).date()
-    form = "%H:%M:%S" if seconds else "%H:%M"
-    return moment.strftime(form if moment.date() == today else f"%Y-%m-%d {form}")
+    time = moment.strftime("%H:%M:%S" if seconds else "%H:%M")
+    day = moment.date()
+    if day == today:
+        return time
+    return f"{_day(day, language(), year=day.year != today.year)} {time}"
+
+
+@lru_cache(maxsize=1024)
+def _day(day: date, locale: str, *, year: bool) -> str:
+    form = DAYS[locale]
+    return str(format_date(day, form[1 if year else 0], locale=locale))
+
+
+def drift(ms: int) -> str:
+    """How far a clock is ahead."""
+    return str(gettext("%(s)s s", s=f"{ms / 1000:+.1f}" if abs(ms) >= LEAST_DRIFT_MS else "0"))
 
 
 def weekday(ts: int, site: str) -> str:

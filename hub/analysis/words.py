@@ -22,7 +22,7 @@ _DAYS: Final = {
     "zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
 }
 _TEXTS: Final[Mapping[str, Text]] = {
-    "title": Text("What stood out: {site}", "值得关注:{site}"),
+    "title": Text("What stood out: {site}", "值得关注：{site}"),
     "flows": Text("Coming, going and staying", "人流与停留"),
     "flow": Text("People crossing", "人流"),
     "door": Text("Door openings", "开门次数"),
@@ -34,12 +34,12 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "nobody": Text("nothing at all", "完全没有"),
     "anomaly": Text(
         "{much} for a {day} {hour:02d}:00; usual {low}–{high}, seen {counted}",
-        "{day} {hour:02d}:00 {much};通常 {low}–{high},实际 {counted}",
+        "{day} {hour:02d}:00 {much}；通常 {low}–{high}，实际 {counted}",
     ),
     "anomalies": Text("Unusual hours", "异常时段"),
     "long-anomaly": Text(
         "{much} for the three hours to {day} {hour:02d}:00; usual {low}–{high}, seen {counted}",
-        "截至{day} {hour:02d}:00 的三小时{much};通常 {low}–{high},实际 {counted}",
+        "截至{day} {hour:02d}:00 的三小时{much}；通常 {low}–{high}，实际 {counted}",
     ),
     "confirmed": Text("confirmed", "已确认"),
     "dismissed": Text("dismissed", "已排除"),
@@ -49,49 +49,49 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "same": Text("as usual", "与平时相同"),
     "learning": Text(
         "still learning: {hours} hours so far, 72 are needed",
-        "仍在学习:已有 {hours} 小时,需要 72 小时",
+        "仍在学习：已有 {hours} 小时，需要 72 小时",
     ),
     "no-flows": Text(
         "Nothing has been counted yet. Counts begin when a place has a line, a door or a view, "
         "and its camera or gateway has been heard for a full hour.",
-        "尚无计数。地点设有计数线、门或视野,且其摄像机或网关在线满一小时后开始计数。",
+        "尚无计数。地点设有计数线、门或视野，且其摄像头或网关在线满一小时后开始计数。",
     ),
     "next": Text("next 24 hours: {low}–{high} in its busiest hour, {day} {hour:02d}:00",
-                 "未来 24 小时:最忙时段 {day} {hour:02d}:00,预计 {low}–{high}"),
-    "risk": Text("Risk by place and hour, as it was", "各地点各时段风险(已过时段)"),
+                 "未来 24 小时：最忙时段 {day} {hour:02d}:00，预计 {low}–{high}"),
+    "risk": Text("Risk by place and hour, as it was", "各地点各时段风险（已过时段）"),
     "patrol": Text("A patrol mattered most at {place} around {hour:02d}:00 "
                    "(mean risk {value:.0f}).",
-                   "此期间巡逻最应关注:{place} {hour:02d}:00 前后(平均风险 {value:.0f})。"),
+                   "此期间巡逻最应关注：{place} {hour:02d}:00 前后（平均风险 {value:.0f}）。"),
     "no-risk": Text("No risk was known in this time.", "此期间没有风险数据。"),
     "coming": Text("What is coming: alerts and reports by place and hour",
-                   "预计:各地点各时段的警报与上报"),
+                   "预计：各地点各时段的告警与上报"),
     "coming-how": Text(
         "Learned from {events} alerts and residents' reports of {days:.0f} days; redder is more.",
-        "根据 {days:.0f} 天内的 {events} 次警报与居民上报推算;颜色越红越多。",
+        "根据 {days:.0f} 天内的 {events} 次告警与居民上报推算；颜色越红越多。",
     ),
     "coming-drawn": Text("The {count} places with the most are drawn; the table has all.",
-                         "图中为预计最多的 {count} 个地点;表中为全部地点。"),
+                         "图中为预计最多的 {count} 个地点；表中为全部地点。"),
     "coming-little": Text(
         "Not enough data to foresee: {events} alerts and reports in {days:.0f} days; 20 in 7 days "
         "are needed.",
-        "数据不足,无法预计:{days:.0f} 天内共 {events} 次警报与上报;至少需要 7 天内 20 次。",
+        "数据不足，无法预计：{days:.0f} 天内共 {events} 次告警与上报；至少需要 7 天内 20 次。",
     ),
     "coming-cell": Text(
         "{day} {start:02d}:00–{end:02d}:00 · expected {mean}; one or more: {percent} %; "
         "80 of 100 times {low80}–{high80}, 95: {low95}–{high95}",
-        "{day} {start:02d}:00–{end:02d}:00 · 预计 {mean};至少一次:{percent}%;"
-        "80% 范围 {low80}–{high80},95% 范围 {low95}–{high95}",
+        "{day} {start:02d}:00–{end:02d}:00 · 预计 {mean}；至少一次：{percent}%；"
+        "80% 范围 {low80}–{high80}，95% 范围 {low95}–{high95}",
     ),
     "coming-patrol": Text(
         "{span} a patrol matters most at {place}, {day} {start:02d}:00–{end:02d}:00: "
         "{mean} alerts or reports expected, one or more with {percent} %.",
-        "{span}巡逻最应关注:{place},{day} {start:02d}:00–{end:02d}:00,预计 {mean} 次警报或"
-        "上报,至少一次的概率 {percent}%。",
+        "{span}巡逻最应关注：{place}，{day} {start:02d}:00–{end:02d}:00，预计 {mean} 次告警或"
+        "上报，至少一次的概率 {percent}%。",
     ),
     "over-day": Text("In the next 24 hours", "未来 24 小时"),
     "over-week": Text("In the next 7 days", "未来 7 天"),
     "next-day": Text("Next 24 hours", "未来 24 小时"),
-    "next-week": Text("Next 7 days, four hours each", "未来 7 天(每格四小时)"),
+    "next-week": Text("Next 7 days, four hours each", "未来 7 天（每格四小时）"),
     "in-week": Text("Next 7 days", "未来 7 天"),
     "place": Text("Place", "地点"),
     "within": Text("{share} of 100 times", "{share}% 范围"),
@@ -99,45 +99,45 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "hazard": Text(
         "{place}, {start:02d}:00–{end:02d}:00: {events} small things where {expected:.1f} would be "
         "like the other places ({chance})",
-        "{place} {start:02d}:00–{end:02d}:00 有 {events} 件小事,其他地点同时段约 "
-        "{expected:.1f} 次({chance})",
+        "{place} {start:02d}:00–{end:02d}:00 有 {events} 件小事，其他地点同时段约 "
+        "{expected:.1f} 次（{chance}）",
     ),
-    "chance": Text("chance alone: 1 in {odds:,}", "偶然概率:{odds:,} 分之一"),
+    "chance": Text("chance alone: 1 in {odds:,}", "偶然概率：{odds:,} 分之一"),
     "look": Text("Most of all {rules}. Look at the place at that time, and at what they have in "
-                 "common.", "主要为 {rules}。请在该时段到现场查看,并找出共同原因。"),
+                 "common.", "主要为 {rules}。请在该时段到现场查看，并找出共同原因。"),
     "no-hazard": Text("No place has more small things than chance would make of {events}.",
-                      "{events} 件小事中,没有超出偶然的聚集。"),
+                      "{events} 件小事中，没有超出偶然的聚集。"),
     "too-little": Text(
         "Not enough data: {events} small things at {places} places in {days:.0f} days. 20 of them, "
         "4 places and 7 days are needed to tell a pile from chance.",
-        "数据不足:{days:.0f} 天内 {places} 个地点共 {events} 件小事。"
+        "数据不足：{days:.0f} 天内 {places} 个地点共 {events} 件小事。"
         "至少需要 20 件、4 个地点和 7 天才能与偶然区分。",
     ),
-    "report": Text("residents' report: {kind}", "居民上报:{kind}"),
+    "report": Text("residents' report: {kind}", "居民上报：{kind}"),
     "missed": Text("checkpoint that a patrol missed", "巡逻漏过的点位"),
-    "near": Text("nearly: {rule}", "险些触发:{rule}"),
-    "unusual": Text("unusual hours: {what}", "异常时段:{what}"),
-    "because": Text(" Around then: {kinds}.", " 该时段:{kinds}。"),
+    "near": Text("nearly: {rule}", "险些触发：{rule}"),
+    "unusual": Text("unusual hours: {what}", "异常时段：{what}"),
+    "because": Text(" Around then: {kinds}.", " 该时段：{kinds}。"),
     "because-not": Text(" Nothing was told there around then: it is what sensors saw.",
-                        " 该时段没有警报:来自传感器所见。"),
+                        " 该时段没有告警：来自传感器所见。"),
     "repeats": Text("What follows next door", "相邻地点的后续"),
     "repeat": Text(
         "After an alert, the places next to it have {times:.1f} times the alerts within 3 days "
         "that chance would make: {pairs} pairs where {expected:.0f} would be (chance alone: "
         "{percent} %). Look at the neighbours too.",
-        "一处警报后 3 天内,相邻地点的警报为偶然情况的 {times:.1f} 倍:共 {pairs} 对,偶然约 "
-        "{expected:.0f} 对(偶然概率 {percent}%)。请一并查看相邻地点。",
+        "一处告警后 3 天内，相邻地点的告警为偶然情况的 {times:.1f} 倍：共 {pairs} 对，偶然约 "
+        "{expected:.0f} 对（偶然概率 {percent}%）。请一并查看相邻地点。",
     ),
     "repeat-pair": Text("{count}× first {place}, then {other}",
-                        "{count} 次:先 {place},后 {other}"),
+                        "{count} 次：先 {place}，后 {other}"),
     "no-repeat": Text("Alerts next door follow each other no more than chance makes them: {pairs} "
                       "pairs where {expected:.0f} would be.",
-                      "相邻地点的警报没有超出偶然的前后关系:共 {pairs} 对,"
+                      "相邻地点的告警没有超出偶然的前后关系：共 {pairs} 对，"
                       "偶然约 {expected:.0f} 对。"),
     "repeat-little": Text(
         "Not enough data: {events} alerts at {places} places on the plan in {days:.0f} days. 30 "
         "alerts, 4 places with a position and 28 days are needed to tell what follows what.",
-        "数据不足:平面图上 {places} 个地点 {days:.0f} 天内共 {events} 次警报。"
+        "数据不足：平面图上 {places} 个地点 {days:.0f} 天内共 {events} 次告警。"
         "至少需要 30 次、4 个标有位置的地点和 28 天。",
     ),
     "followed": Text("What last time's advice led to", "上期建议的结果"),
@@ -146,7 +146,7 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "advised": Text(
         "{place}, {start:02d}:00–{end:02d}:00: {before} small things then, {since} since; {walks}. "
         "{verdict}",
-        "{place} {start:02d}:00–{end:02d}:00,当时 {before} 件小事,此后 {since} 件;{walks}。"
+        "{place} {start:02d}:00–{end:02d}:00，当时 {before} 件小事，此后 {since} 件；{walks}。"
         "{verdict}",
     ),
     "walked": Text("patrols came by {count} times", "巡逻经过 {count} 次"),
@@ -156,26 +156,26 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "alike": Text("Much the same.", "大致相同。"),
     "more-lines": Text("… and {count} more", "……另有 {count} 条"),
     "measures": Text("Effect of measures", "措施效果"),
-    "effect-less": Text("{place}: alerts fell by {percent} %", "{place}:警报减少 {percent}%"),
-    "effect-more": Text("{place}: alerts rose by {percent} %", "{place}:警报增加 {percent}%"),
+    "effect-less": Text("{place}: alerts fell by {percent} %", "{place}：告警减少 {percent}%"),
+    "effect-more": Text("{place}: alerts rose by {percent} %", "{place}：告警增加 {percent}%"),
     "effect": Text(
         "{change} (between {low} and {high} %), from {before} to {after} in {weeks} weeks each",
-        "{change}({low}% 至 {high}%),前后各 {weeks} 周:{before} 次变为 {after} 次",
+        "{change}（{low}% 至 {high}%），前后各 {weeks} 周：{before} 次变为 {after} 次",
     ),
     "controlled": Text("; the other places went from {before} to {after}",
-                       ";其他地点由 {before} 次变为 {after} 次"),
+                       "；其他地点由 {before} 次变为 {after} 次"),
     "alone": Text("; no other place has enough alerts to compare with",
-                  ";其他地点警报太少,无法对照"),
+                  "；其他地点告警太少，无法对照"),
     "clear": Text("Chance alone is an unlikely reason.", "不太可能只是偶然。"),
     "unclear": Text("This may well be chance.", "这很可能只是偶然。"),
     "effect-little": Text(
         "{place}: not enough data. Two whole weeks before and after within the time of the digest "
         "and 10 alerts are needed; there are {weeks} and {alerts}.",
-        "{place}:数据不足。需要前后各两整周和 10 次警报;现有 {weeks} 周、{alerts} 次。",
+        "{place}：数据不足。需要前后各两整周和 10 次告警；现有 {weeks} 周、{alerts} 次。",
     ),
     "band": Text("grey: 95 of 100 such hours; line: seen; red: unusual; blue: forecast, 80 and "
                  "95 %",
-                 "灰:95% 通常范围;线:实际;红:异常;蓝:预测(80% 与 95%)"),
+                 "灰：95% 通常范围；线：实际；红：异常；蓝：预测（80% 与 95%）"),
 }  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def test_a_viewer_sees_the_band_the_anomaly_and_the_risk(
 
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("en", "In the next 24 hours a patrol matters most at"), ("zh", "未来 24 小时巡逻最应关注:")],
+    [("en", "In the next 24 hours a patrol matters most at"), ("zh", "未来 24 小时巡逻最应关注：")],
 )
 def test_what_is_coming_is_shown_by_place_and_hour_with_its_ranges(
     reader: Open, engine: Engine, data: Path, language: str, words: str

@@ -294,7 +294,13 @@ def test_the_language_is_the_browsers_until_the_reader_chooses_and_then_stays(
 def test_times_are_by_the_sites_clock(app: Flask) -> None:
     with app.test_request_context():
         assert language.clock(NOW, "garden") == "02:53:20"
-        assert language.clock(NOW - 86_400_000, "garden") == "2026-11-23 02:53:20"
+        for locale, day, year in (
+            ("en", "23 Nov 02:53:20", "24 Nov 2025 02:53"),
+            ("zh", "11月23日 02:53:20", "2025年11月24日 02:53"),
+        ):
+            with force_locale(locale):
+                assert language.clock(NOW - 86_400_000, "garden") == day
+                assert language.clock(NOW - 365 * 86_400_000, "garden", seconds=False) == year
 
 
 @pytest.mark.parametrize(
@@ -314,12 +320,12 @@ def test_thresholds_as_the_hub_spells_them_are_said_in_the_readers_language(app:
     held = Condition(signal="presence.person", below=0.3, for_=Duration(3000))
     with app.test_request_context(), force_locale("zh"):
         words = language.threshold(spell(over), over.signal).replace("\xa0", " ")
-        assert words == "20 秒 内最大值高于 8"
+        assert words == "20 秒内最大值高于 8"
         words = language.threshold(spell(held), held.signal).replace("\xa0", " ")
         assert words == "低于 30%，持续 3 秒"
         often = Condition(signal="door.open_s", above=3, over=Duration(60_000), take=Take.COUNT)
         words = language.threshold(spell(often), often.signal).replace("\xa0", " ")
-        assert words == "1 分钟 内变化次数高于 3"
+        assert words == "1 分钟内变化次数高于 3"
         assert language.threshold("something else", "x") == "something else"
 
 

@@ -49,8 +49,8 @@ def test_a_silence_and_a_maintenance_window_are_made_and_ended(
     assert (second.source, second.kind) == ("yard-1/cam-yard", "maintenance")
     assert second.ends_at - second.starts_at == 3_600_000
     text = words(browser)
-    assert "courtyard silence until 06:00:00 operator: painters" in text
-    assert "yard-1/cam-yard maintenance 05:00:00 – 06:00:00 operator: new lens" in text
+    assert "Courtyard silence until 06:00:00 operator: painters" in text
+    assert "Yard camera maintenance 05:00:00 – 06:00:00 operator: new lens" in text
     browser.post(f"/rules/silences/{first.id}/end", page="/rules")
     text = words(browser)
     assert "Notifications are on again." in text

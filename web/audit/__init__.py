@@ -19,8 +19,9 @@ from sqlalchemy import Connection, Row, select
 from hub import audit
 from hub.state.tables import Audit
 from web.alerts.pages import as_line
+from web.cases.words import EVENTS
 from web.console import console
-from web.language import iso
+from web.language import ACTIONS, iso, word
 from web.when import as_ms, ended, moment
 
 blueprint = Blueprint("audit", __name__, template_folder="templates")
@@ -41,6 +42,7 @@ def page() -> ResponseReturnValue:
     more = {**asked, "before": rows[PAGE - 1].id} if len(rows) > PAGE else None
     return render_template(
         "audit/page.html",
+        words=_words,
         rows=rows[:PAGE],
         actions=actions,
         asked=asked,
@@ -83,6 +85,14 @@ def verify() -> ResponseReturnValue:
         words = gettext("The log is broken at entry %(where)s: %(how)s", where=where, how=found.how)
         flash(words, "error")
     return redirect(url_for("audit.page"))
+
+
+def _words(action: str) -> str:
+    """What was done, as people say it: a step of a report by the step's own name."""
+    kind = action.removeprefix("case.")
+    if action not in ACTIONS and kind in EVENTS:
+        return str(gettext("report: %(step)s", step=EVENTS[kind]))
+    return word(action, ACTIONS)
 
 
 def _rows(

@@ -1,5 +1,7 @@
 """What steps, outcomes and events of a case are called."""
 
+from typing import Any
+
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
@@ -23,7 +25,7 @@ OUTCOMES = {
     "invalid": _("not confirmed"),
     "duplicate": _("reported before"),
 }
-EVENTS = {
+EVENTS: dict[str, Any] = {
     **STATES,
     "sent-back": _("Not done yet, sent again"),
     "reopened": _("Not solved: open again"),

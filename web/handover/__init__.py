@@ -22,6 +22,7 @@ from web.console import Console, console
 from web.now.snapshot import AlertView, alerts, firing_alerts, take
 from web.now.troubles import troubles
 from web.roles import acting
+from web.rules.scope import scope
 from web.when import as_ms, moment, spelled
 
 blueprint = Blueprint("handover", __name__, template_folder="templates")
@@ -104,6 +105,7 @@ def page() -> ResponseReturnValue:
         ],
         notes=shown,
         noted=len(notes),
+        scope=scope,
         missed=[walk for walk in walked if walk.missed],
         fading=fading,
         place_name=place_name,

@@ -20,6 +20,7 @@ from web.console import Console, console
 from web.now.snapshot import sources_of
 from web.roles import Role, acting
 from web.rules.force import in_force
+from web.rules.scope import scope
 from web.tuning.edits import EDITED
 from web.when import as_ms, moment
 
@@ -62,6 +63,7 @@ def page() -> ResponseReturnValue:
         older=len(changes) > CHANGES,
         history=[one for row in changes[:CHANGES] if (one := _mine(here, row._asdict()))],
         scopes=[one for f in here.sites if f.site.id in acting() for one in _scopes(f)],
+        scope=scope,
         may_act=acting(),
         may_edit=current_user.where(Role.MAINTAINER) if here.config is not None else (),
         asked=request.args,

@@ -122,7 +122,7 @@ def test_what_follows_next_door_is_told_and_what_does_not_is_not() -> None:
     assert found.found
     assert found.pairs > 1.3 * found.expected
     told = Words(SITE.site, "zh").repeats(found, SITE)
-    assert told[0].startswith("一处警报后 3 天内")
+    assert told[0].startswith("一处告警后 3 天内")
     assert len(told) == 4
 
 

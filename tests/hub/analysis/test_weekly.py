@@ -81,7 +81,7 @@ def test_the_message_says_what_stood_out_in_the_readers_language(desk: Desk) -> 
     desk.weekly.step()
     told = {row.route: msgspec.convert(row.payload, Item) for row in desk.rows()}
     title, body = compose(Message(id="m", items=(told["managers"],)), ROUTES[0])
-    assert title == "值得关注:花园小区"
+    assert title == "值得关注：花园小区"
     assert "周二 02:00 为平时的" in body
     assert "自行车棚 00:00–04:00" in body
     assert body.endswith("https://c.example/expected")
