@@ -1,27 +1,16 @@
-"""The figures of a site as a page that prints: tables, plots, and before and after a date."""
+"""The figures in words: tables of sites, months, kinds and places, and before and after a date."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from html import escape
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from configs.site import SiteFile
 from configs.values import Text
-from hub.cases.figures import (
-    Change,
-    Figures,
-    Seen,
-    Share,
-    Times,
-    compare,
-    figures,
-    grouped,
-    kind_of,
-    month_of,
-    place_of,
-)  # fmt: skip
+from hub.cases.change import Change, compare
+from hub.cases.figures import Figures, Seen, Share, Times, figures
+from hub.cases.groups import Grouping, Halves, groupings
 
 WORDS = {
     "reports": Text("Reports", "上报数"),
@@ -49,12 +38,18 @@ WORDS = {
     "interval": Text("95 % interval of the difference", "差值的 95% 置信区间"),
     "unsure": Text("may be chance", "可能出于偶然"),
     "few": Text("too few to say", "样本太少，无法判断"),
+    "too-few": Text("too few", "样本太少"),
+    "site": Text("By site", "按小区"),
     "month": Text("By month", "按月"),
     "kind": Text("By kind", "按类别"),
     "place": Text("By place", "按地点"),
     "median": Text("median", "中位数"),
     "of": Text("of", "/"),
     "nowhere": Text("elsewhere", "其他地点"),
+    "site-change": Text("Before and after, by site", "前后对比：按小区"),
+    "month-change": Text("Each month since, against all before", "前后对比：此后各月与之前整体"),
+    "kind-change": Text("Before and after, by kind", "前后对比：按类别"),
+    "place-change": Text("Before and after, by place", "前后对比：按地点"),
 }
 SECOND = Text("s", "秒")
 UNITS = ((Text("d", "天"), 86_400), (Text("h", "小时"), 3600), (Text("min", "分钟"), 60))
@@ -68,13 +63,11 @@ COLUMNS = (
 """Of the tables of groups."""
 OF_CASES = COLUMNS[:9]
 """Of groups that alerts and patrols have no part in."""
-_STYLE = (
-    "body{font:15px system-ui,sans-serif;margin:2em auto;max-width:60em;color:#1b2528}"
-    "table{border-collapse:collapse;margin:1em 0;width:100%}"
-    "th,td{text-align:left;padding:.35em .8em;border-bottom:1px solid #ccd}"
-    "svg{max-width:100%;height:auto}h2{margin-top:2em}@media print{body{margin:0}}"
-)
-WIDTH, ROW, LEFT = 640, 26, 220
+COMPARED = (
+    *RATES, "to_look", "to_answer", "to_close", "found", "false_alarms", "to_room",
+    "to_acknowledge", "to_resolve", "patrolled",
+)  # fmt: skip
+"""What is told before and after a date, of each group."""
 
 
 class Row(Struct, frozen=True):
@@ -85,11 +78,24 @@ class Row(Struct, frozen=True):
 
 
 class Table(Struct, frozen=True):
-    """Figures of groups, for a plot and a table."""
+    """Figures of groups, for a plot and two tables."""
 
     title: str
     groups: Sequence[tuple[str, Figures]]
     columns: Sequence[str] = COLUMNS
+    changed: str = ""
+    """The title of what changed in each group."""
+    changes: Sequence[tuple[str, Mapping[str, Change]]] = ()
+    """Group and its changes by figure; none where no date was chosen."""
+
+    @property
+    def compared(self) -> list[str]:
+        """The figures that some group has before and after."""
+        return [
+            name
+            for name in COMPARED
+            if any(name in found and all(found[name].count) for _, found in self.changes)
+        ]
 
 
 class Report(Struct, frozen=True):
@@ -108,37 +114,56 @@ class Report(Struct, frozen=True):
 
 
 def make(
-    site: SiteFile, seen: Seen, stretch: tuple[int, int], language: str,
-    halves: tuple[Seen, Seen] | None = None,
+    sites: Sequence[SiteFile], seen: Seen, stretch: tuple[int, int], language: str,
+    halves: Halves | None = None,
 ) -> Report:  # fmt: skip
-    """The report of a site; ``halves`` is what came before and after a date."""
-    zone = ZoneInfo(site.site.timezone)
+    """The report of some sites, by the clock of the first; ``halves`` is what came before and
+    after a date."""
+    zone = ZoneInfo(sites[0].site.timezone)
     first, last = (datetime.fromtimestamp(ts / 1000, zone) for ts in stretch)
-    kinds = {kind.id: kind.name.in_(language) for kind in site.residents.kinds}
-    places = {place.id: place.name.in_(language) for place in site.places}
-    cases = Seen(
-        seen.cases, (), seen.linked_cases, seen.linked_alerts, seen.hazards, seen.now, seen.told_of
-    )  # fmt: skip
-    parts: tuple[tuple[str, dict[str, Figures], dict[str, str]], ...] = (
-        ("month", grouped(seen, month_of(site.site.timezone)), {}),
-        ("kind", grouped(cases, kind_of), kinds),
-        ("place", grouped(seen, place_of), places | {"": WORDS["nowhere"].in_(language)}),
-    )
+    names = ", ".join(site.site.name.in_(language) for site in sites)
     return Report(
-        title=f"{site.site.name.in_(language)} · {WORDS['title'].in_(language)}",
+        title=f"{names} · {WORDS['title'].in_(language)}",
         stretch=f"{first:%Y-%m-%d %H:%M} – {last:%Y-%m-%d %H:%M}",
         rows=rows(figures(seen), language),
-        tables=[
-            Table(
-                WORDS[key].in_(language),
-                [(names.get(n, n), f) for n, f in groups.items()],
-                OF_CASES if key == "kind" else COLUMNS,
-            )
-            for key, groups, names in parts
-        ],
+        tables=[_table_of(one, sites, language) for one in groupings(sites, seen, halves)],
         changes=[told(change, language) for change in compare(*halves)] if halves else [],
         language=language,
     )
+
+
+def _table_of(grouping: Grouping, sites: Sequence[SiteFile], language: str) -> Table:
+    names, key = _names(grouping.key, sites, language), grouping.key
+    of = set(OF_CASES) | {"found"} if key == "kind" else {*COMPARED}
+    return Table(
+        WORDS[key].in_(language),
+        [(names.get(name, name), found) for name, found in grouping.figures.items()],
+        _columns(OF_CASES if key == "kind" else COLUMNS, grouping.figures.values()),
+        WORDS[f"{key}-change"].in_(language),
+        [
+            (names.get(name, name), {one.name: one for one in changes if one.name in of})
+            for name, changes in grouping.changes.items()
+        ],
+    )
+
+
+def _columns(wanted: Sequence[str], found: Collection[Figures]) -> list[str]:
+    """Those that say something of some group: not every community walks, or judges alerts."""
+    return [key for key in wanted if any(_short(getattr(one, key), "en") != "—" for one in found)]
+
+
+def _names(key: str, sites: Sequence[SiteFile], language: str) -> dict[str, str]:
+    if key == "site":
+        return {site.site.id: site.site.name.in_(language) for site in sites}
+    if key == "kind":
+        return {kind.id: kind.name.in_(language) for s in sites for kind in s.residents.kinds}
+    places: dict[str, str] = {}
+    for site in sites if key == "place" else ():
+        before = f"{site.site.name.in_(language)}: " if len(sites) > 1 else ""
+        here = {place.id: place.name.in_(language) for place in site.places}
+        here[""] = WORDS["nowhere"].in_(language)
+        places |= {f"{site.site.id}/{place}": before + name for place, name in here.items()}
+    return places
 
 
 def rows(found: Figures, language: str) -> list[Row]:
@@ -175,76 +200,46 @@ def span(seconds: float, language: str) -> str:
 
 def told(change: Change, language: str) -> list[str]:
     """A change as cells: figure, before, after, change, interval."""
-
-    def value(number: float | None) -> str:
-        if number is None:
-            return "—"
-        if change.name == "found":
-            return f"{number:.1f}"
-        return f"{number:.0%}" if change.name in PARTS else span(number, language)
-
-    def difference(number: float | None) -> str:
-        if number is None:
-            return "—"
-        if change.name == "found":
-            return f"{number:+.1f}"
-        if change.name in PARTS:
-            return f"{number * 100:+.0f} %"
-        return f"{'+' if number > 0 else ''}{span(number, language)}"
-
     relative = "—" if change.relative is None else f"{change.relative:+.0%}"
-    interval = f"{difference(change.low)} … {difference(change.high)}"
-    if change.low is None:
-        interval = WORDS["few"].in_(language)
-    elif not change.sure:
-        interval += f" ({WORDS['unsure'].in_(language)})"
     old, new = change.count
     return [
-        WORDS[change.name].in_(language), f"{value(change.before)} (n={old})",
-        f"{value(change.after)} (n={new})", relative, interval,
+        WORDS[change.name].in_(language), f"{_value(change, change.before, language)} (n={old})",
+        f"{_value(change, change.after, language)} (n={new})", relative,
+        _interval(change, language, "few"),
     ]  # fmt: skip
 
 
-def plot(table: Table, report: Report) -> str:
-    """Bars of how many reports each group has, with the rate that was solved: an SVG without
-    styles of its own, so that it stands in the console's pages too."""
-    most = max((found.reports for _, found in table.groups), default=0) or 1
-    height = ROW * len(table.groups) + 8
-    parts = []
-    for index, (name, found) in enumerate(table.groups):
-        y = ROW * index + 4
-        length = (WIDTH - LEFT - 170) * found.reports / most
-        rate = found.solved.rate
-        parts.append(
-            f'<text x="{LEFT - 8}" y="{y + 15}" text-anchor="end">{escape(name)}</text>'
-            f'<rect x="{LEFT}" y="{y}" width="{length:.1f}" height="{ROW - 8}" rx="3"/>'
-            f'<text x="{LEFT + length + 8:.1f}" y="{y + 15}">{found.reports}'
-            + (f" · {escape(report.word('solved'))} {rate:.0%}" if rate is not None else "")
-            + "</text>"
-        )
-    return (
-        f'<svg class="bars" viewBox="0 0 {WIDTH} {height}" role="img" font-size="14" '
-        f'fill="currentColor" aria-label="{escape(table.title)}">{"".join(parts)}</svg>'
-    )
+def changed(change: Change | None, language: str) -> tuple[str, str]:
+    """A change in a cell: ``70% → 88%``, and below it the interval of the difference."""
+    if change is None or not any(change.count):
+        return "—", ""
+    before, after = (_value(change, one, language) for one in (change.before, change.after))
+    old, new = change.count
+    return f"{before} → {after}", f"{_interval(change, language, 'too-few')} (n={old}, {new})"
 
 
-def page(report: Report) -> str:
-    """One HTML file that needs nothing else."""
-    body = [f"<h1>{escape(report.title)}</h1><p>{escape(report.stretch)}</p>"]
-    body.append(_table([report.word("figure"), report.word("value")],
-                       [(row.name, row.value) for row in report.rows]))  # fmt: skip
-    if report.changes:
-        head = [report.word(key) for key in ("figure", "before", "after", "change", "interval")]
-        body += [f"<h2>{escape(report.word('change'))}</h2>", _table(head, report.changes)]
-    for table in report.tables:
-        body.append(f"<h2>{escape(table.title)}</h2>{plot(table, report)}")
-        head = ["", *(report.word(key) for key in table.columns)]
-        lines = [cells(*group, table.columns, report.language) for group in table.groups]
-        body.append(_table(head, lines))
-    return (
-        f'<!doctype html><html lang="{report.language}"><meta charset="utf-8">'
-        f"<title>{escape(report.title)}</title><style>{_STYLE}</style>{''.join(body)}</html>"
-    )
+def _interval(change: Change, language: str, few: str) -> str:
+    if change.low is None or change.high is None:
+        return WORDS[few].in_(language)
+    low, high = (_difference(change, one, language) for one in (change.low, change.high))
+    unsure = "" if change.sure else f" ({WORDS['unsure'].in_(language)})"
+    return f"{low} … {high}{unsure}"
+
+
+def _value(change: Change, number: float | None, language: str) -> str:
+    if number is None:
+        return "—"
+    if change.name == "found":
+        return f"{number:.1f}"
+    return f"{number:.0%}" if change.name in PARTS else span(number, language)
+
+
+def _difference(change: Change, number: float, language: str) -> str:
+    if change.name == "found":
+        return f"{number:+.1f}"
+    if change.name in PARTS:
+        return f"{number * 100:+.0f} %"
+    return f"{'+' if number > 0 else ''}{span(number, language)}"
 
 
 def cells(name: str, found: Figures, columns: Sequence[str], language: str) -> list[str]:
@@ -258,11 +253,3 @@ def _short(value: int | Share | Times, language: str) -> str:
     if isinstance(value, Times):
         return "—" if value.median_s is None else span(value.median_s, language)
     return str(value)
-
-
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    rest = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines
-    )
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{rest}</tbody></table>"

@@ -83,6 +83,21 @@ def test_every_part_of_an_address_says_of_which_site_it_is(app: Flask) -> None:
             )
 
 
+def test_the_figures_of_all_sites_that_one_may_see_stand_beside_each_other(
+    reader: Open, engine: Engine, data: Path
+) -> None:
+    seed.case(engine, data, NOW - 86_400_000)
+    both, far = reader("both").client, reader("far-viewer").client
+    asked = "/figures?from=2026-10-01&change=2026-11-01"
+    page = both.get(asked).text
+    assert "By site" in page
+    assert '<th scope="row">Far Meadow</th>' not in page  # nothing has happened there
+    assert '<th scope="row">Garden Court: Fire lane</th>' in page
+    assert "By site" not in both.get("/figures?site=garden").text
+    assert "Garden Court" not in far.get(asked).text
+    assert far.get("/figures?site=garden").status_code == 404
+
+
 @pytest.mark.parametrize("role", AT_SITES)
 def test_each_route_shows_and_does_nothing_of_another_site(
     app: Flask, reader: Open, engine: Engine, data: Path, role: Role

@@ -10,6 +10,8 @@ from markupsafe import Markup
 from configs.site import SiteFile
 from hub.cases import report as pages
 from hub.cases.figures import figures, read
+from hub.cases.printed import page as printed
+from hub.cases.printed import plot
 from hub.cases.report import COLUMNS, Report
 from web.console import console
 from web.language import language
@@ -22,22 +24,22 @@ RECENT_MS = 90 * 86_400_000
 
 @blueprint.get("/figures")
 def page() -> ResponseReturnValue:
-    """The figures of a site from ``?from=`` to ``?to=``, compared at ``?change=``."""
-    site = _site()
-    found, wrong = _report(site)
+    """The figures of ``?site=``, or of all sites beside each other, from ``?from=`` to ``?to=``,
+    compared at ``?change=``."""
+    found, wrong = _report(_sites())
     return render_template(
-        "figures/page.html", site=site, asked=request.args, wrong=wrong, report=found,
-        tables=[(table, Markup(pages.plot(table, found))) for table in found.tables],  # noqa: S704 - escaped there
-        cells=pages.cells,
+        "figures/page.html", asked=request.args, wrong=wrong, report=found,
+        tables=[(table, Markup(plot(table, found))) for table in found.tables],  # noqa: S704 - escaped there
+        cells=pages.cells, changed=pages.changed,
     )  # fmt: skip
 
 
 @blueprint.get("/figures.html")
 def printable() -> Response:
     """The same as a file that prints and needs nothing else."""
-    found, _wrong = _report(_site())
+    found, _wrong = _report(_sites())
     name = "attachment; filename=linli-report.html"
-    return Response(pages.page(found), mimetype="text/html", headers={"Content-Disposition": name})
+    return Response(printed(found), mimetype="text/html", headers={"Content-Disposition": name})
 
 
 def recent(site: SiteFile) -> Sequence[pages.Row]:
@@ -54,7 +56,7 @@ def recent(site: SiteFile) -> Sequence[pages.Row]:
 
 
 def _recent(site: SiteFile, now: int) -> Sequence[pages.Row]:
-    seen = read(console().engine, site, now - RECENT_MS, now + 1, now)
+    seen = read(console().engine, [site], now - RECENT_MS, now + 1, now)
     found = figures(seen)
     return [
         pages.Row(pages.WORDS[name].in_(language()), pages.spell(getattr(found, name), language()))
@@ -63,33 +65,32 @@ def _recent(site: SiteFile, now: int) -> Sequence[pages.Row]:
     ]
 
 
-def _site() -> SiteFile:
+def _sites() -> Sequence[SiteFile]:
     here = console()
     asked = request.args.get("site", "")
-    found = here.site(asked) if asked else next(iter(here.sites), None)
-    if found is None:
+    found = here.site(asked) if asked else None
+    if not here.sites or (asked and found is None):
         abort(404)
-    return found
+    return here.sites if found is None else [found]
 
 
-def _report(site: SiteFile) -> tuple[Report, str]:
-    """The report, and what is wrong with what was asked for."""
+def _report(sites: Sequence[SiteFile]) -> tuple[Report, str]:
+    """The report, and what is wrong with what was asked for. Days are those of the first site."""
     here, wrong = console(), ""
     now = here.now()
-    start, end, change = (_asked(name, site) for name in ("from", "to", "change"))
+    start, end, change = (_asked(name, sites[0]) for name in ("from", "to", "change"))
     start, end = start or now - RECENT_MS, end or now + 1
     if start >= end:
         wrong = gettext("The first day is not before the last.")
         start, end = now - RECENT_MS, now + 1
     halves = None
     if change is not None and start < change < end:
-        halves = (
-            read(here.engine, site, start, change, now), read(here.engine, site, change, end, now),
-        )  # fmt: skip
+        before, after = (start, change), (change, end)
+        halves = read(here.engine, sites, *before, now), read(here.engine, sites, *after, now)
     elif change is not None:
         wrong = wrong or gettext("The day of the change is not between the two.")
-    seen = read(here.engine, site, start, end, now)
-    return pages.make(site, seen, (start, end), language(), halves), wrong
+    seen = read(here.engine, sites, start, end, now)
+    return pages.make(sites, seen, (start, end), language(), halves), wrong
 
 
 def _asked(name: str, site: SiteFile) -> int | None:

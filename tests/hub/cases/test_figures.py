@@ -1,21 +1,27 @@
 """The figures: what is counted and what is not, and whether a change is more than chance."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 from sqlalchemy import Engine, insert
 
 import linli
+from configs.values import Text
 from hub.cases import figures
-from hub.cases.figures import Share, compare, grouped, month_of, read
-from hub.cases.report import cells, make, page, plot, told
+from hub.cases.change import Change, compare
+from hub.cases.figures import Share, month_of, parts, read
+from hub.cases.printed import page, plot
+from hub.cases.report import cells, changed, make, told
 from hub.cases.tables import Case, CaseAlert
 from hub.state.tables import Alert, AlertState
 from tests.hub.cases.world import HOUR, MONDAY_10, SITE, Office
 
 DAY = 24 * HOUR
+RIVER = replace(SITE, site=replace(SITE.site, id="river", name=Text("River", "河畔")))
 
 
 @pytest.fixture
@@ -73,7 +79,7 @@ def fill(engine: Engine) -> None:
 def test_the_figures_are_those_that_one_counts_by_hand(office: Office) -> None:
     fill(office.engine)
     found = figures.figures(
-        read(office.engine, SITE, MONDAY_10, MONDAY_10 + 31 * DAY, MONDAY_10 + 30 * DAY + 1)
+        read(office.engine, [SITE], MONDAY_10, MONDAY_10 + 31 * DAY, MONDAY_10 + 30 * DAY + 1)
     )
     assert found.reports == 9
     assert found.answered == Share(6, 8)
@@ -89,15 +95,18 @@ def test_the_figures_are_those_that_one_counts_by_hand(office: Office) -> None:
 def test_months_are_those_of_the_site(office: Office) -> None:
     case(office.engine, 1, 1_764_518_400_000 - 1)  # the last millisecond of November in Shanghai
     case(office.engine, 2, 1_764_518_400_000)
-    seen = read(office.engine, SITE, 0, 2 * MONDAY_10, MONDAY_10)
-    groups = grouped(seen, month_of("Asia/Shanghai"))
-    assert {name: found.reports for name, found in groups.items()} == {"2025-11": 1, "2025-12": 1}
+    seen = read(office.engine, [SITE], 0, 2 * MONDAY_10, MONDAY_10)
+    groups = parts(seen, month_of({"garden": "Asia/Shanghai"}))
+    assert {name: len(found.cases) for name, found in groups.items()} == {
+        "2025-11": 1,
+        "2025-12": 1,
+    }
 
 
-def halves(office: Office) -> list[figures.Change]:
+def halves(office: Office) -> list[Change]:
     middle, end = MONDAY_10 + 30 * DAY, MONDAY_10 + 60 * DAY
-    before = read(office.engine, SITE, MONDAY_10, middle, end)
-    return compare(before, read(office.engine, SITE, middle, end, end))
+    before = read(office.engine, [SITE], MONDAY_10, middle, end)
+    return compare(before, read(office.engine, [SITE], middle, end, end))
 
 
 def test_a_change_for_the_better_has_an_interval_that_leaves_chance_out(office: Office) -> None:
@@ -144,14 +153,14 @@ def test_more_hazards_found_and_fewer_false_alarms_are_told_with_their_interval(
 
 def test_a_day_that_is_not_over_counts_for_no_average(office: Office) -> None:
     case(office.engine, 1, MONDAY_10)
-    seen = read(office.engine, SITE, MONDAY_10, MONDAY_10 + 9 * DAY, MONDAY_10 + 2 * DAY + HOUR)
+    seen = read(office.engine, [SITE], MONDAY_10, MONDAY_10 + 9 * DAY, MONDAY_10 + 2 * DAY + HOUR)
     assert figures.found_a_day(seen) == [1, 0]
 
 
 def test_each_group_has_the_hazards_and_who_found_them(office: Office) -> None:
     fill(office.engine)
-    seen = read(office.engine, SITE, MONDAY_10, MONDAY_10 + 31 * DAY, MONDAY_10 + 30 * DAY)
-    months, kinds, places = make(SITE, seen, seen.stretch, "en").tables
+    seen = read(office.engine, [SITE], MONDAY_10, MONDAY_10 + 31 * DAY, MONDAY_10 + 30 * DAY)
+    months, kinds, places = make([SITE], seen, seen.stretch, "en").tables
     assert "by_sensors" not in kinds.columns  # an alert has no kind of report
     name, found = places.groups[0]
     line = dict(zip(places.columns, cells(name, found, places.columns, "en")[1:], strict=True))
@@ -176,7 +185,7 @@ def test_a_case_that_an_alert_opened_was_found_by_sensors_alone(office: Office) 
     with office.engine.begin() as connection:
         link = {"case": "c1", "alert": "a1", "opened": True, "at": MONDAY_10}
         connection.execute(insert(CaseAlert).values(link))
-    found = figures.figures(read(office.engine, SITE, 0, 2 * MONDAY_10, MONDAY_10))
+    found = figures.figures(read(office.engine, [SITE], 0, 2 * MONDAY_10, MONDAY_10))
     assert (found.by_sensors, found.by_residents, found.by_both) == (1, 0, 0)
 
 
@@ -189,7 +198,7 @@ def test_a_report_of_what_an_alert_had_opened_a_case_for_makes_it_found_by_both(
     with office.engine.begin() as connection:
         link = {"case": "c1", "alert": "a1", "opened": True, "at": MONDAY_10}
         connection.execute(insert(CaseAlert).values(link))
-    found = figures.figures(read(office.engine, SITE, 0, 2 * MONDAY_10, MONDAY_10))
+    found = figures.figures(read(office.engine, [SITE], 0, 2 * MONDAY_10, MONDAY_10))
     assert (found.by_sensors, found.by_residents, found.by_both) == (0, 0, 1)
 
 
@@ -199,15 +208,53 @@ def test_a_report_that_was_none_takes_no_hazard_from_the_sensors(office: Office)
     with office.engine.begin() as connection:
         link = {"case": "c1", "alert": "a1", "opened": False, "at": MONDAY_10}
         connection.execute(insert(CaseAlert).values(link))
-    found = figures.figures(read(office.engine, SITE, 0, 2 * MONDAY_10, MONDAY_10))
+    found = figures.figures(read(office.engine, [SITE], 0, 2 * MONDAY_10, MONDAY_10))
     assert (found.by_sensors, found.by_residents, found.by_both) == (1, 0, 0)
+
+
+def test_sites_stand_beside_each_other_each_with_what_changed_there(office: Office) -> None:
+    middle, end = MONDAY_10 + 40 * DAY, MONDAY_10 + 80 * DAY
+    for number in range(20):
+        for half, begins in enumerate((MONDAY_10, middle)):
+            at, key = begins + number * DAY, 100 * half + number
+            case(office.engine, key, at, **done(at, 2 * HOUR))
+            quick = HOUR // 4 if half else 2 * HOUR
+            case(office.engine, 1000 + key, at, site="river", **done(at, quick))
+    sites = [SITE, RIVER]
+    halves = (
+        read(office.engine, sites, MONDAY_10, middle, end),
+        read(office.engine, sites, middle, end, end),
+    )
+    seen = read(office.engine, sites, MONDAY_10, end, end)
+    report = make(sites, seen, (MONDAY_10, end), "en", halves)
+    assert report.title.startswith("Garden, River · ")
+    by_site, by_month, by_kind, by_place = report.tables
+    assert [(name, found.reports) for name, found in by_site.groups] == [
+        ("Garden", 40), ("River", 40),
+    ]  # fmt: skip
+    told = {name: changes["answered"] for name, changes in by_site.changes}
+    assert (told["Garden"].after, told["Garden"].sure) == (0, False)
+    assert (told["River"].before, told["River"].after, told["River"].sure) == (0, 1, True)
+    assert changed(told["River"], "en") == ("0% → 100%", "+100 % … +100 % (n=20, 20)")
+    assert [name for name, _ in by_place.groups] == ["Garden: Gate", "River: Gate"]
+    assert [(name, found.reports) for name, found in by_kind.groups] == [
+        ("Fire lane or exit blocked", 80)
+    ]
+    assert [name for name, _ in by_month.changes] == ["2026-01"]
+    january = dict(by_month.changes)["2026-01"]["found"]
+    assert january.count == (40, 28)  # whole days before, and of the month
+    printed = page(report)
+    assert "Before and after, by site" in printed
+    assert printed.count(">0% → 100%<") == 2  # of the site and its place
+    alone = make([SITE], read(office.engine, [SITE], MONDAY_10, end, end), (MONDAY_10, end), "en")
+    assert [table.title for table in alone.tables] == ["By month", "By kind", "By place"]
 
 
 def test_the_report_is_one_page_that_needs_nothing_else(office: Office) -> None:
     fill(office.engine)
     stretch = (MONDAY_10, MONDAY_10 + 31 * DAY)
-    seen = read(office.engine, SITE, *stretch, MONDAY_10 + 30 * DAY)
-    report = make(SITE, seen, stretch, "zh", (seen, seen))
+    seen = read(office.engine, [SITE], *stretch, MONDAY_10 + 30 * DAY)
+    report = make([SITE], seen, stretch, "zh", (seen, seen))
     text = page(report)
     assert "响应率" in text
     assert "75% (6 / 8)" in text
@@ -229,6 +276,15 @@ def test_report_prints_and_writes_what_was_asked_for(office: Office, tmp_path: P
     assert told.exit_code == 0, told.output
     assert "Answered in time: 75% (6 of 8)" in told.output
     assert "From report to control room: 7.5 min (median" in told.output
+    assert "By place\nGate: Reports 8 | Answered in time 75% | " in told.output
+    as_json = (
+        CliRunner()
+        .invoke(linli.main, [*arguments[:-1], "2025-12-31", "--change", "2025-12-01", "--json"])
+        .output
+    )
+    by = json.loads(as_json)["by"]
+    assert by["place"]["figures"]["garden/gate"]["reports"] == 9
+    assert {one["name"] for one in by["month"]["changes"]["2025-12"]} >= {"answered", "to_close"}
     out = tmp_path / "report.html"
     CliRunner().invoke(linli.main, [*arguments, "--change", "2025-12-01", "--out", str(out)])
     assert "95 % interval" in out.read_text(encoding="utf-8")

@@ -13,7 +13,8 @@ from sqlalchemy import Engine, func, insert, select
 from configs.servers import HubSettings
 from hub import audit
 from hub.analysis import evidence
-from hub.cases import figures, report
+from hub.cases import figures, groups, printed, report
+from hub.cases.change import compare
 from hub.neighbours import forget
 from hub.neighbours.tables import Resident
 from hub.patrols import checkin, plans, signup, upkeep
@@ -230,20 +231,21 @@ def test_what_was_reached_and_missed_is_in_the_figures_and_in_the_evidence_of_hi
     planned(office, first_at=EVENING + 50 * DAY)  # not over: counts nowhere
     end = EVENING + 20 * DAY
     upkeep.close(office.engine, end)
-    known = figures.read(office.engine, SITE, MONDAY_10, end, end)
+    known = figures.read(office.engine, [SITE], MONDAY_10, end, end)
     found = figures.figures(known).patrolled
     assert (found.count, found.of) == (15, 20)
-    by_place = figures.grouped(known, figures.place_of)
-    assert [by_place[place].patrolled.rate for place in ("gate", "shed")] == [1, 0.5]
-    assert list(figures.grouped(known, figures.month_of("Asia/Shanghai"))) == ["2025-11", "2025-12"]
+    by = {one.key: one.figures for one in groups.groupings([SITE], known, None)}
+    rates = [by["place"][f"garden/{place}"].patrolled.rate for place in ("gate", "shed")]
+    assert rates == [1, 0.5]
+    assert list(by["month"]) == ["2025-11", "2025-12"]
     change = EVENING + 5 * DAY - HOUR
     halves = [
-        figures.read(office.engine, SITE, start, until, end)
+        figures.read(office.engine, [SITE], start, until, end)
         for start, until in ((MONDAY_10, change), (change, end))
     ]
-    told = next(one for one in figures.compare(*halves) if one.name == "patrolled")
+    told = next(one for one in compare(*halves) if one.name == "patrolled")
     assert (told.before, told.after, told.count) == (0.5, 1.0, (5, 5))
-    page = report.page(report.make(SITE, known, (MONDAY_10, end), "zh"))
+    page = printed.page(report.make([SITE], known, (MONDAY_10, end), "zh"))
     assert "<td>巡查到位率</td><td>75% (15 / 20)</td>" in page
     settings = HubSettings(data=str(office.data))
     with evidence.state_of(settings) as connection:
