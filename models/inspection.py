@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from edge.detect import ModelUnfit
 from edge.detect.decoders import DECODERS
 from edge.detect.decoders.layout import Found, bind
-from edge.detect.decoders.ssd import TFLITE
+from edge.detect.decoders.ssd import CALL, TFLITE
 from edge.detect.preprocess import input_shape
 from edge.detect.session import open_session
 from models.catalog import sha256_of
@@ -196,7 +196,7 @@ def _implied(decoder: str, outputs: Sequence[Found]) -> int:
 
 def _ssd(entry: Entry, outputs: Sequence[Found]) -> Entry:
     """TFLite counts classes from 0; models that take floats want −1 to 1."""
-    first = 0 if any(each.name.startswith(TFLITE) for each in outputs) else 1
+    first = 0 if any(each.name.startswith((TFLITE, CALL)) for each in outputs) else 1
     if entry.dtype == "uint8":
         return replace(entry, first_class=first)
     return replace(entry, first_class=first, scale=1 / 127.5, mean=(1.0, 1.0, 1.0))

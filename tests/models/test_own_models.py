@@ -132,6 +132,30 @@ def test_ssd_takes_bytes_and_counts_from_1_but_tflites_from_0(tmp_path: Path) ->
     assert (entry.first_class, entry.mean) == (0, (1.0, 1.0, 1.0))
 
 
+@pytest.mark.parametrize(
+    # TensorFlow 2's converter, and the Object Detection API's exporter, which turns them round.
+    "numbers",
+    [("", ":1", ":2", ":3"), (":3", ":2", ":1", "")],
+)
+def test_outputs_that_tensorflow_2_only_numbers_are_told_apart(
+    tmp_path: Path, numbers: tuple[str, ...]
+) -> None:
+    call = "StatefulPartitionedCall"
+    values = (
+        np.array([[[0.25, 0.5, 0.75, 1.0]]], np.float32),
+        np.array([[1]], np.float32),
+        np.array([[0.9]], np.float32),
+        np.array([1], np.float32),
+    )
+    named = dict(zip((call + number for number in numbers), values, strict=True))
+    order = (f"{call}:1", f"{call}:3", call, f"{call}:2")
+    path = model_file(tmp_path / "m.onnx", {name: named[name] for name in order})
+    words = ["--classes", "cat,dog", "--yes", "--folder", str(tmp_path / "models")]
+    result = run("add", str(path), *words, "--drawn", str(tmp_path / "drawn.png"))
+    assert result.exit_code == 0, result.output
+    assert "dog 0.90 at (320, 120, 640, 360)" in result.output
+
+
 def test_add_shows_the_boxes_and_writes_an_entry_that_runs(
     tmp_path: Path, dog: Path, picture: Path
 ) -> None:

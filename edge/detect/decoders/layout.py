@@ -103,7 +103,11 @@ def _by_name(layout: Layout, found: Sequence[Found]) -> tuple[str, ...] | None:
 
 
 def described(layouts: Sequence[Layout]) -> str:
-    """The layouts for an error message: shapes, ``?`` for any size."""
+    """The layouts for an error message: shapes, ``?`` for any size.
+
+    Of those that differ in their outputs' names alone, the first.
+    """
+    different = {tuple(output.shape for output in layout): layout for layout in layouts[::-1]}
     return " or ".join(
         " + ".join(
             " ".join(
@@ -114,5 +118,5 @@ def described(layouts: Sequence[Layout]) -> str:
             )
             for output in layout
         )
-        for layout in layouts
+        for layout in list(different.values())[::-1]
     )

@@ -6,17 +6,31 @@ from edge.detect.decoders.layout import Arrays, Decoder, Layout, Output
 from edge.detections import Detections
 
 TFLITE = "TFLite_Detection_PostProcess"
+CALL = "StatefulPartitionedCall"
+"""What TensorFlow 2 calls every output of a TFLite model; only their numbers tell them apart."""
 
 
 def layouts(size_wh: tuple[int, int], classes: int) -> tuple[Layout, ...]:  # noqa: ARG001
-    """Boxes (1, N, 4), classes (1, N), scores (1, N) and how many of them count (1,)."""
+    """Boxes (1, N, 4), classes (1, N), scores (1, N) and how many of them count (1,).
+
+    TensorFlow 2's converter numbers a function's outputs as it returns them, the Object Detection
+    API's exporter the other way round; the shapes of first and last say which it was.
+    """
     return (
-        (
-            Output((1, None, 4), ("detection_boxes", TFLITE, "boxes")),
-            Output((1, None), ("detection_classes", f"{TFLITE}:1", "classes")),
-            Output((1, None), ("detection_scores", f"{TFLITE}:2", "scores")),
-            Output((1,), ("num_detections", f"{TFLITE}:3", "num")),
-        ),
+        _layout("detection_boxes", "detection_classes", "detection_scores", "num_detections"),
+        _layout(TFLITE, f"{TFLITE}:1", f"{TFLITE}:2", f"{TFLITE}:3"),
+        _layout(CALL, f"{CALL}:1", f"{CALL}:2", f"{CALL}:3"),
+        _layout(f"{CALL}:3", f"{CALL}:2", f"{CALL}:1", CALL),
+        _layout("boxes", "classes", "scores", "num"),
+    )
+
+
+def _layout(boxes: str, classes: str, scores: str, number: str) -> Layout:
+    return (
+        Output((1, None, 4), (boxes,)),
+        Output((1, None), (classes,)),
+        Output((1, None), (scores,)),
+        Output((1,), (number,)),
     )
 
 
