@@ -34,6 +34,9 @@ class Patience:
     """Pauses double up to this. Higher: fewer attempts, later recovery."""
     stall_s: float = 10.0
     """No picture for so long counts as a lost connection. Higher: tolerates hiccups."""
+    opening_s: float = 20.0
+    """So much longer may it take to open a camera. Higher: one that wakes up slowly gets there;
+    one whose driver hangs is found later."""
 
     def pause_s(self, attempt: int, jitter: float) -> float:
         """The pause after failed attempt number ``attempt`` (from 0); jitter 0–1 spreads it.
@@ -114,12 +117,16 @@ class StreamSource(Base):
 
     def _replace_reader(self) -> None:
         """A new thread; one that hangs finds itself replaced when it wakes up."""
-        self._heard_at = self._now()
+        self._opens()
         reader = threading.Thread(
             target=self._run, name=f"camera-{self._name}-{len(self._readers)}", daemon=True
         )
         self._readers.append(reader)
         reader.start()
+
+    def _opens(self) -> None:
+        """Else a camera that takes its time would be left each time before its first picture."""
+        self._heard_at = self._now() + round(self._patience.opening_s * 1000)
 
     def _is_current(self) -> bool:
         return not self._closed.is_set() and self._readers[-1] is threading.current_thread()
@@ -142,8 +149,12 @@ class StreamSource(Base):
 
         Raises SourceDown where no picture came at all.
         """
+        self._opens()
         capture = self._opener(self._address)
         try:
+            with self._fresh:
+                if self._is_current():
+                    self._heard_at = self._now()
             received = 0
             while self._is_current():
                 image = grab(capture)

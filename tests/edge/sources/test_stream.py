@@ -14,7 +14,7 @@ from edge.sources.stream import (
     with_credentials,
     without_credentials,
 )
-from tests.edge.fakes import DEADLINE_S
+from tests.edge.fakes import DEADLINE_S, until
 from tests.edge.sources.clips import (
     QUICK,
     Clock,
@@ -136,6 +136,21 @@ def test_a_camera_that_hangs_is_connected_anew(caplog: pytest.LogCaptureFixture)
     source.close()
     # What the thread that hung received too late is not handed out.
     assert source.delivered == 2
+
+
+def test_a_camera_that_takes_long_to_open_is_waited_for() -> None:
+    clock, opener = Clock(), FakeOpener()
+    source = stream(opener, clock, patience=Patience(stall_s=10, opening_s=20))
+    assert opener.exhausted.wait(DEADLINE_S)
+    clock.now_ms += 29_000
+    source._watch_for_stall()
+    assert source.down is None
+    clock.now_ms += 2_000
+    source._watch_for_stall()
+    assert "hangs" in str(source.down)
+    until(lambda: len(opener.asked) == 2)
+    opener.let_go.set()
+    source.close()
 
 
 def test_credentials_go_to_the_camera_and_nowhere_else(caplog: pytest.LogCaptureFixture) -> None:
