@@ -24,8 +24,8 @@ import pytest
 import urllib3
 
 HOST = "127.0.0.1"
-START_TIMEOUT_S = 20.0
-STOP_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 60.0
 
 
 def free_port() -> int:

@@ -16,7 +16,7 @@ from wire import codec
 from wire.records import AnyRecord, Batch, Evidence, Message
 from wire.topics import Topic
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 LABELS = ("person", "car")
 
 

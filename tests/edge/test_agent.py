@@ -70,7 +70,7 @@ def test_a_file_that_ends_ends_the_agent_after_everything_was_sent(
 ) -> None:
     detector = ScriptedDetector([boxes((200 + 5 * look, 300)) for look in range(40)])
     agent = start(settings, ScriptedSource(40, start=wall_ms()), detector=detector)
-    assert agent.wait(20)
+    assert agent.wait(60)
     agent.stop()
     listener.wait_for(lambda: _offline(listener))
     report = agent.report()
@@ -214,7 +214,7 @@ def test_records_made_before_a_restart_are_sent_after_it_in_the_same_epoch(
     away = replace(settings, mqtt=replace(settings.mqtt, port=1))
     source = ScriptedSource(5, start=wall_ms())
     first = start(away, source, detector=ScriptedDetector([boxes((200, 300))]))
-    assert first.wait(20)
+    assert first.wait(60)
     kept = first.outbox.depth
     first.stop()
     assert kept > 0

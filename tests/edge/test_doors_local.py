@@ -144,7 +144,7 @@ def called(make: Make, tmp_path: Path) -> tuple[Doors, int]:
 
 
 def call(port: int, method: str, path: str, body: str = "", token: str = TOKEN) -> tuple[int, str]:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         link.request(method, path, body or None, {"Authorization": f"Bearer {token}"})
         answer = link.getresponse()

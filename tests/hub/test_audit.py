@@ -193,7 +193,7 @@ def test_two_processes_writing_at_once_make_one_chain(tmp_path: Path, engine: En
     start = threading.Barrier(2)
 
     def write(hand: Engine) -> None:
-        start.wait(10)
+        start.wait(60)
         for number in range(30):
             with hand.begin() as connection:
                 audit.enter(connection, "x", "login", str(number), "", T0)
@@ -203,7 +203,7 @@ def test_two_processes_writing_at_once_make_one_chain(tmp_path: Path, engine: En
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     other.dispose()
     assert audit.verify(engine).checked == COUNT + 60
     with engine.connect() as connection:

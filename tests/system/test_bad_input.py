@@ -41,7 +41,7 @@ SITE: dict[str, Any] = {
 }
 
 
-def _linli(*args: str, timeout_s: float = 60) -> "subprocess.CompletedProcess[str]":
+def _linli(*args: str, timeout_s: float = 120) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "linli", *args],
         capture_output=True,
@@ -77,7 +77,7 @@ def _batch(*records: ZoneCount | DoorState) -> bytes:
 
 
 def _metric(hub: HubProcess, name: str) -> float:
-    with urllib.request.urlopen(f"{hub.health}/metrics", timeout=5) as reply:  # noqa: S310 - http
+    with urllib.request.urlopen(f"{hub.health}/metrics", timeout=60) as reply:  # noqa: S310 - http
         lines = reply.read().decode().splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
@@ -135,7 +135,7 @@ def test_a_wrong_broker_password_is_said_and_the_right_one_heals(tmp_path: Path)
             assert "check mqtt.username and its password" in hub.log()
             assert "wrong-password" not in hub.log()
             with pytest.raises(urllib.error.HTTPError) as caught:
-                urllib.request.urlopen(f"{hub.health}/readyz", timeout=5)  # noqa: S310 - http
+                urllib.request.urlopen(f"{hub.health}/readyz", timeout=60)  # noqa: S310 - http
             assert caught.value.code == 503
             assert refused in caught.value.read().decode()
             hub.kill()

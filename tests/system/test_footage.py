@@ -34,7 +34,7 @@ def _seen(video: Path, weights: Path) -> list[int]:
 
 
 @pytest.mark.system
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_occupancy_follows_the_detector_frame_by_frame(shared: Path, tmp_path: Path) -> None:
     video, weights = shared / "footage" / "vtest.avi", shared / "models" / "yolox_nano.onnx"
     out = tmp_path / "out.json"
@@ -45,7 +45,7 @@ def test_occupancy_follows_the_detector_frame_by_frame(shared: Path, tmp_path: P
             *("--data", str(tmp_path / "demo"), "--port", str(free_port())),
         ],
         check=True,
-        timeout=200,
+        timeout=500,
     )
     report = json.loads(out.read_text(encoding="utf-8"))
     assert report["complete"]

@@ -24,7 +24,7 @@ LENGTH_S = 9.0
 
 
 @pytest.mark.system
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_hub_on_postgresql_decides_as_one_on_sqlite_though_both_are_killed(
     tmp_path: Path,
 ) -> None:
@@ -59,7 +59,7 @@ def test_a_hub_on_postgresql_decides_as_one_on_sqlite_though_both_are_killed(
         trouble = threading.Thread(target=disturb, daemon=True)
         trouble.start()
         play(worlds, start, LENGTH_S)
-        trouble.join(60)
+        trouble.join(120)
         assert not trouble.is_alive()
 
         total = sum(len(edge.sent) for edge in worlds[1].values())

@@ -24,14 +24,14 @@ from tests.servers import HOST, Server, free_port
 from wire.mqtt import Broker
 from wire.records import About, AnyRecord
 
-START_S = 30.0
+START_S = 120.0
 
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def wait_for(what: str, holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
+def wait_for(what: str, holds: Callable[[], bool], timeout_s: float = 120.0) -> None:
     """Return once it holds; fail the test where it does not in time."""
     deadline = time.monotonic() + timeout_s
     while not holds():
@@ -83,7 +83,7 @@ class HubProcess:
         """SIGTERM; returns the exit code."""
         assert self._process is not None
         self._process.terminate()
-        return self._process.wait(30)
+        return self._process.wait(START_S)
 
     def log(self) -> str:
         """All it has said."""

@@ -59,14 +59,14 @@ def test_of_ten_operators_at_once_exactly_one_wins(engine: Engine) -> None:
     start = threading.Barrier(10)
 
     def press(number: int) -> None:
-        start.wait(10)
+        start.wait(60)
         outcomes.append(desk.acknowledge(engine, alert, actor=f"op-{number}", now=NOW))
 
     threads = [threading.Thread(target=press, args=(number,)) for number in range(10)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     winners = [outcome.by for outcome in outcomes if outcome.done]
     assert len(outcomes) == 10
     assert len(winners) == 1

@@ -337,7 +337,7 @@ def test_while_the_store_does_not_answer_the_page_hears_no_beat(app: Flask, read
         raise OSError("no such disk")
 
     tail.step = fails  # type: ignore[method-assign]
-    assert failed.wait(10)
+    assert failed.wait(60)
     tail.close()
     assert not tail.healthy
     assert [kind for kind, _number, _data in events][-1:] == ["bye"]

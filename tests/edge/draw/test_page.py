@@ -46,7 +46,7 @@ def ask(
     server: DrawServer, method: str, path: str, body: str | None = None, **headers: str
 ) -> tuple[int, str, str]:
     """Status, body, and the cookie that was set."""
-    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         link.request(method, path, body, sent)
@@ -101,7 +101,7 @@ def visit(browser: Browser, server: DrawServer, locale: str = "en-GB") -> tuple[
     page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
     page.goto(server.address)
     expect(page.locator("#list li")).to_have_count(1)
-    expect(page.locator("#frame")).to_have_class("frame live", timeout=20_000)
+    expect(page.locator("#frame")).to_have_class("frame live")
     return page, faults
 
 
@@ -157,5 +157,5 @@ def test_a_wrong_name_is_not_saved_and_a_camera_that_is_away_says_so(
     page.locator("#list li").nth(1).get_by_role("button", name="删除").click()
     page.select_option("#camera", "away")
     expect(page.locator("#list li")).to_have_count(0)
-    expect(page.locator("#trouble")).to_have_text(re.compile("gives no picture"), timeout=40_000)
+    expect(page.locator("#trouble")).to_have_text(re.compile("gives no picture"))
     assert [each for each in faults if "503" not in each] == []

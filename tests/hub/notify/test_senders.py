@@ -84,7 +84,7 @@ def serving(hook: Hook, port: int = 0) -> Iterator[int]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             hook.got.append((dict(self.headers), body))
-            hook.go.wait(10)
+            hook.go.wait(60)
             self.send_response(hook.status)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -216,7 +216,7 @@ def _retained(broker: Broker) -> dict[str, Any]:
     client.connect(broker.host, broker.port)
     client.loop_start()
     try:
-        assert came.wait(5)
+        assert came.wait(60)
     finally:
         client.disconnect()
         client.loop_stop()

@@ -26,7 +26,7 @@ from tests.servers import influxdb
 
 QUICK = WriterSettings(linger_s=0.0, poll_s=0.05, first_retry_s=0.01, most_retry_s=0.05, trim_s=0.0)
 PATIENT = WriterSettings(linger_s=0.0, poll_s=60.0, first_retry_s=0.01, most_retry_s=0.05)
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 @pytest.fixture
@@ -46,6 +46,8 @@ class Faulty(SqliteSeries):
         self.always: SeriesError | None = None
         self.asked = threading.Condition()
         self.times = 0
+        self.goes_on = threading.Event()
+        self.goes_on.set()
 
     def write(self, entries: Sequence[Entry]) -> None:
         with self.asked:
@@ -55,6 +57,7 @@ class Faulty(SqliteSeries):
                 raise self.failures.pop(0)
             if self.always is not None:
                 raise self.always
+        assert self.goes_on.wait(DEADLINE_S)
         super().write(entries)
 
     def wait_until_asked(self, times: int) -> None:
@@ -133,9 +136,13 @@ def test_announced_entries_are_not_read_back(engine: Engine, faulty: Faulty) -> 
     watched = Watched(engine, faulty, settings=PATIENT)
     watched.writer.start()
     faulty.wait_until_asked(1)  # it has looked: the journal is empty
+    faulty.goes_on.clear()
     for first in range(0, 100, 10):
         fresh = entry(10, first=first)
         watched.writer.notify(_add(engine, fresh), fresh)
+        # It looks while nothing is in the journal that was not announced.
+        faulty.wait_until_asked(2)
+    faulty.goes_on.set()
     watched.carried(10)
     assert watched.writer.stop(DEADLINE_S)
     assert seqs(faulty) == list(range(100))
