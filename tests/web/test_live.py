@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import threading
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -81,7 +82,7 @@ def stream(browser: Reader, path: str = "/live", **headers: str) -> Iterator[tup
 
 
 def next_news(events: Iterator[tuple[str, str, str]]) -> tuple[str, dict[str, Any]]:
-    for kind, number, data in itertools.islice(events, 15):  # a beat comes each second
+    for kind, number, data in itertools.islice(events, 60):  # a beat comes each second
         if kind == "news":
             return number, json.loads(data)
     raise AssertionError("no news came")
@@ -245,6 +246,24 @@ def test_last_event_id_replays_what_was_missed(reader: Open, engine: Engine) -> 
     _number, missed = next_news(again)
     assert [row["id"] for row in missed["alerts"]] == [f"alert.{alert}"]
     assert "acknowledged by 王伟" in missed["alerts"][0]["html"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/alerts", "/alerts/{alert}", "/places/garden/courtyard",
+     "/cameras/garden/yard-1/cam-yard"],
+)  # fmt: skip
+def test_what_happens_while_a_page_is_on_its_way_reaches_it_once_it_listens(
+    reader: Open, engine: Engine, path: str
+) -> None:
+    browser, alert = reader("operator"), seed_alert(engine)
+    page = browser.client.get(path.format(alert=alert)).text
+    desk.acknowledge(engine, alert, actor="王伟", now=NOW)
+    after = re.search(r'<body[^>]* data-after="(\d+)"', page)
+    assert after is not None
+    _number, news = next_news(stream(browser, f"/live?after={after[1]}"))
+    assert [row["id"] for row in news["alerts"]] == [f"alert.{alert}"]
+    assert "acknowledged by 王伟" in news["alerts"][0]["html"]
 
 
 def test_an_alert_that_the_hub_dropped_is_taken_from_the_page(reader: Open, engine: Engine) -> None:

@@ -19,7 +19,7 @@ from web.alerts.seen import around
 from web.alerts.views import NAME_CHARS, known
 from web.console import Console, console
 from web.language import iso
-from web.now.snapshot import AlertView, alerts
+from web.now.snapshot import AlertView, alerts, newest_change
 from web.roles import acting
 
 PAGE = 50
@@ -38,12 +38,14 @@ def listing() -> ResponseReturnValue:
     here = console()
     asked = Filter.parse(request.args, here)
     with here.reader.connect() as connection:
+        mark = newest_change(connection)
         found = _page(connection, here, asked, request.args.get("before", ""), PAGE + 1)
         rules = _rules(connection, here)
         views = known(connection, here)
     more = {**asked.asked, "before": found[PAGE - 1].id} if len(found) > PAGE else None
     return render_template(
         "alerts/listing.html",
+        mark=mark,
         alerts=found[:PAGE],
         places=[(f.site, p) for f in here.sites for p in f.places],
         rules=rules,
@@ -72,6 +74,7 @@ def detail(alert_id: str) -> ResponseReturnValue:
     here = console()
     asked = Filter.parse(request.args, here)
     with here.reader.connect() as connection:
+        mark = newest_change(connection)
         found = alerts(connection, here, Alert.id == alert_id)
         if not found:
             abort(404)
@@ -82,6 +85,7 @@ def detail(alert_id: str) -> ResponseReturnValue:
         people = users.acting_at(connection, site) if site in acting() else []
     return render_template(
         "alerts/detail.html",
+        mark=mark,
         alert=found[0],
         events=events,
         deliveries=deliveries,

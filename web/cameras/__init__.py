@@ -57,6 +57,7 @@ def page(site: str, node: str, source: str) -> ResponseReturnValue:
     row = now.sources.get(camera)
     return render_template(
         "cameras/page.html",
+        mark=now.mark,
         site=site,
         node=now.node(site, node),
         source=source,

@@ -257,9 +257,15 @@ class Snapshot:
         )
 
 
+def newest_change(connection: Connection) -> int:
+    """For a page's ``data-after``: from there `/live` goes on. Asked for before anything that
+    the page shows, so that it misses nothing; what it hears twice does no harm."""
+    return connection.scalar(select(func.max(Change.id))) or 0
+
+
 def take(connection: Connection, console: Console) -> Snapshot:
     """Read everything but the alerts; the caller's transaction makes it one instant."""
-    mark = connection.scalar(select(func.max(Change.id))) or 0
+    mark = newest_change(connection)
     firing = _firing(connection, console)
     return Snapshot(
         console=console,

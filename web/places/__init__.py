@@ -32,7 +32,8 @@ def page(site: str, place: str) -> ResponseReturnValue:
     hours = request.args.get("hours", HOURS[1], type=int)
     hours = hours if hours in HOURS else HOURS[1]
     with here.reader.connect() as connection:
-        card = take(connection, here).card(site, found)
+        now = take(connection, here)
+        card = now.card(site, found)
         newest = pictures.newest(connection, site, sources_of(found), PICTURES)
         raised = alerts(
             connection, here, Alert.site == site, Alert.place == place,
@@ -47,6 +48,7 @@ def page(site: str, place: str) -> ResponseReturnValue:
     )
     return render_template(
         "places/page.html",
+        mark=now.mark,
         site=file.site,
         place=found,
         card=card,
