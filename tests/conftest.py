@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, expect, sync_playwright
 
 CHECKOUT = Path(__file__).parent.parent
@@ -13,7 +14,14 @@ ARGUMENTS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
 )
-PATIENCE_MS = 20_000
+# The same examples at every run, however slowly they are made: what is red is so by a change.
+# `pytest --hypothesis-profile search` looks further.
+PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("linli", derandomize=True, **PATIENT)  # type: ignore[arg-type]
+settings.register_profile("search", derandomize=False, **PATIENT)  # type: ignore[arg-type]
+settings.load_profile("linli")
+
+PATIENCE_MS = 60_000
 """How long a page may take to show what is expected of it: a loaded machine takes its time."""
 
 
@@ -26,7 +34,7 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
     """Debian's Chromium; skips where it is not installed."""
     if not CHROMIUM.exists():
         pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
@@ -35,3 +43,17 @@ def browser() -> Iterator[Browser]:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
         yield found
         found.close()
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """The same for each test, without the pages of the one before: a page that stays open goes
+    on asking a console that is gone, and takes its share of the machine."""
+    yield chromium
+    close_pages(chromium)
+
+
+def close_pages(browser: Browser) -> None:
+    """Close every page, as is due before what it shows ends."""
+    for context in browser.contexts:
+        context.close()

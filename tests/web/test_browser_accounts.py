@@ -15,6 +15,7 @@ import configs
 from hub.series.points import Entry, Stored
 from hub.series.sqlite import SqliteSeries
 from hub.state import store
+from tests.conftest import close_pages
 from tests.web.conftest import PASSWORD
 from tests.web.test_browser import WCAG
 from tests.web.test_tuning import RULES, SITE
@@ -23,7 +24,7 @@ from web.roles import Role
 from web.serve import serve
 from wire.records import DoorState
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.browser
 TRIAL_MS = 90_000
 """A trial has the lowest priority, and this machine may be busy."""
 
@@ -49,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def address(folder: Path) -> Iterator[str]:
+def address(browser: Browser, folder: Path) -> Iterator[str]:
     """A console that runs on the site's file."""
     stop, ready, found = threading.Event(), threading.Event(), [""]
     settings, sites = configs.load_web(folder / "site.yaml")
@@ -64,10 +65,11 @@ def address(folder: Path) -> Iterator[str]:
         kwargs={"stop": stop, "on_listening": on_listening, "config": folder / "site.yaml"},
     )
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(60)
     yield found[0]
+    close_pages(browser)
     stop.set()
-    thread.join(10)
+    thread.join(60)
 
 
 def opened(browser: Browser, address: str, width: int, locale: str) -> Page:

@@ -4,13 +4,18 @@ import { swap } from "./swap.js";
 
 const EVERY_MS = 1000;
 let timer = null;
+let pressed = false;
+
+async function page() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  return answer.ok && !answer.redirected
+    ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+}
 
 async function look() {
+  const fresh = await page().catch(() => null);
   const old = document.getElementById("watch");
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-  const fresh = answer?.ok && !answer.redirected
-    ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
-  const next = fresh?.getElementById("watch");
+  const next = pressed ? null : fresh?.getElementById("watch");
   if (next) {
     tellTime(Number(fresh.body.dataset.now));
     // What is newest below the view is left for the reader to load: nothing jumps when it ends.
@@ -22,6 +27,11 @@ async function look() {
 export function startWatching() {
   if (!document.getElementById("watch")?.dataset.ends) return;
   timer = setTimeout(look, EVERY_MS);
+  // A button that is exchanged between press and release is not clicked.
+  addEventListener("pointerdown", () => { pressed = true; });
+  for (const end of ["pointerup", "pointercancel"]) {
+    addEventListener(end, () => setTimeout(() => { pressed = false; }));
+  }
   addEventListener("pagehide", () => clearTimeout(timer));
   addEventListener("pageshow", (event) => { if (event.persisted) look(); });
 }

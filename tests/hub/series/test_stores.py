@@ -125,7 +125,7 @@ class TestSeriesStore:
     @settings(
         max_examples=30,
         deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(st.lists(_text.filter(bool), min_size=1, max_size=20), st.lists(_text, max_size=5))
     def test_any_label_and_detail_come_back_as_they_were(
@@ -177,7 +177,7 @@ class TestSeriesStore:
         first = next(reading)
         writer = threading.Thread(target=store.write, args=([Entry(counts(10, first=1000))],))
         writer.start()
-        writer.join(20)
+        writer.join(60)
         assert not writer.is_alive()
         assert [first.record.seq, *(each.record.seq for each in reading)][:1000] == list(
             range(1000)
