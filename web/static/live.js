@@ -121,8 +121,9 @@ async function reload() {
     leave();
     return;
   }
-  if (!answer.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const text = answer.ok ? await answer.text().catch(() => null) : null; // cut in its middle
+  if (text === null) return;
+  const fresh = new DOMParser().parseFromString(text, "text/html");
   tellTime(Number(fresh.body.dataset.now));
   after = fresh.body.dataset.after ?? after;
   if (full) heard = performance.now();

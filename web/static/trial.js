@@ -8,9 +8,9 @@ const PAUSE_MS = 500;
 async function look() {
   const answer = await fetch(location.pathname, { headers: { Accept: "application/json" } }).catch(() => null);
   if (answer?.ok && !answer.redirected) {
-    const found = await answer.json();
-    if (!found.running) return location.reload();
-    if (found.records) {
+    const found = await answer.json().catch(() => null); // cut in its middle: asked again
+    if (found && !found.running) return location.reload();
+    if (found?.records) {
       bar.max = found.records;
       bar.value = found.read;
       said.textContent = box.dataset.words.replace("{read}", count.format(found.read)).replace("{records}", count.format(found.records));
