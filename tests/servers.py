@@ -24,16 +24,25 @@ import pytest
 import urllib3
 
 HOST = "127.0.0.1"
+PORTS = iter(range(12_000, 32_000))
+"""Linux connects from ports that begin at 32768."""
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on, nor is given another time on this machine while
+    this process lives: not by the system, as it is below those that it gives away by itself,
+    and not by this function, also where other tests run beside these."""
+    for port in PORTS:
+        claim = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            claim.bind(f"\0linli-test-port-{port}")
+            probe.bind((HOST, port))
+            claim.detach()  # held until the process ends
+            return port
+        claim.close()
+    raise AssertionError("no free port is left for tests")
 
 
 def find_program(name: str, package: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import MQTTProtocolVersion as Version
 
 from configs.agent import DoorSensor
 from edge.agent import wall_ms
@@ -24,8 +25,8 @@ from wire.records import Done
 RIGHT = "right"
 
 
-def examine(broker: Broker) -> list[Finding]:
-    return doctor.examine(broker, "garden", "gate-1", patience_s=4)
+def examine(broker: Broker, patience_s: float = 60) -> list[Finding]:
+    return doctor.examine(broker, "garden", "gate-1", patience_s=patience_s)
 
 
 def only(findings: list[Finding]) -> Finding:
@@ -67,8 +68,9 @@ def test_an_open_broker_is_good_and_hears_nothing_that_a_hub_would_count(
 
 @pytest.mark.parametrize(("behind_ms", "verdict"), [(0, Verdict.GOOD), (60_000, Verdict.FAILED)])
 def test_the_clock_is_compared_with_the_hubs(
-    broker: Server, behind_ms: int, verdict: Verdict
+    broker: Server, behind_ms: int, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(doctor, "HUB_S", 60.0)
     hub = Listener(broker.port)
     teller = TimeTeller(
         lambda topic, command: hub.client.publish(str(topic), codec.encode(command), 1).rc == 0,
@@ -116,12 +118,23 @@ def test_a_login_that_may_not_publish_here_is_found_out(guarded: Server, tmp_pat
 
 
 def test_a_login_that_hears_no_commands_is_a_warning(guarded: Server, tmp_path: Path) -> None:
-    good, deaf = examine(login(guarded, tmp_path, "deaf"))
+    # A quarter of its patience passes until it is sure.
+    good, deaf = examine(login(guarded, tmp_path, "deaf"), patience_s=12)
     assert (good.verdict, deaf.verdict) == (Verdict.GOOD, Verdict.WARNING)
     assert deaf.says == "it may not hear commands (do)"
 
 
-def test_a_broker_of_mqtt_3_alone_is_asked_in_mqtt_3(tmp_path: Path) -> None:
+def test_a_broker_of_mqtt_3_alone_is_asked_in_mqtt_3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = doctor._talk
+
+    def soon_gives_up_on_5(
+        part: str, broker: Broker, who: tuple[str, str], version: Version, patience_s: float
+    ) -> list[Finding] | None:
+        return talk(part, broker, who, version, 0.5 if version is Version.MQTTv5 else patience_s)
+
+    monkeypatch.setattr(doctor, "_talk", soon_gives_up_on_5)
     port = free_port()
     command = [sys.executable, "-m", "launch.broker", str(port)]
     with Server(command, port, tmp_path / "broker.log") as server:
@@ -191,8 +204,8 @@ def test_doors_are_held_against_what_zigbee2mqtt_has_paired(broker: Server) -> N
         b'{"type":"Router","friendly_name":"lamp","definition":{"model":"LED1",'
         b'"exposes":[{"type":"light","features":[{"property":"state"}]}]}}]'
     )
-    gateway.publish("zigbee2mqtt/bridge/devices", listed, 1, retain=True).wait_for_publish(10)
-    west, east, lamp = sensors.examine(doors, here, "gate-1", patience_s=10)
+    gateway.publish("zigbee2mqtt/bridge/devices", listed, 1, retain=True).wait_for_publish(60)
+    west, east, lamp = sensors.examine(doors, here, "gate-1", patience_s=60)
     gateway.disconnect()
     gateway.loop_stop()
     assert (west.verdict, west.says) == (Verdict.GOOD, "MCCGQ11LM, reports battery, contact")

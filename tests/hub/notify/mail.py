@@ -54,7 +54,7 @@ def serving_mail() -> Iterator[tuple[Mailbox, int]]:
     """The mailbox and its port."""
     box = Mailbox()
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # what the server says is not ours
-    controller = Controller(box, hostname="127.0.0.1", port=free_port())
+    controller = Controller(box, hostname="127.0.0.1", port=free_port(), ready_timeout=60)
     controller.start()
     try:
         yield box, controller.port
