@@ -50,15 +50,21 @@ def test_every_answer_is_what_the_document_says(
     headers = bearer(tokens.create(engine, "all", actor="x", now=NOW, role=role))
     document, client = ask("/api/v1/openapi.json").json, app.test_client()
     seed.stored(data, NOW)
+    seed.counted(data, NOW)
+    seed.weeks(engine, data, NOW)
+    began = seed.unusual(engine, NOW)
+    with engine.begin() as connection:
+        fresh = seed.alert(connection, NOW - 1000, "courtyard")
     known = {
         "site": "garden",
         "place": "bike-shed",
-        "alert_id": ask("/api/v1/alerts").json["alerts"][0]["id"],
+        "alert_id": fresh,
     }
     for path, verbs in document["paths"].items():
         for method, operation in verbs.items():
             name = operation["operationId"]
             body = BODIES.get(name, {}) if method == "post" else None
+            body = {**WHICH, "start": began} if name == "judge_anomaly" else body
             there, unknown = path.format(**known), re.sub(r"{\w+}", "unknown", path)
             for url in {there, unknown}:
                 asked = url + ASKED.get(name, "")
@@ -70,7 +76,12 @@ def test_every_answer_is_what_the_document_says(
                 Draft202012Validator(whole).validate(answer.json)
 
 
-ASKED = {"signals": "?signal=presence.person"}
+WHICH = {"site": "garden", "place": "west-gate", "what": "flow", "verdict": "confirmed"}
+ASKED = {
+    "signals": "?signal=presence.person",
+    "trend": "?place=garden/west-gate&signal=flow.in",
+    "expected": "?place=garden/west-gate",
+}
 """What has to be asked for."""
 BODIES = {
     "assign": {"owner": "operator"},

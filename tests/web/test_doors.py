@@ -60,10 +60,17 @@ PATHS = {
     "api.rules": "/api/v1/rules",
     "api.quiet": "/api/v1/silences",
     "api.place": "/api/v1/places/garden/bike-shed",
-    "api.signals": "/api/v1/places/garden/bike-shed/signals?signal=presence.person",
+    "api.signals": "/api/v1/places/garden/bike-shed/signals",
     "api.pictures_of": "/api/v1/places/garden/bike-shed/pictures",
     "api.cameras": "/api/v1/cameras",
     "api.troubles": "/api/v1/troubles",
+    "api.trend": "/api/v1/trends/signal",
+    "api.alert_trend": "/api/v1/trends/alerts",
+    "api.response_trend": "/api/v1/trends/responses",
+    "api.expected": "/api/v1/expected",
+    "api.anomalies": "/api/v1/anomalies",
+    "api.judge_anomaly": "/api/v1/anomalies/judge",
+    "api.coming": "/api/v1/coming",
     "api.story": "/api/v1/alerts/{alert}/story",
     "api.acknowledge": "/api/v1/alerts/{alert}/acknowledge",
     "api.assign": "/api/v1/alerts/{alert}/assign",
@@ -220,15 +227,18 @@ def _enter(browser: Reader, engine: Engine) -> int:
         return connection.scalar(select(Resident.id)) or 0
 
 
-API_VERBS = ("acknowledge", "assign", "note", "judge", "resolve", "silence")
-"""Of the API, which takes JSON and no form."""
+API = (
+    "acknowledge", "assign", "note", "judge", "resolve", "silence", "judge_anomaly", "signals",
+    "trend", "expected",
+)  # fmt: skip
+"""Of the API what takes JSON and no form, and what has to be told of which signal or place."""
 EMPTY = {
     "login.enter": 401, "people.password": 401, "account.log_in": 401, "account.password": 401,
     "account.delete": 401, "open311.create": 403, "residents.send": 422, "account.create": 422,
     "patrols.plan": 422, "first.show": 404, "first.create": 422, "alerts.drop": 404,
     "totp.check": 400, "totp.confirm": 401, "totp.renew": 401, "totp.off": 401,
     **{endpoint: 404 for endpoint in PATHS if endpoint.startswith("tuning.")},
-    **{f"api.{verb}": 400 for verb in API_VERBS},
+    **{f"api.{verb}": 400 for verb in API},
 }  # fmt: skip
 """What an empty form gets from those who may send it; the rules' files are absent here."""
 

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext
 from flask_login import current_user
 from markupsafe import Markup
+from sqlalchemy import Connection
 
 from configs.site import Place, SiteFile
 from hub.analysis import annotations, coming, draw, evidence, flows, hazards, incidents, risk
@@ -47,12 +48,9 @@ def page() -> ResponseReturnValue:
     with here.reader.connect() as connection:
         sites = [one.site.id for one in here.sites]
         entries = annotations.listed(connection, sites, here.now() - LISTED_MS, here.now())
-        learned = annotations.listed(
-            connection, [file.site.id], end - SPAN_MS - flows.LEARN_MS, here.now(), place.id
-        )
+        notes = notes_of(connection, file, place, end, here.now())
         events = evidence.small(connection, file.site.id, end - SPAN_MS, here.now())
         told = evidence.told(connection, file.site.id, here.now() - incidents.LOOK_MS, here.now())
-    notes = [entry.note for entry in learned]
     drawn = here.told(lambda series: _draw(series, file, place, end, words, notes, events))
     entries.sort(key=lambda entry: entry.note.found.verdict != "")
     return render_template(
@@ -102,6 +100,15 @@ def judge() -> ResponseReturnValue:
         said = annotations.judge(here.engine, key, verdict, actor=current_user.name, now=here.now())
     flash(*_ANSWERS[said])
     return redirect(url_for("analysis.page", place=f"{site}/{place}") + "#unusual")
+
+
+def notes_of(
+    connection: Connection, file: SiteFile, place: Place, end: int, now: int
+) -> list[Note]:
+    """What staff said of a place that its week up to ``end`` (ms) is judged and learned by."""
+    start = end - SPAN_MS - flows.LEARN_MS
+    learned = annotations.listed(connection, [file.site.id], start, now, place.id)
+    return [entry.note for entry in learned]
 
 
 def _line(here: Console, entry: Entry) -> dict[str, object]:

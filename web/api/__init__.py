@@ -1,7 +1,7 @@
 """/api/v1: what the pages show and an operator does, for scripts, with the document that
 describes it."""
 
-from web.api import alerts, document, places, rules
+from web.api import alerts, document, expected, places, rules, trends
 from web.api.part import blueprint
 
-__all__ = ["alerts", "blueprint", "document", "places", "rules"]
+__all__ = ["alerts", "blueprint", "document", "expected", "places", "rules", "trends"]

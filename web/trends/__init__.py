@@ -72,7 +72,7 @@ def page() -> ResponseReturnValue:
         asked=asked,
         days=DAYS,
         places=[(file.site, place) for file in here.sites for place in file.places],
-        signals=_signals(asked.place),
+        signals=signals_of(asked.place),
         weekdays=[days[number] for number in range(7)],
         heat=drawn[0] if drawn else None,
         curve=drawn[1] if drawn else None,
@@ -109,7 +109,7 @@ def _asked(here: Console) -> Asked:
     if file is None or place is None:
         file = here.sites[0]
         place = next((one for one in file.places if one.lines), file.places[0])
-    signals = _signals(place)
+    signals = signals_of(place)
     signal = request.args.get("signal", "")
     days = request.args.get("days", DAYS[0], type=int)
     days = days if days in DAYS else DAYS[0]
@@ -120,7 +120,7 @@ def _asked(here: Console) -> Asked:
     )  # fmt: skip
 
 
-def _signals(place: Place) -> list[str]:
+def signals_of(place: Place) -> list[str]:
     """Those that the place has, of those that trends are looked at for."""
     known = [name for name in known_signals() if name in SHOWN]
     has = [name for name in known if family_of(name) and not missing(name, place)]
