@@ -1,6 +1,7 @@
-"""Edits numbers of a rule in the YAML that says them, and nothing else of the file.
+"""Edits numbers, severity and active hours of a rule in the YAML that says them, and nothing else
+of the file; takes an override away.
 
-The file is changed as text: only the scalars themselves are exchanged, so that comments,
+The file is changed as text: only the values themselves are exchanged, so that comments,
 order, quotes and line ends stay. What comes out is loaded with everything that names it, and
 must be what was there before but for what was asked; else nothing is written.
 """
@@ -17,17 +18,18 @@ import yaml
 from msgspec import Struct
 from msgspec.structs import replace
 
+from configs import schedule
 from configs.document import Document, parse
 from configs.loader import load_site, rule_files, site_files
 from configs.overrides import apply, resolve_rule, split
 from configs.problems import ConfigError, Path_, Problem
-from configs.rules import Alternative, Rule
+from configs.rules import Active, Alternative, Rule, Severity
 from configs.site import Override, SiteFile
 from configs.values import Duration
 
 THRESHOLDS = ("above", "below", "equals")
 DECIMALS = 12
-Value = float | Duration
+Value = float | Duration | Severity | Active
 SHARED = (
     "this would change more than was asked: the file shares values by anchors (& and *); "
     "edit it by hand"
@@ -43,14 +45,15 @@ class EditConflict(Exception):
 
 
 class Number(Struct, frozen=True):
-    """A number of a rule that may be edited."""
+    """A number of a rule that may be edited, or another of its values."""
 
     path: str
     """Where in the rule, as an override would say it: ``when[0].above``."""
     signal: str
     """Of its condition; "" where it is of the whole rule."""
     word: str
-    """above, below, equals, for, over, clear.below, clear.above, clear.for, cooldown, after."""
+    """above, below, equals, for, over, clear.below, clear.above, clear.for, cooldown, after,
+    severity, active."""
     value: Value
 
 
@@ -85,6 +88,15 @@ def numbers(rule: Rule) -> list[Number]:
     return found
 
 
+def settings(rule: Rule) -> list[Number]:
+    """Its numbers, its severity and its active hours: all that may be edited."""
+    return [
+        *numbers(rule),
+        Number("severity", "", "severity", rule.severity),
+        Number("active", "", "active", rule.active or Active()),
+    ]
+
+
 def _of_conditions(path: str, conditions: Sequence[Alternative]) -> Iterator[Number]:
     for index, condition in enumerate(conditions):
         at = f"{path}[{index}]"
@@ -100,8 +112,13 @@ def _of_conditions(path: str, conditions: Sequence[Alternative]) -> Iterator[Num
 
 def parse_value(number: Number, text: str) -> Value:
     """What somebody typed instead of a number; raises ValueError."""
-    if isinstance(number.value, Duration):
-        return Duration.parse(text.strip())
+    match number.value:
+        case Duration():
+            return Duration.parse(text.strip())
+        case Severity():
+            return Severity(text.strip())
+        case Active():
+            return schedule.parse(text)
     value = round(float(text.strip()), DECIMALS)
     if not math.isfinite(value):
         raise ValueError(f"{text!r} is no number")
@@ -110,8 +127,13 @@ def parse_value(number: Number, text: str) -> Value:
 
 def spell(value: Value) -> str:
     """A value as YAML says it."""
-    if isinstance(value, Duration):
-        return _spell_duration(value)
+    match value:
+        case Duration():
+            return _spell_duration(value)
+        case Severity():
+            return str(value)
+        case Active():
+            return schedule.spell(value)
     return str(int(value)) if value.is_integer() else f"{Decimal(repr(value)):f}"
 
 
@@ -124,7 +146,7 @@ def _spell_duration(ms: int) -> str:
 
 
 def plan(config: Path, site: str, rule: str, values: Mapping[str, Value], place: str = "") -> Edit:
-    """The edit that gives numbers of a rule other values, everywhere or at one place.
+    """The edit that gives `settings` of a rule other values, everywhere or at one place.
 
     ``values`` are by path (`Number.path`). At a place they become an override of the site.
     Raises `ConfigError` where the files, before or after it, would not pass ``linli check``,
@@ -142,6 +164,31 @@ def plan(config: Path, site: str, rule: str, values: Mapping[str, Value], place:
             _prove(old, new, rule, values, place)
             changed.append((old, new))
     return Edit(file, before, after, tuple(changed))
+
+
+def plan_back(config: Path, site: str, rule: str, place: str) -> Edit:
+    """The edit that takes away what overrides of a rule say at one place alone, so that the rule's
+    own values hold there again. Raises as `plan` does."""
+    path = _sites(config).get(site)
+    if path is None:
+        raise EditRefused(f"{config} has no site {site!r}")
+    file, old = path.resolve(), load_site(path)
+    if not alone(old, rule, place):
+        raise EditRefused(
+            f"no override of {rule!r} is of {place!r} alone; edit {path.name} by hand"
+        )
+    before = _read(file)
+    after = _without(file, before, rule, place)
+    new = load_site(path, {file: after})
+    kept = tuple(one for one in old.overrides if one not in alone(old, rule, place))
+    if new != replace(old, overrides=kept):
+        raise EditRefused(SHARED)
+    return Edit(file, before, after, ((old, new),))
+
+
+def alone(site: SiteFile, rule: str, place: str) -> list[Override]:
+    """The overrides of a rule that are of one place and no other."""
+    return [one for one in site.overrides if one.rule == rule and one.places == (place,)]
 
 
 def target(config: Path, site: str, rule: str, place: str = "") -> Path:
@@ -214,7 +261,12 @@ def _others(site: SiteFile, rule: str) -> list[Override]:
 
 
 def _raw(value: Value) -> Any:
-    return spell(value) if isinstance(value, Duration) else value
+    match value:
+        case Duration() | Severity():
+            return spell(value)
+        case Active():
+            return yaml.safe_load(spell(value))
+    return value
 
 
 def _with(rule: Rule, asked: Override) -> Rule:
@@ -251,10 +303,51 @@ def _override(file: Path, text: str, rule: str, values: Mapping[str, Value], pla
 
 
 def _says(item: yaml.Node, rule: str, place: str) -> bool:
+    return _is_of(item, rule, place) and isinstance(_value(item, "set"), yaml.MappingNode)
+
+
+def _is_of(item: yaml.Node, rule: str, place: str) -> bool:
     found, places = _value(item, "rule"), _value(item, "places")
-    alone = isinstance(places, yaml.SequenceNode) and [one.value for one in places.value] == [place]
-    block = isinstance(_value(item, "set"), yaml.MappingNode)
-    return isinstance(found, yaml.ScalarNode) and found.value == rule and alone and block
+    one = isinstance(places, yaml.SequenceNode) and [one.value for one in places.value] == [place]
+    return isinstance(found, yaml.ScalarNode) and found.value == rule and one
+
+
+def _without(file: Path, text: str, rule: str, place: str) -> str:
+    """The text without the overrides of a rule at one place alone."""
+    while True:
+        top = _compose(file, text)
+        there = _value(top, "overrides")
+        items = there.value if isinstance(there, yaml.SequenceNode) else []
+        index = next((n for n, item in enumerate(items) if _is_of(item, rule, place)), None)
+        if index is None:
+            return text
+        cut = _cut_flow if there.flow_style else _cut_block  # type: ignore[union-attr]
+        text = cut(text, items, index)
+
+
+def _cut_flow(text: str, items: list[yaml.Node], index: int) -> str:
+    start, end = items[index].start_mark.index, items[index].end_mark.index
+    if index + 1 < len(items):
+        end = items[index + 1].start_mark.index
+    elif index:
+        start = items[index - 1].end_mark.index
+    return text[:start] + text[end:]
+
+
+def _cut_block(text: str, items: list[yaml.Node], index: int) -> str:
+    """Its lines go, with what is said behind it; with the only one, the key goes too."""
+    start = text.rfind("\n", 0, items[index].start_mark.index) + 1
+    last = text.find("\n", _last(items[index]).end_mark.index)
+    end = len(text) if last < 0 else last + 1
+    if text[start : items[index].start_mark.index].strip() != "-":
+        raise EditRefused(SHARED)
+    if len(items) == 1:
+        key = text.rfind("overrides", 0, start)
+        start = text.rfind("\n", 0, key) + 1
+        if text[start:key].strip() or "#" in text[key:start]:
+            raise EditRefused("overrides: is not written as a list of its own; edit it by hand")
+        start -= text[:start].endswith("\n\n")
+    return text[:start] + text[end:]
 
 
 def _append(text: str, top: yaml.Node, there: yaml.Node | None, item: str) -> str:
@@ -313,6 +406,8 @@ def _put(text: str, node: yaml.Node | None, parts: Path_ | list[str], value: str
         if text[start] in "&!" or not node.start_mark.index < start < node.end_mark.index:
             raise EditRefused(SHARED)
         return text[:start] + value + text[end:]
+    if isinstance(there, yaml.CollectionNode):
+        return _put_collection(text, node, there, str(name), value)
     if there is not None:
         raise EditRefused(f"{name} is no plain value in the file; edit it by hand")
     key = name if str(name).isidentifier() else f'"{name}"'
@@ -323,6 +418,18 @@ def _put(text: str, node: yaml.Node | None, parts: Path_ | list[str], value: str
     last = node.value[-1][0].start_mark
     line = "\r\n" if "\r\n" in text else "\n"
     return _insert(text, last.index, f"{key}: {value}{line}{' ' * last.column}")
+
+
+def _put_collection(
+    text: str, node: yaml.MappingNode, there: yaml.CollectionNode, name: str, value: str
+) -> str:
+    """Exchange a value that is a mapping or a list, written on one line or over several."""
+    key = next(key for key, one in node.value if one is there)
+    start, end = key.end_mark.index, _last(there).end_mark.index
+    said = text[start:end]
+    if "#" in said or "&" in said or "*" in said or not key.start_mark.index < start < end:
+        raise EditRefused(f"{name} has comments or shared values in the file; edit it by hand")
+    return f"{text[:start]}: {value}{text[end:]}"
 
 
 def _insert(text: str, at: int, more: str) -> str:

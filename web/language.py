@@ -134,7 +134,7 @@ ACTIONS = {
     "silence.end": _("silence ended"),
     "handover.note": _("note for the next shift"),
     "configuration.reload": _("configuration loaded again"),
-    "rule.edit": _("rule's numbers changed"),
+    "rule.edit": _("rule edited"),
     "user.create": _("user made"),
     "user.disable": _("user shut out"),
     "user.enable": _("user let in again"),
@@ -230,8 +230,27 @@ NUMBERS = {
     "clear.for": _("and so for"),
     "cooldown": _("quiet after its end for"),
     "after": _("escalates after"),
+    "severity": _("Severity"),
+    "active": _("Active hours"),
 }
 """What a rule's numbers are called where they are edited (`configs.edit.Number.word`)."""
+HOURS = {"": _("all day"), "within": _("from the first to the second"),
+         "outside": _("outside these two")}  # fmt: skip
+WEEK = {
+    "mon": _("Mon"),
+    "tue": _("Tue"),
+    "wed": _("Wed"),
+    "thu": _("Thu"),
+    "fri": _("Fri"),
+    "sat": _("Sat"),
+    "sun": _("Sun"),
+}
+HOLIDAYS = {
+    "": _("like other days"),
+    "only": _("on them alone"),
+    "never": _("never on them"),
+    "also": _("on them too"),
+}
 _THRESHOLD = re.compile(
     r"(?:(?P<take>\w+) of )?(?P<signal>.+?)(?: over (?P<over>[\d.e+]+) s)?"
     r" (?P<side>above|below|equals) (?P<limit>-?[\d.e+-]+)(?: for (?P<held>[\d.e+]+) s)?"
@@ -280,6 +299,9 @@ def install(app: Flask) -> None:
         "QUIETS": QUIETS,
         "ROLES": ROLES,
         "NUMBERS": NUMBERS,
+        "HOURS": HOURS,
+        "WEEK": WEEK,
+        "HOLIDAYS": HOLIDAYS,
         "SCOPES": SCOPES,
         "TROUBLES": TROUBLES,
         "DELIVERIES": DELIVERIES,

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import configs
-from configs import edit
+from configs import edit, schedule
 from configs.overrides import resolve_rule
-from configs.rules import Rule
+from configs.rules import Active, Rule, Severity
 from configs.site import SiteFile
 from configs.values import Duration
 
@@ -180,3 +180,110 @@ def test_a_length_of_time_is_read_and_small_numbers_are_spelled_without_an_expon
         edit.parse_value(length, "90")
     assert edit.spell(1e-7) == "0.0000001"
     assert edit.spell(Duration(90_061_005)) == "1d1h1m1s5ms"
+
+
+def active(text: str) -> Active:
+    return schedule.parse(text)
+
+
+def test_severity_and_active_hours_are_written_where_they_stand_or_added(site: Path) -> None:
+    night: dict[str, edit.Value] = {
+        "severity": Severity.CRITICAL,
+        "active": active('{outside: "06:00-22:30", days: [mon, tue], holidays: never}'),
+    }
+    rules = site.parent / "rules.yaml"
+    country = SITE.replace("Asia/Shanghai}", "Asia/Shanghai, country: CN}")
+    site.write_text(country, encoding="utf-8")
+    edit.save(edit.plan(site, "garden", "door", night))
+    text = rules.read_text(encoding="utf-8")
+    assert '    active: {outside: "06:00-22:30", days: [mon, tue], holidays: never}\n' in text
+    assert "    severity: critical\n" in text
+    assert text.startswith(RULES.partition("    severity")[0].rpartition("    when")[0])
+    edit.save(edit.plan(site, "garden", "door", {"active": active('{within: "20:00-06:00"}')}))
+    assert '    active: {within: "20:00-06:00"}\n' in rules.read_text(encoding="utf-8")
+    edit.save(edit.plan(site, "garden", "door", {"active": Active()}))
+    found = rule(configs.load_site(site), "door")
+    assert (found.severity, found.active) == (Severity.CRITICAL, Active())
+
+
+def test_active_hours_over_several_lines_become_one_and_comments_among_them_are_left_to_hands(
+    site: Path,
+) -> None:
+    rules = site.parent / "rules.yaml"
+    block = "    active:\n      outside: 06:00-22:30\n      days:\n        - mon\n        - tue\n"
+    rules.write_text(RULES + block + "  # The end.\n", encoding="utf-8")
+    edit.save(edit.plan(site, "garden", "door", {"active": active("{days: [sun]}")}))
+    assert rules.read_text(encoding="utf-8") == RULES + "    active: {days: [sun]}\n  # The end.\n"
+    rules.write_text(RULES + block.replace("mon\n", "mon  # the start\n"), encoding="utf-8")
+    with pytest.raises(edit.EditRefused, match="active has comments or shared values"):
+        edit.plan(site, "garden", "door", {"active": active("{days: [sun]}")})
+
+
+def test_active_hours_at_one_place_become_an_override_of_the_whole(site: Path) -> None:
+    night = active('{outside: "06:00-22:30", dates: ["12-20..01-10"]}')
+    edit.save(edit.plan(site, "garden", "crowd", {"active": night}, "yard"))
+    found = configs.load_site(site)
+    yard, hall = found.places
+    there = resolve_rule(rule(found, "crowd"), yard, found.overrides)
+    assert there.active == night
+    assert resolve_rule(rule(found, "crowd"), hall, found.overrides).active is None
+    edit.save(edit.plan(site, "garden", "crowd", {"active": Active()}, "yard"))
+    assert '"active": {}' in site.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("\noverrides:\n  - {rule: crowd, places: [yard], set: {cooldown: 1m}}  # spring\n", ""),
+        (
+            (
+                "overrides:  # few\n"
+                "  # the hall\n"
+                "  - {rule: crowd, places: [hall], set: {cooldown: 1m}}\n"
+                "  - rule: crowd\n    places: [yard]\n    set:\n      cooldown: 2m\n"
+                "  - {rule: door, places: [hall], set: {cooldown: 1m}}\n"
+            ),
+            (
+                "overrides:  # few\n"
+                "  # the hall\n"
+                "  - {rule: crowd, places: [hall], set: {cooldown: 1m}}\n"
+                "  - {rule: door, places: [hall], set: {cooldown: 1m}}\n"
+            ),
+        ),
+        (
+            (
+                "overrides: [{rule: door, places: [hall], set: {cooldown: 1m}}, "
+                "{rule: crowd, places: [yard], set: {cooldown: 2m}}]\n"
+            ),
+            "overrides: [{rule: door, places: [hall], set: {cooldown: 1m}}]\n",
+        ),
+    ],
+)
+def test_an_override_of_one_place_alone_is_taken_away_and_nothing_else(
+    site: Path, before: str, after: str
+) -> None:
+    site.write_text(SITE + before, encoding="utf-8")
+    edit.save(edit.plan_back(site, "garden", "crowd", "yard"))
+    assert site.read_text(encoding="utf-8") == SITE + after
+
+
+def test_an_override_of_several_places_is_left_to_hands(site: Path) -> None:
+    wide = 'overrides: [{rule: crowd, places: ["*"], set: {cooldown: 1m}}]\n'
+    site.write_text(SITE + wide, encoding="utf-8")
+    with pytest.raises(edit.EditRefused, match="no override of 'crowd' is of 'yard' alone"):
+        edit.plan_back(site, "garden", "crowd", "yard")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{}", '{outside: "22:00-24:00", days: [mon, sun]}', '{holidays: {mode: only, country: "NO"}}',
+     '{dates: ["2026-05-01", "12-20..01-10"]}'],
+)  # fmt: skip
+def test_a_schedule_is_read_as_it_is_spelled(text: str) -> None:
+    assert schedule.spell(schedule.parse(text)) == text
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{within: noon}", "{days: [moonday]}"])
+def test_what_is_no_schedule_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        schedule.parse(text)

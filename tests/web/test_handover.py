@@ -68,7 +68,7 @@ def test_a_shift_of_before_has_an_address_of_its_own_and_leads_to_its_neighbours
     for there in (now, past):
         assert "Open 3" in words(there.text)
         assert "In this shift 4" in words(there.text)
-    assert "A shift of before:" in words(past.text)
+    assert "Past shift:" in words(past.text)
     assert later not in past.text
     assert 'id="note-left"' not in past.text
     assert "What was broken then is not kept" in past.text

@@ -1,4 +1,4 @@
-"""A rule's numbers on their page: tried on what was recorded, then written into the YAML."""
+"""A rule on its page: tried on what was recorded, then written into the YAML."""
 
 import time
 from collections.abc import Iterator
@@ -204,7 +204,7 @@ def test_a_form_that_is_older_than_the_file_is_told_and_keeps_what_was_typed(
     ("fields", "says"),
     [({FIELD: "soon"}, "Write a number, such as 5 or 0.75."),
      ({"n.cooldown": "5"}, "Write a length of time, such as 30s, 5m or 1h30m."),
-     ({FIELD: "20"}, "No number is different"),
+     ({FIELD: "20"}, "Nothing is different"),
      ({FIELD: "nan"}, "Write a number"),
      ({FIELD: "10", "at": "hall", "version": "older"}, "changed meanwhile")],
 )  # fmt: skip
@@ -299,3 +299,79 @@ def test_rules_are_edited_by_maintainers_where_the_console_has_its_files(
     app.extensions["linli"].config = None
     assert PAGE not in reader(app).client.get("/rules").text
     assert reader(app).client.get(PAGE).status_code == 404
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials are through as they begin."""
+
+    def start(self: Trials, one: Trial, *_more: object) -> bool:
+        one.state = State.DONE
+        self._trials[one.id] = one
+        return True
+
+    monkeypatch.setattr(Trials, "start", start)
+
+
+HOURS = {"a.mode": "outside", "a.start": "06:00", "a.end": "22:30", "a.holidays": "",
+         "a.day": "sat"}  # fmt: skip
+
+
+@pytest.mark.usefixtures("tried")
+def test_severity_and_active_hours_are_edited_like_numbers(app: Flask, site: Path) -> None:
+    browser = reader(app)
+    page = begin(browser, "20", **{"n.severity": "critical"}, **HOURS)
+    text = browser.client.get(page).text
+    assert "<code>medium</code> → <code>critical</code>" in text
+    assert "<code>{outside: &#34;06:00-22:30&#34;, days: [sat]}</code>" in text
+    browser.post(f"{page}/save", page=page)
+    written = (site.parent / "rules.yaml").read_text(encoding="utf-8")
+    assert written == RULES.replace(
+        "above: 20}]}",
+        'above: 20}], severity: critical, active: {outside: "06:00-22:30", days: [sat]}}',
+    )
+    form = browser.client.get(PAGE).text
+    assert 'name="a.start" value="06:00"' in form
+    assert form.count('name="a.day"') == 7
+    assert form.count(" checked>") == 1
+    assert '<option value="critical" selected>' in form
+    again = browser.post(f"{PAGE}/trials", page=PAGE, version=version(browser), **HOURS)
+    assert "Nothing is different" in again.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "says", "kept"),
+    [({"a.mode": "within", "a.start": "22:00", "a.end": ""}, "write two times that differ",
+      'name="a.start" value="22:00"'),
+     ({"n.severity": "awful"}, "Choose a severity.", 'name="n.severity"'),
+     ({**HOURS, "a.start": "00:00", "a.end": "24:00", "n.cooldown": "1m"},
+      "is a schedule that is never active", 'name="n.cooldown" value="1m"')],
+)  # fmt: skip
+def test_hours_that_make_no_sense_say_so_and_stand_there_again(
+    app: Flask, fields: dict[str, str], says: str, kept: str
+) -> None:
+    browser = reader(app)
+    answer = browser.post(f"{PAGE}/trials", page=PAGE, version=version(browser), **fields)
+    assert answer.status_code == 422
+    assert says in answer.text
+    assert kept in answer.text
+
+
+@pytest.mark.usefixtures("tried")
+def test_an_override_is_tried_without_and_taken_away(app: Flask, site: Path) -> None:
+    browser = reader(app)
+    before = site.read_text(encoding="utf-8")
+    page = begin(browser, "35", at="hall")
+    browser.post(f"{page}/save", page=page)
+    assert "overrides:" in site.read_text(encoding="utf-8")
+    there = browser.client.get(f"{PAGE}?at=hall").text
+    assert "is said for Hall alone." in there
+    assert "alone." not in browser.client.get(f"{PAGE}?at=shed").text
+    away = browser.post(f"{PAGE}/trials", page=PAGE, at="hall", back="yes",
+                        version=version(browser))  # fmt: skip
+    text = browser.client.get(away.headers["Location"]).text
+    assert "Without what is said for this place alone." in text
+    assert "<code>35</code> → <code>20</code>" in text
+    saved = browser.post(f"{away.headers['Location']}/save", page=PAGE)
+    assert saved.headers["Location"] == "/rules#garden.open"
+    assert site.read_text(encoding="utf-8") == before

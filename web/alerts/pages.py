@@ -10,6 +10,7 @@ from flask import Response, abort, render_template, request, stream_with_context
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping, select
 
+from configs.values import Text
 from hub.notify.tables import Delivery
 from hub.state.tables import Alert, AlertEvent
 from web import users
@@ -18,7 +19,7 @@ from web.alerts.part import HOURS, blueprint
 from web.alerts.seen import around
 from web.alerts.views import NAME_CHARS, known
 from web.console import Console, console
-from web.language import iso
+from web.language import iso, said
 from web.now.snapshot import AlertView, alerts, newest_change
 from web.roles import acting
 
@@ -124,11 +125,13 @@ def _page(
     return alerts(connection, here, *where, limit=limit)
 
 
-def _rules(connection: Connection, here: Console) -> list[str]:
-    """Rules that are in force or have raised an alert."""
-    known = {rule.id for file in here.sites for rule in file.rules}
+def _rules(connection: Connection, here: Console) -> list[tuple[str, Text]]:
+    """Rules that are in force or have raised an alert, by what people call them."""
+    titles = {rule.id: rule.title for file in here.sites for rule in file.rules}
     mine = Alert.site.in_([file.site.id for file in here.sites])
-    return sorted(known | set(connection.scalars(select(Alert.rule).where(mine).distinct())))
+    raised = connection.scalars(select(Alert.rule).where(mine).distinct())
+    named = {rule: Text(rule, rule) for rule in raised} | titles
+    return sorted(named.items(), key=lambda one: said(one[1]).casefold())
 
 
 def _lines(here: Console, asked: Filter) -> Iterator[str]:

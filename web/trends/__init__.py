@@ -77,6 +77,7 @@ def page() -> ResponseReturnValue:
         heat=drawn[0] if drawn else None,
         curve=drawn[1] if drawn else None,
         rules=rules,
+        rule_name=here.rule_name,
         most=max((one.total for one in rules), default=1),
         verdicts=VERDICTS,
         responses=waits,

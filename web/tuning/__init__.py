@@ -1,4 +1,5 @@
-"""A rule's numbers: edited, tried on what was recorded, and only then written into the YAML."""
+"""A rule's numbers, severity and hours: edited, tried on what was recorded, and only then written
+into the YAML."""
 
 from typing import Any
 
@@ -18,23 +19,25 @@ from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
 from configs import edit
-from configs.rules import Rule
+from configs.rules import Active, Rule
+from configs.schedule import parse
 from configs.servers import HubSettings, WebSettings
 from configs.site import SiteFile
 from hub.backtest.compare import Change
 from hub.backtest.workers import Stretch
 from web.console import console
 from web.roles import wants_json
-from web.tuning import edits
+from web.tuning import edits, schedule
 from web.tuning.drawn import SHOWN, changed, lanes, summary
 from web.tuning.edits import Form
+from web.tuning.schedule import Schedule
 from web.tuning.trials import State, Trial, Trials
 
 blueprint = Blueprint("tuning", __name__, template_folder="templates")
 DAYS = (1, 7, 28)
 DAY_MS = 86_400_000
 FIELD = "n."
-"""Begins the names of the form's numbers."""
+"""Begins the names of the form's values."""
 
 
 @blueprint.get("/rules/<id:site>/<id:rule>")
@@ -46,15 +49,20 @@ def page(site: str, rule: str) -> ResponseReturnValue:
 
 @blueprint.post("/rules/<id:site>/<id:rule>/trials")
 def start(site: str, rule: str) -> ResponseReturnValue:
-    """Check the numbers, and begin to try them."""
+    """Check what was typed, and begin to try it; or how it would be without an override."""
     file, found = edits.asked(site, rule)
     place, filled = request.form.get("at", ""), _filled(request.form)
-    values = edits.typed(edit.numbers(edits.there(file, found, place)[0]), filled)
+    there, at = edits.there(file, found, place)
+    back = at is not None and "back" in request.form
+    if back and at is not None:
+        values = edits.back_values(file, found, at)
+    else:
+        values = edits.typed(edit.settings(there), filled)
     if not values and not filled.wrong:
-        flash(gettext("No number is different: there is nothing to try."), "warn")
+        flash(gettext("Nothing is different: there is nothing to try."), "warn")
     if not values or filled.wrong:
         return _form(file, found, place, filled, 422)
-    planned = edits.plan(site, rule, values, place, filled)
+    planned = edits.plan(site, rule, values, place, filled, back=back)
     if planned is None:
         return _form(file, found, place, filled, 422)
     today, then = edits.of_site(planned, site)
@@ -66,7 +74,7 @@ def start(site: str, rule: str) -> ResponseReturnValue:
     now = console().now()
     one = Trial(
         site, rule, place, values, begun, current_user.name,
-        Stretch(now - filled.days * DAY_MS, now),
+        Stretch(now - filled.days * DAY_MS, now), back,
     )  # fmt: skip
     if not _trials().start(one, _hub(console().settings), today, then):
         flash(gettext("Others are trying rules just now. Wait until one of them is through."),
@@ -110,7 +118,7 @@ def end(site: str, rule: str, trial: str) -> ResponseReturnValue:
 
 @blueprint.post("/rules/<id:site>/<id:rule>/trials/<id:trial>/save")
 def save(site: str, rule: str, trial: str) -> ResponseReturnValue:
-    """Write the tried numbers into the file, unless somebody was faster."""
+    """Write what was tried into the file, unless somebody was faster."""
     edits.asked(site, rule)
     one, filled = _trials().find(trial, site, rule), Form()
     if one is None:
@@ -118,7 +126,7 @@ def save(site: str, rule: str, trial: str) -> ResponseReturnValue:
     if one.state in (State.RUNNING, State.ENDED):
         flash(gettext("Try it first: what it would do is not known yet."), "warn")
         return redirect(_back(one))
-    planned = edits.plan(site, rule, one.values, one.place, filled)
+    planned = edits.plan(site, rule, one.values, one.place, filled, back=one.back)
     if planned is None:
         flash("\n".join(filled.problems), "error")
         return redirect(_back(one))
@@ -138,9 +146,13 @@ def _form(file: SiteFile, rule: Rule, place: str, filled: Form, status: int) -> 
     there, at = edits.there(file, rule, place)
     target = edits.target(file.site.id, rule.id, place)
     watched = [one for one in file.places if one.answers_to(rule.places)]
+    mine = edit.alone(file, rule.id, at.id) if at is not None else ()
     page = render_template(
         "tuning/page.html", site=file.site, rule=rule, at=at, filled=filled,
         numbers=[(one, edit.spell(one.value)) for one in edit.numbers(there)], watched=watched,
+        severity=there.severity, active=_hours(there), schedule=_schedule(there, filled),
+        week=schedule.DAYS, modes=schedule.MODES,
+        own=[(path, value) for one in mine for path, value in one.set_.items()],
         other={one.id for one in watched if edits.there(file, rule, one.id)[0] != rule},
         version=edits.version(file, rule.id), days=DAYS,
         target=target, writable=edits.writable(target),
@@ -150,14 +162,30 @@ def _form(file: SiteFile, rule: Rule, place: str, filled: Form, status: int) -> 
 
 def _filled(form: MultiDict[str, str]) -> Form:
     days = form.get("days", DAYS[1], type=int)
-    given = {key.removeprefix(FIELD): text[:40] for key, text in form.items()
+    given = {key.removeprefix(FIELD): text[:200] for key, text in form.items()
              if key.startswith(FIELD)}  # fmt: skip
-    return Form(typed=given, days=days if days in DAYS else DAYS[1])
+    return Form(
+        typed=given, days=days if days in DAYS else DAYS[1], schedule=Schedule.typed(form)
+    )  # fmt: skip
+
+
+def _schedule(rule: Rule, filled: Form) -> Schedule:
+    """What stands in the fields: as they were sent, as an address has it, or as it is."""
+    if filled.schedule is not None:
+        return filled.schedule
+    try:
+        return Schedule.of(parse(filled.typed.get("active", "")))
+    except ValueError:
+        return Schedule.of(rule.active or Active())
+
+
+def _hours(rule: Rule) -> str:
+    return edit.spell(rule.active or Active())
 
 
 def _tried(file: SiteFile, rule: Rule, one: Trial) -> list[tuple[edit.Number, str, str]]:
     """(number, as it was when the trial began or is now, as tried)."""
-    known = {number.path: number for number in edit.numbers(edits.there(file, rule, one.place)[0])}
+    known = {number.path: number for number in edit.settings(edits.there(file, rule, one.place)[0])}
     return [
         (known[path], edit.spell(known[path].value), edit.spell(value))
         for path, value in one.values.items()
@@ -167,7 +195,9 @@ def _tried(file: SiteFile, rule: Rule, one: Trial) -> list[tuple[edit.Number, st
 
 def _back(one: Trial) -> str:
     """The form with what was tried typed in it."""
-    kept: dict[str, Any] = {f"{FIELD}{path}": edit.spell(v) for path, v in one.values.items()}
+    kept: dict[str, Any] = {}
+    if not one.back:
+        kept = {f"{FIELD}{path}": edit.spell(value) for path, value in one.values.items()}
     kept["days"] = round(one.stretch.days)
     return url_for("tuning.page", site=one.site, rule=one.rule, at=one.place or None, **kept)
 

@@ -16,13 +16,14 @@ import configs
 from configs import edit
 from configs.edit import Edit, Number, Value
 from configs.overrides import resolve_rule
-from configs.rules import Rule
+from configs.rules import Active, Rule, Severity
 from configs.site import Place, SiteFile
 from hub import audit
 from hub.reload import difference
 from hub.state.tables import Audit
 from web.console import Console, console
 from web.language import clock
+from web.tuning.schedule import Schedule
 
 EDITED = "rule.edit"
 """The audit's word for it."""
@@ -31,7 +32,7 @@ _writing = threading.Lock()
 
 
 class Form(Struct):
-    """What was typed instead of numbers, and what is wrong with it."""
+    """What was typed instead of a rule's values, and what is wrong with it."""
 
     typed: dict[str, str] = field(default_factory=dict)
     """By `Number.path`."""
@@ -39,6 +40,8 @@ class Form(Struct):
     problems: list[str] = field(default_factory=list)
     """Of the whole, as ``linli check`` says them."""
     days: int = 7
+    schedule: Schedule | None = None
+    """As its fields were sent; None where they were not."""
 
 
 def asked(site: str, rule: str) -> tuple[SiteFile, Rule]:
@@ -73,32 +76,71 @@ def version(file: SiteFile, rule: str) -> str:
 
 
 def typed(numbers: Sequence[Number], form: Form) -> dict[str, Value]:
-    """Numbers that are not what they were; what cannot be read is told in the form."""
-    values = {}
+    """Values that are not what they were; what cannot be read is told in the form."""
+    values: dict[str, Value] = {}
     for number in numbers:
+        if form.schedule is not None and isinstance(number.value, Active):
+            form.typed[number.path] = _hours(form.schedule, number.value)
         text = form.typed.get(number.path, "")
         if not text.strip() or text.strip() == edit.spell(number.value):
             continue
         try:
             value = edit.parse_value(number, text)
         except ValueError:
-            form.wrong[number.path] = (
-                gettext("Write a length of time, such as 30s, 5m or 1h30m.")
-                if isinstance(number.value, int)
-                else gettext("Write a number, such as 5 or 0.75.")
-            )
+            form.wrong[number.path] = _advice(number)
             continue
         if value != number.value:
             values[number.path] = value
     return values
 
 
-def plan(site: str, rule: str, values: Mapping[str, Value], place: str, form: Form) -> Edit | None:
-    """The edit, ready to be written; None where the form tells what is wrong with it."""
+def _hours(schedule: Schedule, before: Active) -> str:
+    """As YAML; what makes no sense as something that is none."""
+    try:
+        return edit.spell(schedule.active(before))
+    except ValueError:
+        return "[]"
+
+
+def _advice(number: Number) -> str:
+    match number.value:
+        case Active():
+            words = gettext(
+                "Choose days, and write two times that differ, such as 22:00 and 06:00."
+            )
+        case Severity():
+            words = gettext("Choose a severity.")
+        case int():
+            words = gettext("Write a length of time, such as 30s, 5m or 1h30m.")
+        case _:
+            words = gettext("Write a number, such as 5 or 0.75.")
+    return str(words)
+
+
+def back_values(file: SiteFile, rule: Rule, place: Place) -> dict[str, Value]:
+    """What would hold at a place without the overrides that are of it alone, where that differs
+    from what holds there now, by path."""
+    kept = [one for one in file.overrides if one not in edit.alone(file, rule.id, place.id)]
+    now = {one.path: one.value for one in edit.settings(resolve_rule(rule, place, file.overrides))}
+    then = {one.path: one.value for one in edit.settings(resolve_rule(rule, place, kept))}
+    return {path: value for path, value in then.items() if now.get(path) != value}
+
+
+def plan(
+    site: str, rule: str, values: Mapping[str, Value], place: str, form: Form, *, back: bool = False
+) -> Edit | None:
+    """The edit, ready to be written; None where the form tells what is wrong with it.
+
+    With ``back`` it takes away what overrides the rule at the place.
+    """
     here = console()
     assert here.config is not None  # noqa: S101 - `asked` has looked
     try:
-        found = edit.plan(here.config, site, rule, values, place)
+        found = (
+            edit.plan_back(here.config, site, rule, place)
+            if back
+            else edit.plan(here.config, site, rule, values, place)
+        )
     except configs.ConfigError as error:
         form.problems = [str(problem) for problem in error.problems]
         return None

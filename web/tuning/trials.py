@@ -47,7 +47,7 @@ class State(StrEnum):
 
 @dataclass(eq=False)
 class Trial:
-    """One backtest of edited numbers."""
+    """One backtest of an edited rule."""
 
     site: str
     rule: str
@@ -58,6 +58,8 @@ class Trial:
     """Of the rule that it began with."""
     author: str
     stretch: Stretch
+    back: bool = False
+    """It takes an override away; ``values`` are what holds then."""
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     state: State = State.RUNNING
     records: int = 0
