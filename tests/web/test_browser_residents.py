@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine, func, select
 
 from configs.servers import WebSettings
 from hub.cases import blocks, desk
 from hub.cases.desk import Step
-from hub.cases.tables import Case, Reporter
+from hub.cases.tables import Case, CasePhoto, Reporter
 from tests.conftest import PATIENCE_MS, close_pages
 from tests.web import seed
 from tests.web.conftest import PASSWORD
@@ -118,7 +119,14 @@ def test_a_report_from_a_phone_is_dispatched_solved_and_rated(
 def test_a_report_on_a_lost_connection_outlives_its_page_and_is_sent_once(
     phone: Page, address: str, engine: Engine, tmp_path: Path
 ) -> None:
-    fill(phone, address, picture(tmp_path))
+    phone.add_init_script(  # a phone that makes small what it can open, and cannot open the second
+        "const open = createImageBitmap; globalThis.createImageBitmap = async (file) => {"
+        "if (file.name === 'other.png') throw new Error('unknown'); return open(file); };"
+    )
+    fill(phone, address)
+    other = tmp_path / "other.png"
+    Image.new("RGB", (64, 48), (90, 120, 90)).save(other)
+    phone.set_input_files("#photos", [picture(tmp_path), other])
     phone.context.set_offline(True)
     phone.locator("#report button.big").click()
     expect(phone.locator("#state")).to_contain_text("网络已断开")
@@ -129,6 +137,8 @@ def test_a_report_on_a_lost_connection_outlives_its_page_and_is_sent_once(
     phone.goto(f"{address}/report")
     expect(phone.locator(".code")).to_be_visible()
     assert count(engine) == 1
+    with engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(CasePhoto)) == 2
     phone.goto(f"{address}/report")
     expect(phone.locator("#text")).to_have_value("")
     assert count(engine) == 1

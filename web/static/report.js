@@ -11,7 +11,28 @@ let sending = false;
 
 const read = () => { try { return JSON.parse(localStorage.getItem(KEY)) ?? {}; } catch { return {}; } };
 const keep = (draft) => { try { localStorage.setItem(KEY, JSON.stringify(draft)); return true; } catch { return false; } };
-const forget = () => localStorage.removeItem(KEY);
+
+// Photos wait in IndexedDB, which takes files as they are, and more of them than localStorage.
+function photoStore(mode, ask) {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open(KEY, 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("photos");
+    opening.onerror = () => reject(opening.error);
+    opening.onsuccess = () => {
+      const change = opening.result.transaction("photos", mode);
+      const answer = ask(change.objectStore("photos"));
+      change.oncomplete = () => { opening.result.close(); resolve(answer.result); };
+      change.onabort = () => { opening.result.close(); reject(change.error); };
+    };
+  });
+}
+const keepPhotos = (photos) => photoStore("readwrite", (store) => store.put(photos, "draft")).then(() => true, () => false);
+const keptPhotos = () => photoStore("readonly", (store) => store.get("draft")).then((found) => found ?? [], () => []);
+
+async function forget() {
+  localStorage.removeItem(KEY);
+  await keepPhotos([]);
+}
 
 function say(text) {
   state.textContent = text;
@@ -31,7 +52,8 @@ function restore(draft) {
   }
 }
 
-// A photo as a JPEG that a slow network carries; what cannot be opened here goes as it is.
+// A photo as a JPEG that a slow network carries; what cannot be opened here goes as it is, and the
+// hub says whether it can.
 async function small(file) {
   try {
     const picture = await createImageBitmap(file);
@@ -40,21 +62,16 @@ async function small(file) {
     canvas.width = Math.round(picture.width * scale);
     canvas.height = Math.round(picture.height * scale);
     canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
-    return canvas.toDataURL("image/jpeg", 0.82);
+    return await new Promise((resolve) => canvas.toBlob((jpeg) => resolve(jpeg ?? file), "image/jpeg", 0.82));
   } catch {
-    return null;
+    return file;
   }
 }
 
-function blob(url) {
-  const bytes = Uint8Array.from(atob(url.split(",")[1]), (letter) => letter.charCodeAt(0));
-  return new Blob([bytes], { type: "image/jpeg" });
-}
-
-async function draftOf() {
-  const files = [...form.elements.photos.files];
-  const photos = await Promise.all(files.map(small));
-  return { ...typed(), photos: photos.filter(Boolean), raw: files.filter((_, i) => !photos[i]) };
+async function chosen() {
+  const photos = [];
+  for (const file of form.elements.photos.files) photos.push(await small(file)); // one at a time: phones have little memory
+  return photos;
 }
 
 async function freshToken() {
@@ -63,31 +80,30 @@ async function freshToken() {
   form.elements.csrf_token.value = found.querySelector('meta[name="csrf-token"]').content;
 }
 
-function post(draft) {
+function post(draft, photos) {
   const data = new FormData();
   data.set("csrf_token", form.elements.csrf_token.value);
   data.set("website", form.elements.website.value);
   for (const name of FIELDS) data.set(name, draft[name] ?? "");
-  (draft.photos ?? []).forEach((url, i) => data.append("photos", blob(url), `photo-${i}.jpg`));
-  (draft.raw ?? []).forEach((file) => data.append("photos", file));
+  photos.forEach((photo, i) => data.append("photos", photo, photo.name ?? `photo-${i}.jpg`));
   return fetch(form.action, { method: "POST", headers: { Accept: "application/json" }, body: data });
 }
 
-async function send(draft) {
+async function send(draft, photos) {
   if (sending) return;
   sending = true;
   say(words.sending);
   try {
-    let answer = await post(draft);
+    let answer = await post(draft, photos);
     if (answer.status === 400) {
       await freshToken();
-      answer = await post(draft);
+      answer = await post(draft, photos);
     }
     await finish(answer, draft);
   } catch {
-    const { raw, ...rest } = draft;
-    if (!keep({ ...rest, pending: true })) keep({ ...rest, photos: [], pending: true });
-    say(words.kept);
+    const whole = await keepPhotos(photos);
+    keep({ ...draft, pending: true });
+    say(whole || !photos.length ? words.kept : words.keptBare);
   } finally {
     sending = false;
   }
@@ -96,11 +112,11 @@ async function send(draft) {
 async function finish(answer, draft) {
   const found = answer.headers.get("Content-Type")?.startsWith("application/json") ? await answer.json() : {};
   if (answer.ok && found.link) {
-    forget();
+    await forget();
     location.assign(found.link);
     return;
   }
-  keep({ ...draft, photos: [], raw: [], pending: false });
+  keep({ ...draft, pending: false });
   say(Object.values(found.errors ?? {})[0] ?? found.error ?? words.failed);
   state.scrollIntoView({ block: "center" });
 }
@@ -121,9 +137,9 @@ for (const spot of spots) {
   });
 }
 
-function again() {
+async function again() {
   const draft = read();
-  if (draft.pending) send(draft);
+  if (draft.pending && !sending) send(draft, await keptPhotos());
 }
 
 let timer;
@@ -145,7 +161,7 @@ form.addEventListener("submit", async (event) => {
     return;
   }
   event.preventDefault();
-  send(await draftOf());
+  send(typed(), await chosen());
 });
 form.addEventListener("input", () => {
   mark();
