@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from configs.agent import Camera, EdgeFile
 from configs.document import Document
+from configs.drawn import lacking, of_edges
 from configs.problems import did_you_mean
-from configs.signals import family_of
-from configs.site import CountingLine, DoorOf, NodeOf, Place, SiteFile, View
+from configs.site import CountingLine, DoorOf, NodeOf, SiteFile, View
 from configs.together import Source
 
 Edges = Mapping[str, EdgeFile]
@@ -31,16 +31,16 @@ def site(
             _drawn(part, known, document)
         for door in place.doors:
             _source(door, known, _doors, "door or reader", document)
+    looks_for = of_edges(known)
     for rule, of in sources:
         watched = [place for place in file.places if place.answers_to(rule.places)]
         for condition in rule.conditions():
             for one in condition.alternatives:
-                found = _looked_for(one.signal, watched, known)
-                label = one.signal.rpartition(".")[2]
-                if found is not None and label not in found:
-                    message = f"no zone in view of the rule's places looks for {label!r}"
-                    hint = did_you_mean(label, found) or "add it to labels: of a zone"
-                    of.complain(one, "signal", message, hint)
+                lacks = lacking(one.signal, watched, looks_for)
+                if lacks is not None:
+                    hint = did_you_mean(lacks.label, lacks.found)
+                    hint = hint or f"add it to labels: of a {lacks.part}"
+                    of.complain(one, "signal", lacks.words, hint)
 
 
 def _node(node: NodeOf, edges: Edges, document: Document) -> None:
@@ -74,24 +74,6 @@ def _source(
     if edge is not None and part.source not in names(edge):
         message = f"{part.source!r} is no {kind} in the edge file of {part.node}"
         document.complain(part, "source", message, did_you_mean(part.source, names(edge)))
-
-
-def _looked_for(signal: str, places: Sequence[Place], edges: Edges) -> set[str] | None:
-    """The labels that the zones in view of places look for.
-
-    None where the signal has no label, or where a zone among them is not known.
-    """
-    views = [view for place in places for group in place.views for view in group]
-    if not family_of(signal).endswith(".<label>") or not views:
-        return None
-    found: set[str] = set()
-    for view in views:
-        camera = _camera(view, edges)
-        zones = [zone for zone in camera.zones if zone.id == view.zone] if camera else []
-        if not zones:
-            return None
-        found.update(zones[0].labels)
-    return found
 
 
 def _camera(part: View | CountingLine, edges: Edges) -> Camera | None:

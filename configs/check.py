@@ -6,13 +6,13 @@ could be read, so that all is reported at once.
 """
 
 import zoneinfo
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from configs import notify
-from configs.agent import AccessReader, Camera, DoorSensor, EdgeFile
+from configs.agent import AccessReader, Camera, DoorSensor, EdgeFile, Line, Model, Zone
 from configs.days import calendar, countries
 from configs.document import Document
 from configs.notify import Route
@@ -25,11 +25,24 @@ from configs.site import CountingLine, DoorOf, Place, SiteFile, SourceOf, View
 HOUR_MS = 3_600_000
 
 
-def edge(file: EdgeFile, document: Document) -> None:
-    """An edge.yaml."""
+Knows = Callable[[str], Sequence[str]]
+"""What a model knows, by the name or path of it; nothing where that is not known here."""
+
+
+def edge(file: EdgeFile, document: Document, knows: Knows = lambda _: ()) -> None:
+    """An edge.yaml; where ``knows`` knows the model, also whether it knows what is looked for."""
     differ((*file.cameras, *file.doors, *file.readers), document)
+    there = knows(file.model.name)
+    if there and document.says(file.model, "labels") is not None:
+        for index, label in enumerate(file.model.labels):
+            if label not in there:
+                message = f"{file.model.name} does not know {label!r}"
+                document.complain(file.model, f"labels.{index}", message, _nearest(label, there))
     for camera in file.cameras:
         _camera(camera, document)
+        parts: list[Zone | Line] = [*camera.zones, *camera.lines]
+        for part in parts:
+            _labels(part, file.model, there, document)
     streets = {camera.id for camera in file.cameras if camera.street is not None}
     for door in file.doors:
         _door(door, streets, document)
@@ -65,6 +78,27 @@ def _camera(camera: Camera, document: Document) -> None:
         document.complain(camera, "blur", "is off without unblurred_reason", hint)
     differ(camera.zones, document)
     differ(camera.lines, document)
+
+
+def _labels(
+    part: Zone | Line, model: Model, there: Sequence[str], document: Document
+) -> None:  # fmt: skip
+    """A zone or a line looks for what the detector is told to report, and can."""
+    for index, label in enumerate(part.labels):
+        if label not in model.labels:
+            message = f"{label!r} is not among model.labels, so the detector never reports it"
+            hint = did_you_mean(label, model.labels)
+        elif there and label not in there and document.says(model, "labels") is None:
+            message = f"{model.name} does not know {label!r}"
+            hint = _nearest(label, there)
+        else:
+            continue
+        written = document.says(part, "labels") is not None
+        document.complain(part, f"labels.{index}" if written else "", message, hint)
+
+
+def _nearest(label: str, there: Sequence[str]) -> str:
+    return did_you_mean(label, there) or "`linli models info` lists what it knows"
 
 
 def _door(door: DoorSensor, streets: set[str], document: Document) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -32,7 +32,8 @@ def cli(files: tuple[Path, ...], kind: str | None) -> None:
     """Say everything that is wrong with FILES: sites, rules, edges, hubs, consoles.
 
     A site is also held against the edge files given with it: whether its zones, lines and doors
-    are there, and whether a zone looks for what a rule counts.
+    are there, and whether a zone or line looks for what a rule counts. An edge file's labels are
+    held against its model, where the catalog knows it.
     Exits with 2 where anything is wrong. --schema is for editors that complete and check
     YAML while it is typed.
     """
@@ -41,10 +42,10 @@ def cli(files: tuple[Path, ...], kind: str | None) -> None:
         return
     if not files:
         raise click.UsageError("name the files to check, or give --schema")
-    edges, wrong = tuple(_edges(files)), 0
+    edges, knows, wrong = tuple(_edges(files)), model_labels(), 0
     for file in files:
         try:
-            loaded = load_any(file, edges)
+            loaded = load_any(file, edges, knows)
         except ConfigError as error:
             wrong += len(error.problems)
             click.echo(str(error), err=True)
@@ -68,6 +69,22 @@ def _photos(loaded: object) -> str:
         return f"  faces in residents' photos are blurred with {resolve('yunet', folders()).path}"
     except ModelError as error:
         return f"  only staff see residents' photos, as no faces are blurred: {error}"
+
+
+def model_labels() -> Callable[[str], Sequence[str]]:
+    """What the catalog says that a model knows."""
+    from models import catalog  # here: it reads its files with this room's loader
+
+    try:
+        known = catalog.known(catalog.folders())
+    except (ConfigError, catalog.ModelError):
+        return lambda _: ()  # `linli models` tells what is wrong with a catalog of one's own
+
+    def labels(model: str) -> Sequence[str]:
+        entry = known.named(model) or known.named(Path(model).stem)
+        return () if entry is None else known.labels(entry)
+
+    return labels
 
 
 def _edges(files: Iterable[Path]) -> Iterator[EdgeFile]:

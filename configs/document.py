@@ -32,6 +32,8 @@ class Document:
 
     def says(self, made: Any, part: str) -> Any:
         """What is written in this document for ``part`` of a struct; None where nothing is."""
+        if id(made) not in self._made:
+            return None  # a default, of which nothing is written
         value = self.value
         for key in (*self.path_of(made), part):
             try:

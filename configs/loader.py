@@ -36,12 +36,15 @@ def load(path: Path, kind: type[T]) -> T:
     return _done(_typed(document, kind), document)
 
 
-def load_edge(path: Path) -> EdgeFile:
-    """An edge.yaml, checked; files it names are relative to its folder."""
+def load_edge(path: Path, knows: check.Knows = lambda _: ()) -> EdgeFile:
+    """An edge.yaml, checked; files it names are relative to its folder.
+
+    ``knows`` gives the labels of the models that are known here.
+    """
     document = read(path)
     found = _typed(document, EdgeFile)
     if found is not None:
-        check.edge(found, document)
+        check.edge(found, document, knows)
     edge = _done(found, document)
     cameras = tuple(
         replace(camera, file=_beside(path, camera.file)) if camera.file else camera
@@ -168,11 +171,12 @@ def load_web(path: Path) -> tuple[WebSettings, tuple[SiteFile, ...]]:
 
 
 def load_any(
-    path: Path, edges: Sequence[EdgeFile] = ()
+    path: Path, edges: Sequence[EdgeFile] = (), knows: check.Knows = lambda _: ()
 ) -> EdgeFile | SiteFile | HubFile | WebFile | RulesFile:
     """Whatever kind of Linli file it is, told by its keys, checked with all it names.
 
-    A site is checked against those of ``edges`` that are its own.
+    A site is checked against those of ``edges`` that are its own, an edge file against what its
+    model ``knows``.
     """
     keys = read(path).value
     keys = set(keys) if isinstance(keys, dict) else set()
@@ -189,7 +193,7 @@ def load_any(
         load_hub(path)
         return load(path, HubFile)
     if keys & {"node", "cameras", "doors"}:
-        return load_edge(path)
+        return load_edge(path, knows)
     if keys & {"places", "site", "nodes"}:
         return load_site(path, edges=edges)
     raise ConfigError(

@@ -180,7 +180,10 @@ def _condition(condition: Condition, document: Document) -> None:
 def _threshold(condition: Alternative, document: Document) -> None:
     if not is_signal(condition.signal):
         message = f"{condition.signal!r} is no signal"
-        hint = did_you_mean(condition.signal, known_signals())
+        meant = condition.signal
+        if meant.startswith("flow."):
+            meant = meant.removesuffix(".person")  # that is what flow.in and flow.out count
+        hint = did_you_mean(meant, known_signals())
         document.complain(condition, "signal", message, hint)
     given = [name for name in THRESHOLDS if getattr(condition, name) is not None]
     if len(given) != 1:

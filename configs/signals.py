@@ -6,7 +6,7 @@ import re
 from configs.site import Place
 
 COUNTED: dict[str, str] = {
-    "flow": "crossings of its lines",
+    "flow": "persons' crossings of its lines",
     "door": "openings of its doors",
     "occupancy": "person-minutes in its views",
     "dwell": "stays of a minute or more in its views",
@@ -29,8 +29,10 @@ _SURPRISES = {
 SIGNALS: dict[str, str] = {
     "occupancy.<label>": "how many are there now; overlapping views count once",
     "presence.<label>": "how sure it is that anyone is there, 0–1, fading when unseen",
-    "flow.in": "crossings into the place in the last minute",
-    "flow.out": "crossings out of the place in the last minute",
+    "flow.in": "persons who crossed a line into the place in the last minute",
+    "flow.out": "persons who crossed a line out of the place in the last minute",
+    "flow.in.<label>": "the same of others than persons, such as `flow.in.car`",
+    "flow.out.<label>": "the same outwards",
     "dwell.<label>": "longest stay of anyone there now, seconds",
     "stationary.<label>": "how long the longest-standing one has stood still, seconds",
     "door.open_s": "how long its longest-open door has stood open, seconds",
@@ -44,8 +46,8 @@ SIGNALS: dict[str, str] = {
     "risk": "weighted sum of the others, 0–100 where the site says nothing else",
 }
 _WHOLE = frozenset({
-    "occupancy.<label>", "flow.in", "flow.out", "door.forced", "tailgating", "scene.fault",
-    "scene.fault.<kind>", "reports.<kind>",
+    "occupancy.<label>", "flow.in", "flow.out", "flow.in.<label>", "flow.out.<label>",
+    "door.forced", "tailgating", "scene.fault", "scene.fault.<kind>", "reports.<kind>",
 })  # fmt: skip
 FAULTS = ("dark", "blurred", "covered", "moved", "frozen", "lost")
 _LABEL = re.compile(r"[a-z][a-z0-9 _-]{0,39}")
@@ -54,6 +56,8 @@ _LABEL = re.compile(r"[a-z][a-z0-9 _-]{0,39}")
 def is_signal(name: str) -> bool:
     """Whether a rule may name it."""
     family = family_of(name)
+    if family.startswith("flow.") and name.endswith(".person"):
+        return False  # that is what flow.in and flow.out are
     if family == "scene.fault.<kind>":
         return name.rpartition(".")[2] in FAULTS
     return family in SIGNALS
@@ -82,12 +86,15 @@ def family_of(name: str) -> str:
     return name if "<" not in name else ""
 
 
+_EXAMPLES = {"reports.": "hazard", "flow.in.": "car", "flow.out.": "car"}
+
+
 def known_signals() -> list[str]:
     """Names to suggest; families stand with the label that is asked for most."""
     names = []
     for name in SIGNALS:
         stem, blank, _ = name.partition("<")
-        example = "hazard" if stem == "reports." else "covered" if "kind" in name else "person"
+        example = _EXAMPLES.get(stem, "covered" if "kind" in name else "person")
         names.append(stem + example if blank else name)
     return names
 
@@ -100,7 +107,7 @@ def missing(name: str, place: Place) -> str:
     match family_of(name):
         case "risk" | "reports.<kind>":
             return ""
-        case "flow.in" | "flow.out":
+        case "flow.in" | "flow.out" | "flow.in.<label>" | "flow.out.<label>":
             return "" if place.lines else "a line"
         case "door.open_s":
             return "" if place.doors else "a door"

@@ -1,6 +1,6 @@
 """The cameras of a node: made, started, looked after, exchanged where their settings change."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -132,10 +132,16 @@ class Cameras:
             kind="camera",
             zones=tuple(zone.id for zone in camera.zones),
             lines=tuple(line.id for line in camera.lines),
+            zone_labels={zone.id: self._known(zone.labels) for zone in camera.zones},
+            line_labels={line.id: self._known(line.labels) for line in camera.lines},
             size_wh=size_wh or UNSET,
             blurred=camera.blur,
             unblurred_reason=camera.unblurred_reason[:200],
         )
+
+    def _known(self, labels: Iterable[str]) -> tuple[str, ...]:
+        wanted = {*self._detector.labels}.intersection(self._settings.model.labels)
+        return tuple(label for label in labels if label in wanted)
 
     def _exchange(self, worker: CameraWorker | None, camera: Camera) -> CameraWorker:
         if worker is not None:

@@ -86,8 +86,9 @@ def serve(
         pipeline = Pipeline(sites, settings, database, metrics, now_us() // 1000)
         pipeline.recover(now_us() // 1000)
         upkeep = Upkeep(
-            settings, database, pipeline.ledger, series, metrics, lambda: pipeline.sites
-        )
+            settings, database, pipeline.ledger, series, metrics, lambda: pipeline.sites,
+            pipeline.notice,
+        )  # fmt: skip
         names = [file.site.id for file in sites]
         ingest = Ingest(settings, names, pipeline, writer, upkeep, metrics, now_us, stop.set)
 

@@ -13,6 +13,7 @@ from hub.analysis import annotations
 from hub.cases import blocks, contacts
 from hub.cases.escalate import Escalator
 from hub.cases.photos import purge_photos
+from hub.labels import LabelWatch
 from hub.ledger import Ledger
 from hub.metrics import HubMetrics
 from hub.neighbours import forget as accounts
@@ -43,7 +44,9 @@ class Upkeep:
     def __init__(
         self, settings: HubSettings, database: Engine, ledger: Ledger, series: SeriesStore,
         metrics: HubMetrics, sites: Callable[[], Sequence[SiteFile]],
+        notice: Callable[[str, str, int], None],
     ) -> None:  # fmt: skip
+        """``notice`` is `Pipeline.notice`."""
         self._sites = sites
         self._settings = settings
         self._database = database
@@ -53,6 +56,7 @@ class Upkeep:
         self._data = Path(settings.data)
         self._folder = PictureFolder(self._data)
         self._escalator = Escalator(database, sites)
+        self._labels = LabelWatch(ledger, notice)
         self._ran_at = 0
         self._purged_at = 0
 
@@ -65,6 +69,7 @@ class Upkeep:
         self._metrics.missing.set(sum(c.missing for c in self._ledger.cursors.values()))
         checkpoint(now)
         self._trim()
+        self._labels.look(self._sites(), now)
         self._escalator.run(now)
         patrols.close(self._database, now)
         remind(self._database, self._sites(), self._data, now)

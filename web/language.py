@@ -419,6 +419,10 @@ def signal(name: str) -> str:
         return f"{SIGNALS[whole]} · {SURPRISES[end]}" if end in SURPRISES else name
     if name.startswith("scene.fault."):
         return str(FAULTS.get(name.removeprefix("scene.fault."), name))
+    for flow in ("flow.in", "flow.out"):
+        if name.startswith(f"{flow}."):
+            label = name.removeprefix(f"{flow}.")
+            return f"{SIGNALS[flow]} · {LABELS.get(label, label)}"
     if family in FAMILIES:
         return f"{FAMILIES[family]} · {LABELS.get(label, label)}"
     return name

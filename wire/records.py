@@ -222,6 +222,9 @@ class SourceAbout(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """"camera", "door" …"""
     zones: tuple[Id, ...] = ()
     lines: tuple[Id, ...] = ()
+    zone_labels: dict[Id, tuple[Label, ...]] = {}
+    """Zone → what it looks for, as far as the model knows it; so for lines."""
+    line_labels: dict[Id, tuple[Label, ...]] = {}
     size_wh: tuple[Natural, Natural] | UnsetType = UNSET
     blurred: bool = True
     unblurred_reason: Line = ""

@@ -1,4 +1,4 @@
-"""``flow.in`` and ``flow.out``: people who crossed into and out of the place."""
+"""``flow.in`` and ``flow.out``: who crossed into and out of the place."""
 
 import math
 from bisect import bisect_left
@@ -16,11 +16,15 @@ LABEL = "person"
 
 
 class Flow:
-    """The number of crossings in the last minute, by direction, over all of the place's lines."""
+    """The number of crossings in the last minute, by direction, over all of the place's lines.
+
+    Persons are ``flow.in`` and ``flow.out``; other labels have a count of their own, such as
+    ``flow.in.car``, from their first crossing on.
+    """
 
     def __init__(self, place: Place) -> None:
         self._inward = {(line.node, line.source, line.line): line.inward for line in place.lines}
-        self._crossed: dict[str, deque[int]] = {"flow.in": deque(), "flow.out": deque()}
+        self._crossed: dict[str, deque[int]] = {}
         self._values: dict[str, int] = {}
         self.limits: Limits | None = None
         self.due: int | None = None
@@ -30,9 +34,12 @@ class Flow:
 
     def _cross(self, node: str, record: LineCross, at: int) -> Iterable[Reading]:
         inward = self._inward.get((node, record.source, record.line))
-        if inward is None or record.label != LABEL:
+        if inward is None:
             return ()
-        self._crossed["flow.in" if record.direction is inward else "flow.out"].append(at)
+        end = "" if record.label == LABEL else f".{record.label}"
+        for name in (f"flow.in{end}", f"flow.out{end}"):
+            self._crossed.setdefault(name, deque())
+        self._crossed[f"flow.{'in' if record.direction is inward else 'out'}{end}"].append(at)
         return self.tick(at)
 
     def tick(self, at: int) -> Iterable[Reading]:
@@ -66,9 +73,11 @@ class Flow:
         return self._read(at) if self._values else ()  # not known before the first crossing
 
     def dump(self) -> Any:
-        return [[list(times) for times in self._crossed.values()], self._values, self.due]
+        crossed = {name: list(times) for name, times in self._crossed.items()}
+        return [crossed, self._values, self.due]
 
     def load(self, state: Any) -> None:
-        times, self._values, self.due = state
-        for mine, saved in zip(self._crossed.values(), times, strict=True):
-            mine.extend(saved)
+        crossed, self._values, self.due = state
+        if isinstance(crossed, list):  # of before there were labels
+            crossed = dict(zip(("flow.in", "flow.out"), crossed, strict=True))
+        self._crossed = {name: deque(times) for name, times in crossed.items()}

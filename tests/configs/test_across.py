@@ -115,6 +115,17 @@ def test_it_is_told_what_becomes_of_residents_photos(
                 "(one of: car, person)"
             ),
         ),
+        (
+            "occupancy.person", "flow.in.car",
+            (
+                "11: rules[0].when[0].signal: no line of the rule's places looks for 'car' "
+                "(one of: person)"
+            ),
+        ),
+        (
+            "occupancy.person", "flow.in.person",
+            "11: rules[0].when[0].signal: 'flow.in.person' is no signal (did you mean 'flow.in'?)",
+        ),
     ],
 )  # fmt: skip
 def test_what_no_edge_file_has_is_told_where_the_site_says_it(
@@ -124,6 +135,62 @@ def test_what_no_edge_file_has_is_told_where_the_site_says_it(
     assert result.exit_code == 2
     told = [line.partition("site.yaml:")[2] for line in result.output.splitlines()]
     assert [line for line in told if line] == [says]
+
+
+@pytest.mark.parametrize("signal", ["flow.in", "flow.out", "tailgating", "surprise.flow"])
+def test_what_counts_persons_over_a_line_for_cars_alone_is_told(
+    tmp_path: Path, signal: str
+) -> None:
+    site = SITE.replace("occupancy.person", signal).replace("door}]", "door, controlled: true}]")
+    edge = EDGE.replace("[1, 1]]}]", "[1, 1]], labels: [car]}]")
+    result = _check(tmp_path, site, edge)
+    says = "no line of the rule's places looks for 'person' (one of: car)"
+    assert says in result.output
+    site = site.replace(signal, "flow.in.car")
+    assert _check(tmp_path, site, edge).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (
+            "labels: [person, car]", "labels: [persn]",
+            (
+                "6: cameras[0].zones[0].labels[0]: 'persn' is not among model.labels, so the "
+                "detector never reports it (did you mean 'person'?)"
+            ),
+        ),
+        (
+            "node: n", "node: n\nmodel: {labels: [person, car, cat, motorcicle]}",
+            (
+                "3: model.labels[2]: starter does not know 'cat' (did you mean 'car'?)\n"
+                "3: model.labels[3]: starter does not know 'motorcicle' "
+                "(did you mean 'motorcycle'?)"
+            ),
+        ),
+        (
+            "node: n", "node: n\nmodel: {labels: [car]}",
+            (
+                "8: cameras[0].lines[0]: 'person' is not among model.labels, so the detector never "
+                "reports it (one of: car)\n"
+                "7: cameras[0].zones[0].labels[0]: 'person' is not among model.labels, so the "
+                "detector never reports it (one of: car)"
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_a_label_that_the_model_or_the_detector_never_gives_is_told(
+    tmp_path: Path, before: str, after: str, says: str
+) -> None:
+    result = _check(tmp_path, SITE, EDGE.replace(before, after, 1))
+    assert result.exit_code == 2
+    told = [line.partition("edge-0.yaml:")[2] for line in result.output.splitlines()]
+    assert sorted(line for line in told if line) == sorted(says.splitlines())
+
+
+def test_a_model_that_the_catalog_does_not_know_is_left_alone(tmp_path: Path) -> None:
+    edge = EDGE.replace("node: n", "node: n\nmodel: {name: /opt/ours.onnx, labels: [person, car]}")
+    assert _check(tmp_path, SITE, edge).exit_code == 0
 
 
 def test_an_edge_file_of_another_site_or_one_with_mistakes_is_not_held_against_a_site(

@@ -34,12 +34,16 @@ def database(tmp_path: Path) -> Iterator[Engine]:
     database.dispose()
 
 
+def _tell(_key: str, _text: str, _now: int) -> None:
+    """What would be shown on the console is not looked at here."""
+
+
 @pytest.fixture
 def upkeep(tmp_path: Path, database: Engine) -> Upkeep:
     series = SqliteSeries(tmp_path / "series.db")
     metrics = HubMetrics(CollectorRegistry())
     settings = HubSettings(data=str(tmp_path))
-    return Upkeep(settings, database, Ledger(), series, metrics, list)
+    return Upkeep(settings, database, Ledger(), series, metrics, list, _tell)
 
 
 def test_pictures_go_with_their_files(tmp_path: Path, database: Engine, upkeep: Upkeep) -> None:
@@ -66,7 +70,7 @@ def test_what_is_due_of_cases_is_told_and_whence_reports_came_is_forgotten(
     receive(office.engine, SITE, told, vault=office.vault, data=tmp_path, now=MONDAY_10)
     series, metrics = SqliteSeries(tmp_path / "series.db"), HubMetrics(CollectorRegistry())
     settings = HubSettings(data=str(tmp_path))
-    upkeep = Upkeep(settings, office.engine, Ledger(), series, metrics, lambda: [SITE])
+    upkeep = Upkeep(settings, office.engine, Ledger(), series, metrics, lambda: [SITE], _tell)
     upkeep.run(MONDAY_10 + DAY, lambda _now: None)
 
     def left() -> tuple[list[str], int]:
