@@ -8,6 +8,7 @@ drops what is known.
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -35,6 +36,9 @@ MAX_BYTES = 512 * 1024
 records. Higher: fewer commits under load, but more memory and a longer worst delay."""
 TICK_S = 0.05
 RETRY_S = 1.0
+FINISH_S = 3.0
+"""How long a hub that stops goes on handling what has arrived. Higher: less comes again to the next
+one; lower: it ends sooner."""
 
 
 class Ingest:
@@ -174,11 +178,18 @@ class Ingest:
                 self._handle_what_arrived()
                 while len(self._arrived) and not self._stopping.is_set():
                     self._handle_what_arrived()
+            self._finish()
             self._pipeline.checkpoint(self._now_us() // 1000)
         except Exception as error:
             log.exception("the hub cannot go on; what was not acknowledged will come again")
             self.failure = error
             self._on_failure()
+
+    def _finish(self) -> None:
+        """Handle what is here: a broker that ends with the hub would not bring it again."""
+        deadline = time.monotonic() + FINISH_S
+        while self._arrived and time.monotonic() < deadline:
+            self._handle_what_arrived()
 
     def _handle_what_arrived(self) -> None:
         batch = self._next_batch()

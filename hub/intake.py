@@ -33,6 +33,9 @@ OLDEST_MS = 31 * 86_400_000
 """What is older is applied as being this old: a device that woke up in 1970 must not make
 its places live through the decades since."""
 
+OWES = 2**62
+"""Stands for records of a node that are known to be on their way."""
+
 _event_time = operator.attrgetter("record.ts")
 
 
@@ -55,8 +58,8 @@ class Work(Struct):
     """(kind, site, key)."""
     resolved: list[tuple[str, str, str]] = []
     """(site, place, alert) that operators resolved."""
-    resumed: dict[tuple[str, str], bool] = {}
-    """(site, node) first heard since the hub began → whether nothing of before is missing."""
+    resumed: dict[tuple[str, str], int] = {}
+    """(site, node) first heard since the hub began → how many of its records before are missing."""
     learned: list[tuple[str, str, str, int]] = []
     """(site, place, what, start) of the anomalies whose verdict was taken in."""
 
@@ -202,9 +205,8 @@ class Intake:
         if fresh and (site, name) in self.awaited:
             self.awaited.discard((site, name))
             first = min((seq for seq in seqs if seq > high), default=0)
-            # Numbers that go on without a gap: nothing of before is yet to come.
-            whole = first == high + 1 and all(record.seq > high for record in fresh)
-            work.resumed[site, name] = whole
+            old = any(record.seq <= high for record in fresh)  # it is telling what it owes
+            work.resumed[site, name] = OWES if old else first - high - 1
         work.pictures += picture_rows(site, name, fresh)
         for record in fresh:
             if self.ledger.hear(site, name, record):

@@ -1,11 +1,13 @@
 """After a break of the hub: was it silent meanwhile, or did only nobody listen?
 
 Edges keep what they saw until it is taken, and number it. So the first word of a node after a
-break tells: where its numbers go on without a gap, it saw nothing in that time, most often
-because it was off as the hub was. That time is then left out of every duration at its places.
+break tells: where its numbers go on with no gap, or one too small for a node that ran, it saw
+nothing in that time, most often because it was off as the hub was. That time is then left out of
+every duration at its places.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -17,6 +19,8 @@ from hub.rules.place import Outcome
 from hub.series.points import SignalPoint, Stored
 from hub.uptime import Down, Uptime
 
+SPEAKS_MS: Final = 60_000
+"""A node that runs makes a record at least this often; the usual is every 15 s for each source."""
 Place = tuple[str, str]
 """(site, place)."""
 
@@ -46,14 +50,15 @@ class Resume:
 
     def hear(self, stored: Stored, work: Work, engine: Engine) -> None:
         """A record is about to be applied; the first of a node tells of the break before it."""
-        whole = work.resumed.pop((stored.site, stored.node), None)
-        if whole is None:
+        missing = work.resumed.pop((stored.site, stored.node), None)
+        if missing is None:
             return
         for key in [key for key in self._waiting if key[0] == stored.site]:
             if stored.node in engine.nodes.get(key, ()):
                 down = self._waiting.pop(key)
-                if whole:
-                    engine.unheard(*key, down.start, min(down.end, stored.at), work.outcome)
+                end = min(down.end, stored.at)
+                if missing == 0 or missing * SPEAKS_MS < end - down.start:
+                    engine.unheard(*key, down.start, end, work.outcome)
 
     def give_up(self, now: int, engine: Engine, outcome: Outcome) -> None:
         """Places whose nodes have not come back for long enough wait no more."""

@@ -1,4 +1,5 @@
-"""Starts processes in order, keeps them running, and stops them last in, first out."""
+"""Starts processes in order, keeps them running, and stops them last in, first out; but a broker
+of theirs before all others."""
 
 import ctypes
 import logging
@@ -39,6 +40,9 @@ class Child:
     ready: Callable[[], bool]
     keep: bool = True
     """Start it again when it ends; False: its end is news to whoever waits."""
+    ends_first: bool = False
+    """Stop it before the others: a broker that keeps its queue in memory must not take what
+    nobody is there to fetch any more; edges keep what it does not take."""
     process: "subprocess.Popen[bytes] | None" = None
     deaths: int = 0
     start_again_at: float = 0.0
@@ -133,7 +137,7 @@ class Supervisor:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        for child in reversed(self.children):
+        for child in sorted(reversed(self.children), key=lambda child: not child.ends_first):
             self.stop(child)
 
 

@@ -18,7 +18,7 @@ def start_site(supervisor: Supervisor, path: Path, site: SiteFile, *, hub_port: 
     if site.broker is not None:
         port = site.broker.port
         argv = python("-m", "launch.broker", str(port))
-        supervisor.start(Child("broker", argv, logs / "broker.log", listens(port)))
+        supervisor.start(Child("broker", argv, logs / "broker.log", listens(port), ends_first=True))
     config = str(path)
     supervisor.start(
         Child(

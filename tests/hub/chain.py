@@ -87,7 +87,8 @@ class Hub:
         if self.pipeline is not None:
             with self.database.begin() as connection:
                 self.pipeline.resume.uptime.beat(connection, ran_until or now)
-        self.metrics = HubMetrics(CollectorRegistry())
+        self.registry = CollectorRegistry()
+        self.metrics = HubMetrics(self.registry)
         hub_settings = HubSettings(data=str(self.folder))
         self.pipeline = Pipeline([SITE], hub_settings, self.database, self.metrics, now)
         self.pipeline.recover(now)

@@ -60,6 +60,11 @@ def test_a_node_whose_numbers_leave_a_gap_may_still_tell_and_is_silent_until_it_
     assert ("silent", "hall") not in _names(hub)
 
 
+def test_a_few_records_that_a_broker_lost_do_not_make_an_hour_of_silence(hub: Hub) -> None:
+    hub.take(BACK + 500, batch("a", BACK + 490, count_record(17, BACK + 490, 0)))
+    assert _names(hub) == {("seen", "yard")}
+
+
 def test_a_node_that_ran_on_is_heard_as_if_the_hub_had_run(hub: Hub) -> None:
     told = [_health(seq, T0 + (seq - 1) * 15_000) for seq in range(2, 20)]
     hub.take(BACK + 500, batch("a", told[-1].ts, *told))
