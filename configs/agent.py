@@ -163,7 +163,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of two boxes that overlap more than this, the weaker goes."""
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
     provider: str = ""
-    """onnxruntime's execution provider, such as CPUExecutionProvider; empty: the best here."""
+    """onnxruntime's execution provider, such as CPU or CUDA; empty: the best here."""
     labels: tuple[Label, ...] = ("person", "bicycle", "car", "motorcycle", "bus", "truck", "dog")
 
 

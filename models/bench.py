@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import psutil
 
 from configs.agent import Model, StreetSettings
 from edge.detect import Detector
@@ -17,6 +18,8 @@ USABLE = 0.7
 USUAL_FPS = 5.0
 """Pictures a second of one camera, as edge.yaml has it by default."""
 LEAST_RUNS = 5
+QUIET = 0.1
+"""Other programs may use so much of the processors before the figures are doubted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,26 @@ class Speed:
     def cameras(self) -> int:
         """How many cameras at the usual rate."""
         return int(self.fps / USUAL_FPS)
+
+
+class Others:
+    """How much other programs use the processors meanwhile."""
+
+    def __init__(self) -> None:
+        self._begun = self._now()
+
+    def share(self) -> float:
+        """Of all processors, since this was made; 0 to 1."""
+        total, busy = (now - then for now, then in zip(self._now(), self._begun, strict=True))
+        return min(1.0, max(0.0, busy / total)) if total > 0 else 0.0
+
+    @staticmethod
+    def _now() -> tuple[float, float]:
+        """CPU seconds of all processors: all, and those that others used."""
+        times = psutil.cpu_times()
+        total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        return total, total - idle - time.process_time()
 
 
 def street_picture() -> Image:
@@ -86,9 +109,18 @@ def best(speeds: Sequence[Speed]) -> Speed:
 
 def recommendation(speed: Speed) -> str:
     """What to write into edge.yaml, in words."""
-    head = f"{speed.model} with {speed.threads} thread(s)"
+    head = f"{speed.model} with {_counted(speed.threads, 'thread')}"
     if speed.cameras >= 1:
-        return f"{head}: up to {speed.cameras} camera(s) at {USUAL_FPS:g} pictures a second"
+        return (
+            f"{head}: up to {_counted(speed.cameras, 'camera')} at {USUAL_FPS:g} pictures a "
+            f"second, or one at {int(speed.fps)}"
+        )
     if speed.fps >= 1:
-        return f"{head}: one camera at {int(speed.fps)} picture(s) a second (cameras[].fps)"
+        return (
+            f"{head}: one camera at {_counted(int(speed.fps), 'picture')} a second (cameras[].fps)"
+        )
     return f"{head}: too slow here even for one picture a second; take a smaller model"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

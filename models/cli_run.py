@@ -37,7 +37,9 @@ CLASSES = click.option(
     show_default=True,
     help="What the labels' numbers mean: a class list of the catalog, or names with commas.",
 )
-PROVIDER = click.option("--provider", default="", help="onnxruntime's execution provider.")
+PROVIDER = click.option(
+    "--provider", default="", help="onnxruntime's execution provider, such as CPU."
+)
 
 
 def _names(catalog: Catalog, classes: str) -> tuple[str, ...]:
@@ -110,7 +112,10 @@ class _Counts(click.ParamType[tuple[int, ...]]):
 @click.argument("names", nargs=-1)
 @click.option("--threads", type=_Counts(), default="1,2", show_default=True)
 @click.option(
-    "--provider", "providers", multiple=True, help="May be given again. Default: the best here."
+    "--provider",
+    "providers",
+    multiple=True,
+    help="Such as CPU; may be given again. Default: the best here.",
 )
 @click.option(
     "--seconds",
@@ -133,11 +138,13 @@ def bench(
     """
     searched = searched_folders(folder)
     with running():
+        from models import bench as clock
         from models import trials
 
         models = trials.present(names, searched, known(searched))
+        others = clock.Others()
         speeds = trials.measured(models, threads, providers or ("",), seconds)
-        trials.print_speeds(speeds, Console())
+        trials.print_speeds(speeds, Console(), others=others.share())
 
 
 class _Size(click.ParamType[tuple[int, int]]):
@@ -208,6 +215,8 @@ def add_model(
         from models import inspection, local
 
         catalog = known(searched)
+        if not (name or like):
+            local.refuse_known(catalog, file, searched[0])
         proposal = inspection.propose(
             file,
             local.name_of(name or file.stem),

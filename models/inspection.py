@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from edge.detect import ModelUnfit
 from edge.detect.decoders import DECODERS
-from edge.detect.decoders.layout import Found, bind
+from edge.detect.decoders.layout import Found, bind, described
 from edge.detect.decoders.ssd import CALL, TFLITE
 from edge.detect.preprocess import input_shape
 from edge.detect.session import open_session
@@ -24,6 +24,8 @@ from models.entries import Entry
 
 USUAL_SIZE_WH = (640, 640)
 BYTE = 1 / 255
+EXAMPLE = 80
+"""So many classes, as COCO has, where shapes are told and nobody named any."""
 HABITS: dict[str, dict[str, Any]] = {
     "rtdetr": {"channels": "rgb", "scale": BYTE, "fit": "stretch"},
     "ssd": {"channels": "rgb", "scale": 1.0, "fit": "stretch"},
@@ -46,6 +48,8 @@ class Inspected:
     """Size, layout and type of the picture are right; the rest is not known yet."""
     names: tuple[str, ...]
     """Class names from the file's metadata, as Ultralytics writes them."""
+    task: str
+    """What the model is for, from there too: detect, segment, pose, classify …; or empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ def _own(entry: Entry, path: Path, name: str) -> Entry:
         unverified=False,
         published=None,
         measured=(),
+        note="",
     )
 
 
@@ -149,7 +154,8 @@ def inspect(path: Path, entry: Entry, *, size_wh: tuple[int, int] | None) -> Ins
     outputs = tuple(
         Found(each, tuple(np.shape(value))) for each, value in zip(names, values, strict=True)
     )
-    return Inspected(inputs, outputs, entry, _told_names(session))
+    task = str(session.get_modelmeta().custom_metadata_map.get("task", ""))
+    return Inspected(inputs, outputs, entry, _told_names(session), task)
 
 
 def _pictured(entry: Entry, path: Path, found: Any, size_wh: tuple[int, int]) -> Entry:
@@ -159,6 +165,11 @@ def _pictured(entry: Entry, path: Path, found: Any, size_wh: tuple[int, int]) ->
     if 3 not in (shape[1], shape[3]) and isinstance(shape[1], int):
         raise ModelUnfit(f"{path} does not take a colour picture: {found.name} is {shape}")
     high, wide = shape[2:] if layout == "nchw" else shape[1:3]
+    if isinstance(shape[0], int) and shape[0] != 1:
+        raise ModelUnfit(
+            f"{path} takes {shape[0]} pictures at once: {found.name} is {shape}; export it for a "
+            "batch of 1"
+        )
     types = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
     if found.type not in types:
         raise ModelUnfit(
@@ -227,11 +238,31 @@ def _metadata(session: Any, key: str) -> object:
 def _text(
     path: Path, inspected: Inspected, labels: Sequence[str], asked: str, fitting: Sequence[str]
 ) -> str:
+    """Why no decoder, or not the one that was asked for, reads a model; and which shapes would."""
     outputs = ", ".join(str(each) for each in inspected.outputs)
     classes = f" with {len(labels)} classes" if labels else ""
     which = f"decoder {asked!r} cannot" if asked else "no decoder can"
-    return (
-        f"{path} has the outputs {outputs}: {which} read them{classes}"
-        f"{'; ' + ', '.join(fitting) + ' would' if fitting else ''}. Known are "
-        f"{', '.join(HABITS)}; check --size and --classes, or export it in one of these layouts"
-    )
+    told = [f"{path} has the outputs {outputs}: {which} read them{classes}"]
+    if fitting:
+        told.append(f"{', '.join(fitting)} would")
+    if inspected.task not in ("", "detect"):
+        told.append(f"it says that it is for {inspected.task!r}, and Linli runs detectors")
+    told += [
+        f"as {name} it has {count} classes, but {len(labels)} are named"
+        for name, count in _by_count(inspected)
+        if labels and count != len(labels)
+    ]
+    told.append("check --size and --classes, or export it in one of these layouts")
+    wide, high = inspected.entry.size_wh
+    number = len(labels) or EXAMPLE
+    shapes = [
+        f"  {name}: {described(DECODERS[name].layouts((wide, high), number))}"
+        for name in ([asked] if asked in DECODERS else HABITS)
+    ]
+    head = f"expected, for {wide}×{high} and {number} classes:"
+    return "\n".join(["; ".join(told), head, *shapes])
+
+
+def _by_count(inspected: Inspected) -> list[tuple[str, int]]:
+    """The decoders that would read the outputs with another number of classes, and that."""
+    return [(name, _implied(name, inspected.outputs)) for name in _fitting(inspected, 0)]

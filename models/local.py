@@ -13,7 +13,7 @@ import yaml
 from configs.loader import load
 from edge.detections import Detections
 from edge.frames import Image
-from models.catalog import CATALOG, Catalog, ModelError, sha256_of
+from models.catalog import CATALOG, Catalog, ModelError, find, sha256_of
 from models.entries import CatalogFile, Entry
 
 COLOUR = (0, 200, 255)
@@ -28,6 +28,19 @@ class AddFailed(ModelError):
 def name_of(text: str) -> str:
     """What someone calls a model, as a name of the catalog."""
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:63]
+
+
+def refuse_known(catalog: Catalog, path: Path, folder: Path) -> None:
+    """Raises AddFailed where a file is one of the catalog's models."""
+    sha256 = sha256_of(path)
+    same = next((each for each in catalog.entries if sha256 in each.files), None)
+    if same is not None:
+        here = find(same, [folder])
+        put = f"it is here as {here}" if here else f"put it into {folder} as {Path(same.file).name}"
+        raise AddFailed(
+            f"{path} is {same.name}, which the catalog knows: {put}, and {same.name} is its "
+            "model.name; or give a --name of your own to run it with other settings"
+        )
 
 
 def refuse(catalog: Catalog, entry: Entry, folder: Path) -> None:

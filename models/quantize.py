@@ -1,5 +1,6 @@
-"""Makes a model's weights 8 bits wide: smaller, sometimes faster, always a little worse."""
+"""Makes a model's weights 8 bits wide: smaller, seldom faster on a CPU, and worse: measure it."""
 
+import logging
 from pathlib import Path
 
 from models.catalog import ModelError
@@ -27,8 +28,11 @@ def quantize(path: Path, out: Path) -> None:
             if node.op_type == "Conv"
             and any(each.name == "group" and each.i > 1 for each in node.attribute)
         ]
+        logging.disable(logging.WARNING)  # advice for those who export, told to every user
         quantize_dynamic(path, partial, weight_type=QuantType.QUInt8, nodes_to_exclude=depthwise)
         partial.replace(out)
     except Exception as error:  # its errors share no public base
         partial.unlink(missing_ok=True)
         raise QuantizeFailed(f"{path} cannot be quantised: {error}") from error
+    finally:
+        logging.disable(logging.NOTSET)

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from configs.agent import Model
 from edge.detect import Detector
-from models.bench import Speed, best, measure, recommendation, street_picture
+from models.bench import QUIET, Speed, best, measure, recommendation, street_picture
 from models.catalog import Catalog, ModelFile, ModelMissing, find, resolve
 from models.evaluate import FLOOR, ClassFigures, Evaluation, Figures, evaluate, plot
 from models.labelled import read_folder
@@ -105,8 +105,11 @@ def measured(
     ]
 
 
-def print_speeds(speeds: Sequence[Speed], console: Console) -> None:
-    """One line for each combination, then what to make of it."""
+def print_speeds(speeds: Sequence[Speed], console: Console, *, others: float) -> None:
+    """One line for each combination, then what to make of it.
+
+    ``others``: the share of the processors that other programs used meanwhile.
+    """
     table = Table(
         "model", "provider", "threads", "runs", "ms median", "ms 95 %", "pictures/s", "cameras"
     )
@@ -125,3 +128,10 @@ def print_speeds(speeds: Sequence[Speed], console: Console) -> None:
     for name in dict.fromkeys(each.model for each in speeds):
         chosen = best([each for each in speeds if each.model == name])
         console.print(recommendation(chosen), highlight=False, soft_wrap=True)
+    if others > QUIET:
+        console.print(
+            f"note: other programs used {others:.0%} of the processors meanwhile: the device is "
+            "faster than this, and the figures vary; measure again when it is quiet",
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -16,7 +16,10 @@ from models.catalog import ModelError
 
 log = logging.getLogger(__name__)
 
-CPU = "CPUExecutionProvider"
+SUFFIX = "ExecutionProvider"
+CPU = f"CPU{SUFFIX}"
+ELSEWHERE = f"Azure{SUFFIX}"
+"""onnxruntime's wheels name it, but it only sends work to a cloud; here it would be the CPU."""
 PROVIDERS = (
     "CUDAExecutionProvider",
     "ROCMExecutionProvider",
@@ -33,8 +36,21 @@ class ModelUnfit(ModelError):
 
 
 def available() -> tuple[str, ...]:
-    """The execution providers that this onnxruntime was built with."""
-    return tuple(onnxruntime.get_available_providers())
+    """The execution providers that this onnxruntime was built with and that run on this device."""
+    return tuple(name for name in onnxruntime.get_available_providers() if name != ELSEWHERE)
+
+
+def named(provider: str) -> str:
+    """onnxruntime's name of a provider, which may be given as ``cpu``; raises ModelUnfit."""
+    known = {name.removesuffix(SUFFIX).lower(): name for name in available()}
+    found = known.get(provider.lower().removesuffix(SUFFIX.lower()))
+    if found is None:
+        raise ModelUnfit(
+            f"execution provider {provider!r} is not available here; "
+            f"available: {', '.join(available())}. Others come with other builds of onnxruntime, "
+            "such as onnxruntime-gpu; leave it empty for the best one here"
+        )
+    return found
 
 
 def open_session(path: Path, *, threads: int = 1, provider: str = "") -> Any:
@@ -42,11 +58,7 @@ def open_session(path: Path, *, threads: int = 1, provider: str = "") -> Any:
 
     One that is asked for is used or refused, never replaced by another.
     """
-    if provider and provider not in available():
-        raise ModelUnfit(
-            f"execution provider {provider!r} is not available here; "
-            f"available: {', '.join(available())}"
-        )
+    provider = named(provider) if provider else ""
     chosen = provider or next(name for name in PROVIDERS if name in available())
     try:
         session = onnxruntime.InferenceSession(

@@ -41,7 +41,7 @@ def faces(settings: EdgeFile) -> list[Finding]:
             finder.find(street_picture())
         except (ValueError, cv2.error):
             says = f"no YuNet model that can be used: no picture leaves {', '.join(users)}"
-            remedy = "`linli models` names where to get it; or leave cameras[].faces out"
+            remedy = "`linli models pull yunet` fetches it; or leave cameras[].faces out"
             findings.append(failed(part, says, remedy))
             continue
         ms = (time.perf_counter() - begun) * 1000

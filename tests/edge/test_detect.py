@@ -17,6 +17,7 @@ from edge.detect import Detector, ModelUnfit
 from edge.detect.decoders import fastestdet, yolox
 from edge.detect.detector import suppress
 from edge.detect.preprocess import Preprocessor, fitted_wh, to_picture
+from edge.detect.session import available
 from edge.detections import Detections
 from edge.frames import Image
 from edge.street import Street
@@ -331,11 +332,16 @@ def test_the_execution_provider_is_named_and_can_be_forced(shared: Path) -> None
     model = resolve("fastestdet", [shared / "models"])
     forced = Detector(model, Model(provider="CPUExecutionProvider"))
     assert forced.provider == "CPUExecutionProvider"
+    assert Detector(model, Model(provider="cpu")).provider == "CPUExecutionProvider"
     assert Detector(model, Model()).provider.endswith("ExecutionProvider")
     with pytest.raises(
         ModelUnfit, match=r"'NoSuchProvider' is not available here; available: .*CPU"
     ):
         Detector(model, Model(provider="NoSuchProvider"))
+
+
+def test_a_provider_that_would_send_work_elsewhere_is_none() -> None:
+    assert "AzureExecutionProvider" not in available()
 
 
 def test_a_model_with_another_output_names_both_shapes(shared: Path) -> None:

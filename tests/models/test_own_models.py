@@ -11,13 +11,15 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 from onnx import TensorProto, helper, numpy_helper
+from rich.console import Console
 
-from models.bench import Speed, best, measure, recommendation
+from models.bench import Others, Speed, best, measure, recommendation
 from models.catalog import ModelFile, resolve
 from models.cli import cli
 from models.entries import Entry
 from models.inspection import propose
 from models.local import name_of
+from models.trials import print_speeds
 
 Array = npt.NDArray[Any]
 
@@ -190,7 +192,12 @@ def test_add_refuses_a_name_that_is_taken(tmp_path: Path, dog: Path) -> None:
     assert result.exit_code == 1
     assert "there is a model 'yolox-nano' already; give another with --name" in result.output
     assert run("add", str(dog), *words).exit_code == 0
-    assert "there is a model 'my-dog' already" in run("add", str(dog), *words).output
+    again = run("add", str(dog), *words).output.replace("\n", " ")
+    assert (
+        f"is my-dog, which the catalog knows: it is here as {tmp_path}/models/my-dog.onnx" in again
+    )
+    named = run("add", str(dog), "--name", "my-dog", *words).output
+    assert "there is a model 'my-dog' already; give another with --name" in named
     assert run("add", str(dog), "--name", "second", *words).exit_code == 0
     assert resolve("my-dog", [tmp_path / "models"]).labels == ("cat", "dog")
 
@@ -250,6 +257,17 @@ def test_add_does_not_write_over_another_file(tmp_path: Path, dog: Path) -> None
             ("--classes", "a,b", "--decoder", "yolox"),
             "decoder 'yolox' cannot read them with 2 classes; ultralytics would",
         ),
+        (
+            {"o": np.zeros((1, 6, 126), np.float32)},
+            ("--classes", "a,b,c"),
+            "as ultralytics it has 2 classes, but 3 are named",
+        ),
+        (
+            {"o": np.zeros((1, 6, 126), np.float32)},
+            ("--classes", "a,b", "--decoder", "yolox"),
+            "expected, for 96×64 and 2 classes:\n  yolox: [1, 126, 7]",
+        ),
+        ({"logits": np.zeros((1, 1000), np.float32)}, (), "  ultralytics: [1, 84, ?]"),
     ],
 )
 def test_add_says_why_a_model_does_not_fit(
@@ -259,6 +277,32 @@ def test_add_says_why_a_model_does_not_fit(
     result = run("add", str(path), *words, "--folder", str(tmp_path / "models"))
     assert result.exit_code == 1
     assert complaint in result.output
+
+
+def test_add_says_what_else_a_model_is_for(tmp_path: Path) -> None:
+    outputs = {"o": np.zeros((1, 38, 126), np.float32), "p": np.zeros((1, 32, 16, 24), np.float32)}
+    path = model_file(tmp_path / "m.onnx", outputs, names="{0: 'cat', 1: 'dog'}", task="segment")
+    result = run("add", str(path), "--folder", str(tmp_path / "models"))
+    assert result.exit_code == 1
+    assert "it says that it is for 'segment', and Linli runs detectors" in result.output
+
+
+def test_add_refuses_a_model_of_many_pictures_at_once(tmp_path: Path) -> None:
+    outputs = {"o": np.zeros((8, 6, 126), np.float32)}
+    path = model_file(tmp_path / "m.onnx", outputs, picture=(8, 3, 64, 96))
+    result = run("add", str(path), "--folder", str(tmp_path / "models"))
+    assert result.exit_code == 1
+    assert "takes 8 pictures at once" in result.output
+    assert "export it for a batch of 1" in result.output
+
+
+def test_add_knows_a_model_of_the_catalog(shared: Path, tmp_path: Path) -> None:
+    words = ["--folder", str(tmp_path)]
+    result = run("add", str(shared / "models" / "fastestdet.onnx"), *words)
+    assert result.exit_code == 1
+    told = result.output.replace("\n", " ")
+    assert "fastestdet.onnx is fastestdet, which the catalog knows: put it into" in told
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_add_says_that_a_file_is_no_model(tmp_path: Path) -> None:
@@ -283,8 +327,10 @@ def test_a_second_thread_must_earn_its_place() -> None:
 @pytest.mark.parametrize(
     ("ms", "told"),
     [
-        (14.0, "m with 1 thread(s): up to 10 camera(s) at 5 pictures a second"),
-        (200.0, "one camera at 3 picture(s) a second"),
+        (14.0, "m with 1 thread: up to 10 cameras at 5 pictures a second, or one at 50"),
+        (130.0, "m with 1 thread: up to 1 camera at 5 pictures a second, or one at 5"),
+        (200.0, "one camera at 3 pictures a second"),
+        (600.0, "one camera at 1 picture a second"),
         (2000.0, "too slow here"),
     ],
 )
@@ -315,7 +361,20 @@ def test_bench_compares_models_and_threads() -> None:
     result = run("bench", "starter", "--threads", "1,2", "--seconds", "0")
     assert result.exit_code == 0, result.output
     assert sum("starter" in line and "│" in line for line in result.output.splitlines()) == 2
-    assert "camera(s) at 5 pictures a second" in result.output
+    assert "at 5 pictures a second" in result.output
+
+
+@pytest.mark.parametrize(("others", "told"), [(0.02, False), (0.6, True)])
+def test_bench_doubts_the_figures_of_a_busy_device(
+    others: float, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_speeds([speed(1, 14.0)], Console(width=200), others=others)
+    assert ("other programs used 60% of the processors" in capsys.readouterr().out) is told
+
+
+def test_the_share_of_other_programs_is_one() -> None:
+    others = Others()
+    assert 0 <= others.share() <= 1
 
 
 def test_bench_refuses_what_is_not_there(tmp_path: Path) -> None:
