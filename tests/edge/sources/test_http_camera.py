@@ -9,12 +9,13 @@ import cv2
 from edge.sources.stream import StreamSource
 from tests.edge.fakes import DEADLINE_S
 from tests.edge.sources.clips import QUICK, picture, real_now
+from tests.servers import free_port
 
 
 class MjpegCamera:
     """A camera that serves motion JPEG over HTTP, as many real ones do."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int) -> None:
         stop = self._stop = threading.Event()
 
         class Handler(BaseHTTPRequestHandler):
@@ -35,7 +36,6 @@ class MjpegCamera:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
-        self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 
@@ -47,9 +47,10 @@ class MjpegCamera:
 
 
 def test_an_http_camera_that_is_restarted_comes_back() -> None:
-    camera = MjpegCamera()
+    port = free_port()
+    camera = MjpegCamera(port)
     source = StreamSource(
-        "gate", f"http://127.0.0.1:{camera.port}/video.mjpg", real_now, fps=60, patience=QUICK
+        "gate", f"http://127.0.0.1:{port}/video.mjpg", real_now, fps=60, patience=QUICK
     )
     try:
         before = real_now()
@@ -58,13 +59,12 @@ def test_an_http_camera_that_is_restarted_comes_back() -> None:
         assert before <= first.ts <= real_now()
         assert source.size_wh == (64, 48)
         assert abs(float(first.image.mean()) - 120) < 3
-        port = camera.port
         camera.kill()
         camera = MjpegCamera(port)
         deadline = time.monotonic() + DEADLINE_S
         while source.reconnects == 0 and time.monotonic() < deadline:
             assert source.read() is not None
-        assert source.reconnects == 1
+        assert source.reconnects >= 1
         assert source.read() is not None
     finally:
         source.close()

@@ -22,11 +22,11 @@ def test_what_a_record_raises_is_told_and_so_is_its_end(tmp_path: Path) -> None:
     )  # fmt: skip
     hub.take(T0 + 20, chain.batch("a", T0, chain.count_record(1, T0, 1)))
     now[0] = T0 + 25
-    assert [work.result(5) for work in made.step()] == [1]
+    assert [work.result(60) for work in made.step()] == [1]
     hub.take(T0 + 4000, chain.batch("a", T0 + 4000, chain.count_record(2, T0 + 4000, 0)))
     hub.take(T0 + 20_000)
     now[0] = T0 + 20_000
-    assert [work.result(5) for work in made.step()] == [1]
+    assert [work.result(60) for work in made.step()] == [1]
     made.start()
     made.stop()
     firing, resolved = (message.items[0] for message in sender.got)
