@@ -1,5 +1,6 @@
 """A rule on its page: tried on what was recorded, then written into the YAML."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,6 +11,7 @@ from flask import Flask
 from sqlalchemy import insert, select
 
 import configs
+from hub.backtest import trial as backtest
 from hub.backtest.compare import Change
 from hub.backtest.workers import Stretch
 from hub.series.points import Entry, Stored
@@ -92,6 +94,16 @@ def begin(browser: Reader, value: str, **more: str) -> str:
 def trials(app: Flask) -> Trials:
     found: Trials = app.extensions["linli.trials"]
     return found
+
+
+def _works_for_ever(*_given: object) -> None:
+    threading.Event().wait()
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No trial is over before it is ended."""
+    monkeypatch.setattr(backtest, "work", _works_for_ever)
 
 
 def wait(app: Flask, browser: Reader, page: str) -> str:
@@ -251,6 +263,7 @@ def test_a_file_that_cannot_be_written_changes_nothing_and_is_not_in_the_audit(
         assert connection.execute(query).all() == []
 
 
+@pytest.mark.usefixtures("endless")
 def test_a_trial_can_be_ended_and_one_that_is_gone_says_so(app: Flask) -> None:
     browser = reader(app)
     page = begin(browser, "10")
@@ -265,6 +278,7 @@ def test_a_trial_can_be_ended_and_one_that_is_gone_says_so(app: Flask) -> None:
     assert "That trial is gone" in browser.client.get(PAGE).text
 
 
+@pytest.mark.usefixtures("endless")
 def test_trials_are_few_bounded_in_time_and_end_with_the_console(app: Flask) -> None:
     browser = reader(app)
     begin(browser, "10")
