@@ -137,7 +137,7 @@ class Supervisor:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        for child in sorted(reversed(self.children), key=lambda child: not child.ends_first):
+        for child in sorted(self.children[::-1], key=lambda child: not child.ends_first):
             self.stop(child)
 
 
