@@ -59,6 +59,7 @@ from web.console import Console, WebError, console
 from web.news import Draughtsman
 from web.secret import session_secret
 from web.tail import ChangeTail
+from web.tuning.shelf import Shelf
 from web.tuning.trials import Trials
 
 PARTS = (
@@ -163,7 +164,9 @@ def _install_parts(app: Flask) -> None:
         app.register_blueprint(part.blueprint)
     login.limit(app)
     app.extensions["linli.viewings"] = pictures.Viewings()
-    app.extensions["linli.trials"] = Trials()
+    app.extensions["linli.trials"] = Trials(
+        Shelf(Path(app.extensions["linli"].settings.data) / "trials")
+    )
     _install_residents(app)
 
 

@@ -1,16 +1,22 @@
 """A rule on its page: tried on what was recorded, then written into the YAML."""
 
+import os
+import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import insert, select
 
 import configs
+from configs.rules import Active, Severity
+from configs.values import Duration
+from hub import audit
 from hub.backtest import trial as backtest
 from hub.backtest.compare import Change
 from hub.backtest.workers import Stretch
@@ -22,6 +28,7 @@ from web import users
 from web.app import close, create_app
 from web.roles import Role
 from web.tuning import edits
+from web.tuning.shelf import KEPT, Kept, Shelf, spelled
 from web.tuning.trials import State, Trial, Trials
 from wire.records import DoorState
 
@@ -272,20 +279,22 @@ def test_a_trial_can_be_ended_and_one_that_is_gone_says_so(app: Flask) -> None:
     refused = browser.post(f"{page}/save", page=PAGE)
     assert "Try it first" in browser.client.get(refused.headers["Location"]).text
     gone = browser.client.get(f"{PAGE}/trials/00", follow_redirects=True)
-    assert "That trial is gone" in gone.text
+    assert "That trial is not kept any more" in gone.text
     late = browser.post(f"{PAGE}/trials/00/save", page=PAGE)
     assert late.headers["Location"] == PAGE
-    assert "That trial is gone" in browser.client.get(PAGE).text
+    assert "That trial is not kept any more" in browser.client.get(PAGE).text
 
 
 @pytest.mark.usefixtures("endless")
-def test_trials_are_few_bounded_in_time_and_end_with_the_console(app: Flask) -> None:
+def test_trials_are_few_bounded_in_time_and_end_with_the_console(
+    app: Flask, tmp_path: Path
+) -> None:
     browser = reader(app)
     begin(browser, "10")
     first = next(iter(trials(app)._trials.values()))
     trials(app).close()
     assert first.state == "ended"
-    here, bounded = app.extensions["linli"], Trials(limit_s=0.0)
+    here, bounded = app.extensions["linli"], Trials(Shelf(tmp_path), limit_s=0.0)
     hub, file = configs.load_hub(here.config)[0], here.sites[0]
     made = [Trial("garden", "open", "", {}, "", name, first.stretch) for name in "ab"]
     assert all(bounded.start(one, hub, file, file) for one in made)
@@ -294,13 +303,84 @@ def test_trials_are_few_bounded_in_time_and_end_with_the_console(app: Flask) -> 
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert [one.state for one in made] == ["long", "long"]
-    many = Trials()
+    many = Trials(Shelf(tmp_path))
     for one in made:
         many._trials[one.id] = one
         one.state = State.RUNNING
     third = Trial("garden", "open", "", {}, "", "c", first.stretch)
     assert not many.start(third, hub, file, file)
     assert third.process is None
+
+
+def _kept(number: int, **parts: Any) -> Kept:
+    values = {
+        "when[0].above": ("number", "12"), "cooldown": ("length", "5s"),
+        "severity": ("severity", "high"), "active": ("active", "{days: [sat]}"),
+    }  # fmt: skip
+    given = {
+        "id": f"{number:032x}", "site": "garden", "rule": "open", "place": "", "values": values,
+        "version": "v", "author": "li", "stretch": Stretch(NOW - 86_400_000, NOW), "back": False,
+        "at": NOW + number, "state": "done", "records": 8, "found": None, "why": "", **parts,
+    }  # fmt: skip
+    return Kept(**given)
+
+
+def test_a_trial_is_shown_by_a_console_that_was_started_anew(app: Flask, site: Path) -> None:
+    browser = reader(app)
+    page = begin(browser, "10")
+    before = wait(app, browser, page)
+    trials(app)._trials.clear()  # as a console that knows nothing but its data folder
+    assert browser.client.get(page).text == before
+    form = browser.client.get(PAGE).text
+    assert f'href="{page}"' in form
+    assert "2 → 3 alerts" in form
+    answer = browser.post(f"{page}/save", page=page)
+    assert answer.headers["Location"].endswith("#garden.open")
+    assert "above: 10" in (site.parent / "rules.yaml").read_text()
+
+
+def test_a_trial_that_ran_when_its_console_stopped_says_so(app: Flask, tmp_path: Path) -> None:
+    Shelf(tmp_path / "trials").put(_kept(1, state="running"))
+    page = reader(app).client.get(f"{PAGE}/trials/{1:032x}").text
+    assert "the console was stopped while it ran" in page
+
+
+def test_only_the_newest_trials_are_kept_and_what_is_no_trial_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    shelf = Shelf(tmp_path)
+    for number in range(KEPT + 3):
+        shelf.put(_kept(number))
+        os.utime(tmp_path / f"{number:032x}.json", ns=(number, number))
+    shelf.put(_kept(KEPT + 3))
+    assert [one.at - NOW for one in shelf.of("garden", "open")] == list(range(KEPT + 3, 3, -1))
+    (tmp_path / f"{99:032x}.json").write_text("{")
+    assert shelf.find(f"{99:032x}") is None
+    assert shelf.find("../../etc/passwd") is None
+    assert shelf.of("garden", "other") == []
+    numbers = shelf.of("garden", "open")[0].numbers
+    assert numbers == {
+        "when[0].above": 12.0, "cooldown": Duration(5000), "severity": Severity.HIGH,
+        "active": Active(days=("sat",)),
+    }  # fmt: skip
+    assert spelled(numbers) == _kept(1).values
+
+
+def test_the_history_goes_on_page_by_page_by_the_clock_of_its_site(app: Flask) -> None:
+    engine = app.extensions["linli"].engine
+    with engine.begin() as connection:
+        for number in range(45):
+            line = f"~ garden.rules[open].when[0].above: {number} -> {number + 1}"
+            audit.enter(connection, "hub", "configuration.reload", "", line, NOW - 60_000)
+    browser = reader(app)
+    seen, page = [], "/rules"
+    for _ in range(3):
+        text = browser.client.get(page).text
+        seen += re.findall(r"above: (\d+) -&gt;", text.split('id="history"')[1])
+        older = re.search(r'href="(/rules\?before=\d+)#history"', text)
+        page = older[1] if older is not None else ""
+    assert seen == [str(number) for number in range(44, -1, -1)]
+    assert page == ""
 
 
 def test_rules_are_edited_by_maintainers_where_the_console_has_its_files(

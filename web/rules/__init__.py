@@ -1,9 +1,6 @@
 """Rules in force and how they changed, and what is quiet: silences and maintenance windows."""
 
-import re
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -15,19 +12,17 @@ from sqlalchemy import Connection, func, select
 
 from configs.site import SiteFile
 from hub import silences
-from hub.state.tables import Alert, Audit
-from web.console import Console, console
+from hub.state.tables import Alert
+from web.console import console
 from web.now.snapshot import sources_of
 from web.roles import Role, acting
 from web.rules.force import in_force
+from web.rules.history import history
 from web.rules.scope import scope
-from web.tuning.edits import EDITED
 from web.when import as_ms, moment
 
 blueprint = Blueprint("rules", __name__, template_folder="templates")
 WEEK_MS = 7 * 86_400_000
-CHANGES = 20
-"""Changes of the configuration that are shown: the newest."""
 OVER = 10
 """Silences that are over and still shown."""
 
@@ -42,17 +37,12 @@ class Fired(Struct):
 
 @blueprint.get("/rules")
 def page() -> ResponseReturnValue:
-    """Rules, silences and the configuration's history."""
+    """Rules, silences and the configuration's history, which ``?before=`` goes on with."""
     here, now = console(), console().now()
     with here.reader.connect() as connection:
         quiet = silences.listed(connection, now, over=True)
         fired = _fired(connection, now - WEEK_MS)
-        changes = connection.execute(
-            select(Audit.at, Audit.actor, Audit.action, Audit.target, Audit.detail)
-            .where(Audit.action.in_(("configuration.reload", EDITED)))
-            .order_by(Audit.id.desc())
-            .limit(CHANGES + 1)
-        ).all()
+        changes, older = history(connection, here, request.args.get("before", type=int))
     mine = [one for one in quiet if here.site(one.site) is not None]
     return render_template(
         "rules/page.html",
@@ -60,8 +50,8 @@ def page() -> ResponseReturnValue:
         fired=fired,
         quiet=[one for one in mine if one.ends_at > now],
         over=[one for one in reversed(mine) if one.ends_at <= now][:OVER],
-        older=len(changes) > CHANGES,
-        history=[one for row in changes[:CHANGES] if (one := _mine(here, row._asdict()))],
+        older=older,
+        history=changes,
         scopes=[one for f in here.sites if f.site.id in acting() for one in _scopes(f)],
         scope=scope,
         may_act=acting(),
@@ -121,16 +111,6 @@ def _refusal(error: silences.SilenceError) -> str:
         silences.Refusal.LONG: gettext("It may last 90 days at most."),
     }
     return str(words[error.refusal])
-
-
-def _mine(here: Console, change: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A change of the configuration without what it says of sites that are not here."""
-    lines = [
-        line
-        for line in str(change["detail"]).splitlines()
-        if here.whole or here.site(re.split(r"[.\[]", line[2:])[0]) is not None
-    ]
-    return {**change, "detail": "\n".join(lines)} if lines else None
 
 
 def _scopes(file: SiteFile) -> list[tuple[str, str, object]]:

@@ -28,7 +28,7 @@ from hub.backtest.workers import Stretch
 from web.console import console
 from web.roles import wants_json
 from web.tuning import edits, schedule
-from web.tuning.drawn import SHOWN, changed, lanes, summary
+from web.tuning.drawn import SHOWN, changed, holes, lanes, summary
 from web.tuning.edits import Form
 from web.tuning.schedule import Schedule
 from web.tuning.trials import State, Trial, Trials
@@ -36,6 +36,8 @@ from web.tuning.trials import State, Trial, Trials
 blueprint = Blueprint("tuning", __name__, template_folder="templates")
 DAYS = (1, 7, 28)
 DAY_MS = 86_400_000
+GAPS = 5
+"""Times in which the hub did not run that are listed: the longest."""
 FIELD = "n."
 """Begins the names of the form's values."""
 
@@ -74,7 +76,7 @@ def start(site: str, rule: str) -> ResponseReturnValue:
     now = console().now()
     one = Trial(
         site, rule, place, values, begun, current_user.name,
-        Stretch(now - filled.days * DAY_MS, now), back,
+        Stretch(now - filled.days * DAY_MS, now), back, at=now,
     )  # fmt: skip
     if not _trials().start(one, _hub(console().settings), today, then):
         flash(gettext("Others are trying rules just now. Wait until one of them is through."),
@@ -100,6 +102,8 @@ def trial(site: str, rule: str, trial: str) -> ResponseReturnValue:
         summary=summary(told, rule) if told is not None else None,
         changed=changed(told) if told is not None else (), shown=SHOWN,
         ticks=_ticks(one.stretch),
+        gaps=sorted(told.gaps, key=lambda gap: -gap.ms)[:GAPS] if told is not None else (),
+        holes=holes(told) if told is not None else (),
         target=target, writable=edits.writable(target), back=_back(one),
     )  # fmt: skip
 
@@ -155,7 +159,9 @@ def _form(file: SiteFile, rule: Rule, place: str, filled: Form, status: int) -> 
         own=[(path, value) for one in mine for path, value in one.set_.items()],
         other={one.id for one in watched if edits.there(file, rule, one.id)[0] != rule},
         version=edits.version(file, rule.id), days=DAYS,
-        target=target, writable=edits.writable(target),
+        target=target, writable=edits.writable(target), State=State,
+        trials=[(one, _tried(file, rule, one)) for one in _trials().of(file.site.id, rule.id)],
+        names={one.id: one.name for one in file.places},
     )  # fmt: skip
     return page, status
 
@@ -208,7 +214,7 @@ def _ticks(stretch: Stretch) -> list[int]:
 
 
 def _gone(site: str, rule: str) -> ResponseReturnValue:
-    flash(gettext("That trial is gone: the console was started anew. Try it again."), "warn")
+    flash(gettext("That trial is not kept any more. Try it again."), "warn")
     return redirect(url_for("tuning.page", site=site, rule=rule))
 
 

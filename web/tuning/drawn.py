@@ -62,6 +62,12 @@ def _bars(found: Comparison, alerts: Iterable[tuple[Change, Fired | None]]) -> t
     return tuple(sorted(drawn))
 
 
+def holes(found: Comparison) -> list[Bar]:
+    """When nothing was heard, because the hub did not run."""
+    edges = [(_x(found, gap.start), _x(found, gap.end)) for gap in found.gaps]
+    return [Bar(round(left), round(max(right - left, 1), 1), "gap") for left, right in edges]
+
+
 def _x(found: Comparison, ts: int) -> float:
     share = (ts - found.start) / (found.end - found.start)
     return min(max(share, 0.0), 1.0) * WIDTH

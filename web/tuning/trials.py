@@ -1,8 +1,8 @@
 """Backtests of edited rules, each in a process of its own beside the console.
 
 They are few, cheap to the machine (lowest priority) and bounded in time, and whoever started one
-can end it. They live as long as the console does: what comes of one is kept for a while, so
-that its page can be loaded again.
+can end it. What comes of one is kept on disk (`web.tuning.shelf`), so that its page can be loaded
+again, also by a console that was started anew.
 """
 
 import logging
@@ -23,12 +23,13 @@ from configs.site import SiteFile
 from hub.backtest import trial
 from hub.backtest.compare import Comparison
 from hub.backtest.workers import Stretch
+from web.tuning.shelf import Kept, Shelf, spelled
 
 log = logging.getLogger("linli.web")
 AT_ONCE: Final = 2
 """Trials that run beside each other. Higher: less waiting, less of the machine for the hub."""
 KEPT: Final = 5
-"""Trials whose outcome is kept: the newest."""
+"""Trials whose outcome stays in memory: the newest."""
 LIMIT_S: Final = 600.0
 """How long one may take."""
 
@@ -60,6 +61,8 @@ class Trial:
     stretch: Stretch
     back: bool = False
     """It takes an override away; ``values`` are what holds then."""
+    at: int = 0
+    """When it was begun, ms."""
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     state: State = State.RUNNING
     records: int = 0
@@ -74,11 +77,35 @@ class Trial:
     def running(self) -> bool:
         return self.state is State.RUNNING
 
+    def keep(self) -> Kept:
+        """As it is kept on disk."""
+        return Kept(
+            id=self.id, site=self.site, rule=self.rule, place=self.place,
+            values=spelled(self.values), version=self.version, author=self.author,
+            stretch=self.stretch, back=self.back, at=self.at, state=self.state,
+            records=self.records, found=self.found, why=self.why,
+        )  # fmt: skip
+
+
+def recall(kept: Kept) -> Trial:
+    """A trial from the disk; one that ran when its console stopped has failed."""
+    state, why = State(kept.state), kept.why
+    if state is State.RUNNING:
+        state, why = State.FAILED, "the console was stopped while it ran"
+    elif state is State.DONE and kept.found is None:
+        state = State.FAILED
+    return Trial(
+        kept.site, kept.rule, kept.place, kept.numbers, kept.version, kept.author, kept.stretch,
+        kept.back, at=kept.at, id=kept.id, state=state, records=kept.records, read=kept.records,
+        found=kept.found, why=why,
+    )  # fmt: skip
+
 
 class Trials:
     """All of a console. Safe to use from many threads."""
 
-    def __init__(self, limit_s: float = LIMIT_S) -> None:
+    def __init__(self, shelf: Shelf, limit_s: float = LIMIT_S) -> None:
+        self._shelf = shelf
         self._limit_s = limit_s
         self._lock = threading.Lock()
         self._trials: dict[str, Trial] = {}
@@ -98,6 +125,7 @@ class Trials:
             one.process.start()
             theirs.close()
             self._trials[one.id] = one
+            self._shelf.put(one.keep())
             for old in [name for name, other in self._trials.items() if not other.running][:-KEPT]:
                 del self._trials[old]
         threading.Thread(target=self._follow, args=(one, mine), name="trial", daemon=True).start()
@@ -107,7 +135,16 @@ class Trials:
         """A trial of this rule."""
         with self._lock:
             found = self._trials.get(name)
+        if found is None:
+            kept = self._shelf.find(name)
+            found = recall(kept) if kept is not None else None
         return found if found is not None and (found.site, found.rule) == (site, rule) else None
+
+    def of(self, site: str, rule: str) -> list[Trial]:
+        """The trials of a rule that are kept, the newest first."""
+        with self._lock:
+            here = dict(self._trials)
+        return [here.get(kept.id) or recall(kept) for kept in self._shelf.of(site, rule)]
 
     def end(self, one: Trial) -> None:
         """Stop it; one that is over stays as it is."""
@@ -137,6 +174,7 @@ class Trials:
             pipe.close()
             if one.process is not None:
                 one.process.join()
+            self._shelf.put(one.keep())
 
     def _hear(self, one: Trial, word: str, told: Any) -> None:
         match word:
