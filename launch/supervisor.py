@@ -137,7 +137,8 @@ class Supervisor:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        for child in sorted(self.children[::-1], key=lambda child: not child.ends_first):
+        last_first = self.children[::-1]
+        for child in sorted(last_first, key=lambda child: not child.ends_first):
             self.stop(child)
 
 
