@@ -11,6 +11,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from msgspec.structs import replace
 
 from edge.frames import Image
 from edge.usual import (
@@ -73,6 +74,8 @@ class SceneFaults:
         self._still_since = 0
         self._usual: Usual | None = None
         self._before_restart = before
+        self._elsewhere = False
+        """It looks at another place than before it was away, whatever that shows."""
         self._began_ts: int | None = None
         self._suspects: dict[Fault, int] = {}
         """Faults that are there but not told, or told but not there, and since when."""
@@ -82,6 +85,8 @@ class SceneFaults:
         """The faults that the picture taken at ``ts`` (ms) begins or ends."""
         if self._looked_ts is not None and ts - self._looked_ts < STEP_MS:
             return []
+        if self._looked_ts is not None and ts - self._looked_ts > SHORT_MS:
+            self._forget()
         self._average(image, ts)
         view = view_of(self._mean, self._noise)
         self._recall(view, ts)
@@ -92,6 +97,8 @@ class SceneFaults:
             self._usual.learn(view, ts)
         # What was told and is no longer watched for is over, too.
         kinds = [*self._kinds, *(fault for fault in self.active if fault not in self._kinds)]
+        if self._before_restart is not None:
+            kinds = [fault for fault in kinds if fault is not Fault.MOVED]  # not known yet
         there &= set(self._kinds)
         records = [self._judge(fault, fault in there, ts) for fault in kinds]
         return [record for record in records if record is not None]
@@ -99,10 +106,18 @@ class SceneFaults:
     def accept(self) -> None:
         """The view as it is from now on is the right one."""
         self._usual = self._before_restart = None
+        self._elsewhere = False
 
     def reference(self, drawn: str) -> Reference | None:
         """What a restart shall know; None before enough was learned. See `Reference`."""
+        if self._before_restart is not None:
+            return replace(self._before_restart, drawn=drawn)
         return self._usual.reference(drawn) if self._usual is not None else None
+
+    def _forget(self) -> None:
+        """Begin anew after a long time without pictures, as after a restart."""
+        self._before_restart = self.reference("")
+        self._usual = self._looked_ts = self._began_ts = None
 
     def _recall(self, view: SceneView, ts: int) -> None:
         """Take up what was usual before a restart, as far as it still says something."""
@@ -118,9 +133,12 @@ class SceneFaults:
             self._before_restart, self._usual = None, Usual.recalled(told, ts)
         elif ts - self._began_ts >= SETTLE_MS:  # passers-by have faded from the mean
             usual = Usual.recalled(told, ts)
+            elsewhere = usual.elsewhere(view)
+            if elsewhere is None:
+                return  # until there is light
             self._before_restart = None
-            if usual.shifted(view):
-                self._usual = usual
+            if elsewhere or usual.shifted(view):
+                self._usual, self._elsewhere = usual, elsewhere
 
     def _average(self, image: Image, ts: int) -> None:
         grey = sized(image[:, :, 1], FINE_PX)
@@ -150,6 +168,9 @@ class SceneFaults:
             elif view.detail.mean() >= TELLING and view.sharpness < BLURRED_AT_ALL:
                 found.add(Fault.BLURRED)
             return found
+        self._elsewhere = self._elsewhere and usual.moved(view)
+        if self._elsewhere:
+            return found | {Fault.MOVED}
         for fault, holds in (
             (Fault.COVERED, usual.covered),
             (Fault.BLURRED, usual.blurred),

@@ -47,9 +47,18 @@ SHIFT: Final = 0.025
 """… or one that fits better by `BETTER` when it is moved by this part of the width."""
 BETTER: Final = 0.12
 
+ELSEWHERE: Final = 0.15
+"""A view whose outlines, each held against those around it, are less like the usual ones than this
+is another place in any light. Of real footage 0.25 and more is left by shadows, lamps, infrared,
+fog and rain, and 0.12 at most is chance. Higher: a night unlike the day may pass for another view.
+"""
+AROUND_PX: Final = 10.0
+FAINT: Final = 2.0
+"""Outlines fainter than this are none."""
+
 SHORT_MS: Final = 1_800_000
 """After so long away everything is held against what was usual before; after longer only whether
-the view is shifted: light and season may have changed all else."""
+the view is shifted or another place: light and season may have changed all else."""
 OLD_MS: Final = 90 * 86_400_000
 """What was usual longer ago says nothing any more."""
 _BRIGHTEST: Final = 255
@@ -151,6 +160,14 @@ class Usual:
         """Whether it is the same view from a camera that was pushed aside."""
         return self._shifted(view, _alike(view.edges, self._edges))
 
+    def elsewhere(self, view: SceneView) -> bool | None:
+        """Whether it is another place altogether; None where too little is to be seen to say."""
+        if float(self._detail.mean()) < TELLING:
+            return False
+        if float(view.detail.mean()) < TELLING:
+            return None
+        return _alike(_outlines(view.edges), _outlines(self._edges)) < ELSEWHERE
+
     def _shifted(self, view: SceneView, alike: float) -> bool:
         if alike > 0.92 * self._alike:
             return False
@@ -183,6 +200,12 @@ def _edges(grey: Grey) -> Grey:
     soft = cv2.GaussianBlur(grey, (0, 0), 1.0)
     across, down = (cv2.Sobel(soft, cv2.CV_32F, *way) for way in ((1, 0), (0, 1)))
     return np.asarray(cv2.GaussianBlur(cv2.magnitude(across, down), (0, 0), 1.5), np.float32)
+
+
+def _outlines(edges: Grey) -> Grey:
+    """Edges, each held against those around it: the same in a lamp's light and beside it."""
+    around = cv2.GaussianBlur(edges, (0, 0), AROUND_PX)
+    return np.asarray(np.minimum(edges / (around + FAINT), 4.0), np.float32)
 
 
 def _alike(view: Grey, usual: Grey) -> float:

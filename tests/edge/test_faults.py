@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ from edge.frames import Image
 from edge.sources.file import FileSource
 from edge.street import Street
 from edge.usual import Reference, recall_reference, save_reference
-from tests.edge.weather import blurred, lit, noisy, rainy, shifted
+from tests.edge.weather import blurred, lamplit, lit, noisy, rainy, shaded, shifted
 from wire.records import Fault, SceneFault
 
 EVERY = [Fault.DARK, Fault.BLURRED, Fault.COVERED, Fault.MOVED, Fault.FROZEN]
@@ -185,6 +186,78 @@ def test_a_camera_that_was_moved_while_the_agent_was_off_is_told_of(
         for number, image in enumerate(yard[76:100], start=36):
             records += faults.look(how(image), start + number * STEP_MS)
         assert faults.active == set(), "who draws anew means the view as it is"
+
+
+LAMPS = [(0.3, 0.4), (0.8, 0.7)]
+SHADE = [(0.0, 0.2), (0.7, 0.0), (1.0, 0.6), (0.3, 1.0)]
+NIGHT_MS = AWAY_MS["a night"]
+
+
+def after(faults: SceneFaults, start: int, pictures: list[Image]) -> list[SceneFault]:
+    return [
+        record
+        for number, image in enumerate(pictures)
+        for record in faults.look(image, start + number * STEP_MS)
+    ]
+
+
+@pytest.fixture(scope="module")
+def elsewhere(shared: Path, yard: list[Image]) -> list[Image]:
+    """Another place, as the camera of the yard would see it."""
+    high, wide = yard[0].shape[:2]
+    pictures = list(read(shared / "footage" / "car-detection.mp4"))[:36]
+    return [np.asarray(cv2.resize(image, (wide, high)), np.uint8) for image in pictures]
+
+
+def test_a_camera_that_looks_at_another_place_after_a_night_is_told_of(
+    usual: Reference, elsewhere: list[Image]
+) -> None:
+    faults = SceneFaults("cam", EVERY, before=usual)
+    (moved,) = after(faults, usual.ts + NIGHT_MS, elsewhere)
+    assert (moved.fault, moved.active) == (Fault.MOVED, True)
+
+
+@pytest.mark.parametrize(
+    "light",
+    [
+        lambda image: noisy(lamplit(image, LAMPS), RANDOM),
+        lambda image: shaded(image, SHADE),
+        lambda image: lit(image, 1.8),
+        lambda image: noisy(lit(image, 0.3), RANDOM),
+        lambda image: rainy(image, RANDOM, 300),
+    ],
+    ids=["under lamps", "with other shadows", "in glare", "at dusk", "in rain"],
+)
+def test_the_same_place_in_another_light_after_a_night_has_not_moved(
+    yard: list[Image], usual: Reference, light: Callable[[Image], Image]
+) -> None:
+    faults = SceneFaults("cam", EVERY, before=usual)
+    records = after(faults, usual.ts + NIGHT_MS, [light(image) for image in yard[40:76]])
+    assert Fault.MOVED not in {record.fault for record in records}
+
+
+def test_whether_it_moved_is_judged_when_there_is_light(
+    yard: list[Image], usual: Reference, elsewhere: list[Image]
+) -> None:
+    for day, expected in ((yard[40:76], []), (elsewhere, [Fault.MOVED])):
+        faults = SceneFaults("cam", EVERY, before=usual)
+        start = usual.ts + NIGHT_MS
+        night = [noisy(lit(image, 0.04), RANDOM) for image in yard[40:64]]
+        assert [each.fault for each in after(faults, start, night)] == [Fault.DARK]
+        assert faults.reference("as drawn") == usual, "another restart must not forget it"
+        dawn = start + len(night) * STEP_MS
+        told = [each.fault for each in after(faults, dawn, day) if each.active]
+        assert told == expected
+
+
+def test_a_camera_that_was_lost_for_hours_is_held_against_what_was_usual(
+    yard: list[Image], elsewhere: list[Image]
+) -> None:
+    lamps = [noisy(lamplit(image, LAMPS), RANDOM) for image in yard[40:64]]
+    for pictures, expected in ((lamps, []), (elsewhere, [Fault.MOVED])):
+        faults = SceneFaults("cam", EVERY)
+        told(yard[:30], faults)
+        assert [each.fault for each in after(faults, NIGHT_MS, pictures)] == expected
 
 
 def test_what_was_usual_is_kept_in_a_small_file_and_a_broken_one_is_said_so(

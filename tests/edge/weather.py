@@ -1,5 +1,6 @@
 """What weather and light make of a picture."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
@@ -42,6 +43,26 @@ def rainy(image: Image, random: np.random.Generator, drops: int) -> Image:
         cv2.line(streaks, (x, y), (x - length // 5, y + length), bright, 1, cv2.LINE_AA)
     streaks = np.asarray(cv2.blur(streaks, (1, 5)), np.uint8)
     return np.asarray(cv2.add(image, cv2.merge([streaks] * 3)), np.uint8)
+
+
+def lamplit(image: Image, lamps: Sequence[tuple[float, float]]) -> Image:
+    """At night: dark but for what lamps at these parts of width and height light."""
+    high, wide = image.shape[:2]
+    down, right = np.mgrid[:high, :wide]
+    light = np.full((high, wide), 0.12, np.float32)
+    for x, y in lamps:
+        away = ((right - x * wide) ** 2 + (down - y * high) ** 2) / (2 * (0.16 * wide) ** 2)
+        light += 1.3 * np.exp(-away.astype(np.float32))
+    return np.asarray(np.clip(image * light[..., None], 0, 255), np.uint8)
+
+
+def shaded(image: Image, corners: Sequence[tuple[float, float]]) -> Image:
+    """With a hard shadow over a polygon, in parts of width and height."""
+    high, wide = image.shape[:2]
+    light = np.ones((high, wide), np.float32)
+    outline = np.array([(x * wide, y * high) for x, y in corners], np.int32)
+    cv2.fillPoly(light, [outline], 0.4)
+    return np.asarray(image * cv2.GaussianBlur(light, (0, 0), 3)[..., None], np.uint8)
 
 
 def scene(images: list[Image]) -> Image:
