@@ -231,7 +231,7 @@ def _excuse(error: HTTPException) -> ResponseReturnValue:
     text = words.get(code, error.description or "")
     if code == 401 and request.blueprint in PUBLIC:
         return account.ask()
-    if roles.wants_json() or request.endpoint == "pictures.show" or tokens.is_api(request):
+    if roles.wants_json() or request.endpoint in tokens.PICTURES or tokens.is_api(request):
         return {"error": text}, code
     if code == 401:
         return login.ask()

@@ -16,6 +16,8 @@ from web.users import Account, UserError
 
 SCHEME = "Bearer "
 API = "/api/"
+PICTURES = ("pictures.show", "cases.photo")
+"""What answers of the API name, and a token reads too."""
 ROLES = (Role.VIEWER.value, Role.OPERATOR.value, Role.MAINTAINER.value)
 """Users and their roles are looked after by people."""
 
@@ -56,7 +58,7 @@ def bearer(engine: Engine, asked: Request) -> Account | None:
     Tokens are taken for the API and for the pictures that it names, not for pages.
     """
     given = asked.headers.get("Authorization", "")
-    if not given.startswith(SCHEME) or not (is_api(asked) or asked.endpoint == "pictures.show"):
+    if not given.startswith(SCHEME) or not (is_api(asked) or asked.endpoint in PICTURES):
         return None
     found = select(ApiToken.name, ApiToken.sites, ApiToken.role).where(
         ApiToken.hash == _hash(given.removeprefix(SCHEME).strip())

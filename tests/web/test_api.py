@@ -59,6 +59,8 @@ def test_every_answer_is_what_the_document_says(
         "site": "garden",
         "place": "bike-shed",
         "alert_id": fresh,
+        "case_id": seed.shown_case(engine, data, NOW)["case"],
+        "patrol_id": seed.patrol(engine, data, NOW)["walk"],
     }
     for path, verbs in document["paths"].items():
         for method, operation in verbs.items():
@@ -87,6 +89,7 @@ BODIES = {
     "assign": {"owner": "operator"},
     "note": {"note": "a fox"},
     "judge": {"verdict": "true"},
+    "hand_over": {"site": "garden", "note": "the gate sticks"},
     "silence": {"ends_at": NOW + 60_000, "reason": "foxes"},
 }
 """What is sent to what needs more than nothing."""

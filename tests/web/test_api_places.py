@@ -41,7 +41,7 @@ def test_a_signal_is_read_over_time_and_page_by_page(ask: Ask) -> None:
 
 
 def test_a_day_is_by_the_sites_clock(ask: Ask) -> None:
-    page = ask(f"{SHED}/signals", signal="risk", since="2026-11-20", until="2026-11-21").json
+    page = ask(f"{SHED}/signals", signal="risk", since="2026-11-20", until="2026-11-20").json
     assert page["end"] - page["start"] == 86_400_000
     assert page["start"] % 86_400_000 == 16 * 3_600_000  # Shanghai's midnight
     assert page["points"] == []

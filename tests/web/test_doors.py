@@ -71,6 +71,12 @@ PATHS = {
     "api.anomalies": "/api/v1/anomalies",
     "api.judge_anomaly": "/api/v1/anomalies/judge",
     "api.coming": "/api/v1/coming",
+    "api.handover": "/api/v1/handover",
+    "api.hand_over": "/api/v1/handover/notes",
+    "api.cases": "/api/v1/cases",
+    "api.case": "/api/v1/cases/{case}",
+    "api.patrols": "/api/v1/patrols",
+    "api.patrol": "/api/v1/patrols/{walk}",
     "api.story": "/api/v1/alerts/{alert}/story",
     "api.acknowledge": "/api/v1/alerts/{alert}/acknowledge",
     "api.assign": "/api/v1/alerts/{alert}/assign",
@@ -229,7 +235,7 @@ def _enter(browser: Reader, engine: Engine) -> int:
 
 API = (
     "acknowledge", "assign", "note", "judge", "resolve", "silence", "judge_anomaly", "signals",
-    "trend", "expected",
+    "trend", "expected", "hand_over",
 )  # fmt: skip
 """Of the API what takes JSON and no form, and what has to be told of which signal or place."""
 EMPTY = {

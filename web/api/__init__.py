@@ -1,7 +1,20 @@
 """/api/v1: what the pages show and an operator does, for scripts, with the document that
 describes it."""
 
-from web.api import alerts, document, expected, places, rules, trends
+from web.api import (
+    alerts,
+    cases,
+    document,
+    expected,
+    handover,
+    patrols,
+    places,
+    rules,
+    trends,
+)
 from web.api.part import blueprint
 
-__all__ = ["alerts", "blueprint", "document", "expected", "places", "rules", "trends"]
+__all__ = [
+    "alerts", "blueprint", "cases", "document", "expected", "handover", "patrols", "places",
+    "rules", "trends",
+]  # fmt: skip

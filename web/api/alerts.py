@@ -170,13 +170,13 @@ def alerts(asked: AlertQuery) -> Alerts:
             where.append(beneath)
         found = read_alerts(connection, here, *where, limit=asked.limit + 1)
     more = found[asked.limit - 1].id if len(found) > asked.limit else None
-    return Alerts([_out(one) for one in found[: asked.limit]], more)
+    return Alerts([alert_of(one) for one in found[: asked.limit]], more)
 
 
 @reads("/alerts/<id:alert_id>", AlertOut)
 def alert(alert_id: str) -> AlertOut:
     """One alert."""
-    return _out(_one(console(), alert_id))
+    return alert_of(_one(console(), alert_id))
 
 
 @reads("/alerts/<id:alert_id>/story", AlertStory)
@@ -188,7 +188,7 @@ def story(alert_id: str) -> AlertStory:
         events, told = events_of(connection, alert_id), deliveries_of(connection, alert_id)
     seen = around(here, one)
     return AlertStory(
-        alert=_out(one),
+        alert=alert_of(one),
         rule=str(one.details.get("rule", "")),
         steps=[filled(AlertStep, row) for row in events],
         deliveries=[filled(DeliveryOut, row) for row in told],
@@ -315,7 +315,8 @@ def _sighting(site: str, one: Sighting) -> SightingOut:
     return SightingOut(one.ts, Words.of(one.name), one.text, address_of(picture), one.after)
 
 
-def _out(one: AlertView) -> AlertOut:
+def alert_of(one: AlertView) -> AlertOut:
+    """As it is answered."""
     return AlertOut(
         id=one.id, site=one.site, place=one.place, rule=one.rule, severity=one.severity,
         state=one.state, title=Words.of(one.title), advice=Words.of(one.advice),

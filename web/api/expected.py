@@ -183,7 +183,7 @@ def anomalies(asked: AnomalyQuery) -> Anomalies:
     if asked.place and here.place(site, name) is None:
         abort(404)
     sites = [site] if site else [file.site.id for file in here.sites]
-    until = moment_of(asked.until, here, sites[0]) or here.now()
+    until = moment_of(asked.until, here, sites[0], last=True) or here.now()
     since = moment_of(asked.since, here, sites[0]) or until - LISTED_MS
     with here.reader.connect() as connection:
         found = annotations.listed(connection, sites, since, until, name)

@@ -22,6 +22,7 @@ from web.api.shapes import (
 from web.console import Console, console
 from web.now.snapshot import CardView, DoorView, Snapshot, faults_of, sources_of, take
 from web.now.snapshot import newest_picture as newest
+from web.now.troubles import Trouble
 from web.now.troubles import troubles as read_troubles
 from web.places import LOOKBACK_MS, limits_of
 from web.rules.force import watching
@@ -221,7 +222,7 @@ def signals(asked: SignalQuery, site: str, place: str) -> SignalOut:
     file, found = _known(here, site, place)
     if family_of(name) not in SIGNALS or missing(name, found):
         abort(404)
-    end = moment_of(asked.until, here, site) or here.now()
+    end = moment_of(asked.until, here, site, last=True) or here.now()
     start = moment_of(asked.since, here, site) or end - HOURS_6
     if not 0 < end - start <= SPAN_MS:
         abort(400, "since lies before until, by 31 days at most")
@@ -282,11 +283,7 @@ def nodes() -> Nodes:
 @reads("/troubles", Troubles)
 def troubles() -> Troubles:
     """What is broken: nodes, cameras and sensors that somebody should look at."""
-    return Troubles([
-        TroubleOut(one.site, one.node, one.source, Words.of(one.name), one.kind, one.since,
-                   one.detail, one.visit)
-        for one in read_troubles(_now(console()))
-    ])  # fmt: skip
+    return Troubles([trouble_of(one) for one in read_troubles(_now(console()))])
 
 
 def _now(here: Console) -> Snapshot:
@@ -322,3 +319,9 @@ def _camera(
         faults_of(row) if row is not None else [], address_of(picture),
         picture.ts if picture is not None else 0,
     )  # fmt: skip
+
+
+def trouble_of(one: Trouble) -> TroubleOut:
+    """As it is answered."""
+    return TroubleOut(one.site, one.node, one.source, Words.of(one.name), one.kind, one.since,
+                      one.detail, one.visit)  # fmt: skip

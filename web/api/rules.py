@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from hub import silences
+from hub.silences import Quiet
 from web.api.part import reads
 from web.api.shapes import Words, filled
 from web.console import console
@@ -90,6 +91,11 @@ def quiet() -> Silences:
     with here.reader.connect() as connection:
         found = silences.listed(connection, here.now())
     return Silences([
-        filled(SilenceOut, asdict(one))
+        silence_of(one)
         for one in found if here.site(one.site) is not None
     ])  # fmt: skip
+
+
+def silence_of(one: Quiet) -> SilenceOut:
+    """As it is answered."""
+    return filled(SilenceOut, asdict(one))

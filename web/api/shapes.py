@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping
 from configs.values import Text
 from web.console import Console
 from web.now.snapshot import PictureView
-from web.when import as_ms, moment
+from web.when import as_ms, ended, moment
 
 T = TypeVar("T", bound=Struct)
 LATEST_MS = 2**43
@@ -60,12 +60,15 @@ class Done(Struct, frozen=True):
     at: int = 0
 
 
-def moment_of(text: str, here: Console, site: str) -> int | None:
-    """What a `When` says, by the clock of ``site``; None for "" and for days that do not exist."""
+def moment_of(text: str, here: Console, site: str, *, last: bool = False) -> int | None:
+    """What a `When` says, by the clock of ``site``; None for "" and for days that do not exist.
+    As the ``last`` day of a span a day counts whole, as on the pages."""
     if text.isdigit():
         return int(text)
     found = moment(text)
-    return as_ms(found, here, site) if found is not None else None
+    if found is None:
+        return None
+    return as_ms(ended(found) if last else found, here, site)
 
 
 def address_of(picture: PictureView | None) -> str | None:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -84,7 +84,7 @@ def listing() -> ResponseReturnValue:
     """Open ones first; filters by view, kind, place, owner and words."""
     here, asked = console(), request.args
     with here.reader.connect() as connection:
-        found = cases(connection, *_asked(), limit=PAGE, order=_order())
+        found = cases(connection, *asked_for(request.args), limit=PAGE, order=_order())
         held = len(cases(connection, _mine(), VIEWS["held"](0), limit=PAGE))
         appeals = count_appeals(connection, [file.site.id for file in here.sites], here.now())
         late = len(cases(connection, _mine(), LATE(here.now()), limit=PAGE))
@@ -103,7 +103,7 @@ def export() -> Response:
     """The list as a CSV that spreadsheets read, times by the site's clock."""
     here = console()
     with here.reader.connect() as connection:
-        found = cases(connection, *_asked(), limit=100_000, order=_order())
+        found = cases(connection, *asked_for(request.args), limit=100_000, order=_order())
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -357,9 +357,9 @@ def _told(outcome: Outcome) -> str:
     return str(words[outcome.verdict])
 
 
-def _asked() -> list[ColumnElement[bool]]:
-    asked, now = request.args, console().now()
-    where = [_mine(), VIEWS.get(asked.get("view", ""), VIEWS[""])(now)]
+def asked_for(asked: Mapping[str, str]) -> list[ColumnElement[bool]]:
+    """The filters of the list, as conditions on `Case`: view, kind, place, owner, words."""
+    where = [_mine(), VIEWS.get(asked.get("view", ""), VIEWS[""])(console().now())]
     if asked.get("kind"):
         where.append(Case.kind == asked["kind"])
     site, slash, place = asked.get("place", "").partition("/")

@@ -15,12 +15,13 @@ from sqlalchemy.sql.elements import ColumnElement
 from hub import desk, silences
 from hub.cases import contacts
 from hub.patrols.tables import Patrol
-from hub.patrols.walks import found
+from hub.patrols.walks import WalkView, found
+from hub.silences import Quiet
 from hub.state.tables import Alert, HandoverNote
 from web.cases.words import place_name
 from web.console import Console, console
 from web.now.snapshot import AlertView, alerts, firing_alerts, take
-from web.now.troubles import troubles
+from web.now.troubles import Trouble, troubles
 from web.roles import acting
 from web.rules.scope import scope
 from web.when import as_ms, moment, spelled
@@ -65,6 +66,51 @@ class Shift(Struct, frozen=True):
         return url_for("handover.page", hours=self.hours, until=until, **more)
 
 
+class Seen(Struct, frozen=True):
+    """What a handover tells."""
+
+    open: Sequence[AlertView]
+    during: Sequence[AlertView]
+    figures: Sequence[Any]
+    """(severity, alerts, taken, slowest_ms), of all alerts and not only those listed."""
+    broken: Sequence[Trouble]
+    quiet: Sequence[Quiet]
+    notes: Sequence[Any]
+    """(site, at, author, text) of the shift and the one before, newest first."""
+    missed: Sequence[WalkView]
+    """Walks with checkpoints that nobody reached."""
+    fading: Sequence[contacts.Fading]
+
+
+def read(here: Console, shift: Shift, limit: int) -> Seen:
+    """A shift at the sites of ``here``; of its alerts the newest ``limit``."""
+    start, end = shift.start, shift.end
+    mine = [file.site.id for file in here.sites]
+    happened = (
+        Alert.fired_ts.is_not(None), Alert.fired_ts < end,
+        or_(Alert.fired_ts >= start, Alert.resolved_ts.between(start, end)),
+    )  # fmt: skip
+    closed = (Patrol.site.in_(mine), Patrol.closed_at >= start, Patrol.closed_at <= end)
+    with here.reader.connect() as connection:
+        seen = take(connection, here)
+        quiet = silences.listed(connection, end, over=shift.past)
+        return Seen(
+            open=_open_at(connection, here, end) if shift.past
+            else firing_alerts(connection, here),
+            during=alerts(connection, here, *happened, limit=limit),
+            figures=_figures(connection, here, happened),
+            broken=() if shift.past else troubles(seen),
+            quiet=[
+                one for one in quiet
+                if one.site in mine and one.ends_at > end
+                and (one.starts_at <= end or not shift.past)
+            ],
+            notes=_notes(connection, mine, start - shift.hours * HOUR_MS, end),
+            missed=[walk for walk in found(connection, *closed) if walk.missed],
+            fading=() if shift.past else contacts.fading(connection, here.sites, here.now()),
+        )  # fmt: skip
+
+
 @blueprint.get("/handover")
 def page() -> ResponseReturnValue:
     """A shift, the one that ends now or one of before (`Shift.asked`); ``?all=yes`` lists all
@@ -72,42 +118,22 @@ def page() -> ResponseReturnValue:
     here = console()
     shift, whole = Shift.asked(here), request.args.get("all") == "yes"
     start, end = shift.start, shift.end
-    mine = [file.site.id for file in here.sites]
-    with here.reader.connect() as connection:
-        seen = take(connection, here)
-        open_ = _open_at(connection, here, end) if shift.past else firing_alerts(connection, here)
-        happened = (
-            Alert.fired_ts.is_not(None), Alert.fired_ts < end,
-            or_(Alert.fired_ts >= start, Alert.resolved_ts.between(start, end)),
-        )  # fmt: skip
-        during = alerts(connection, here, *happened, limit=ALL if whole else ALERTS)
-        figures = _figures(connection, here, happened)
-        quiet = silences.listed(connection, end, over=shift.past)
-        notes = _notes(connection, mine, start - shift.hours * HOUR_MS, end)
-        walked = found(
-            connection, Patrol.site.in_(mine), Patrol.closed_at >= start, Patrol.closed_at <= end
-        )
-        fading = () if shift.past else contacts.fading(connection, here.sites, here.now())
-    shown = notes[: ALL if whole else NOTES]
+    seen = read(here, shift, ALL if whole else ALERTS)
     return render_template(
         "handover/page.html",
-        open=open_,
-        during=during,
-        by_severity={one.severity: one.alerts for one in figures},
-        total=sum(one.alerts for one in figures),
-        unanswered=sum(one.alerts - one.taken for one in figures),
-        slowest_s=max((one.slowest_ms or 0 for one in figures), default=0) / 1000,
-        broken=() if shift.past else troubles(seen),
-        quiet=[
-            one
-            for one in quiet
-            if one.site in mine and one.ends_at > end and (one.starts_at <= end or not shift.past)
-        ],
-        notes=shown,
-        noted=len(notes),
+        open=seen.open,
+        during=seen.during,
+        by_severity={one.severity: one.alerts for one in seen.figures},
+        total=sum(one.alerts for one in seen.figures),
+        unanswered=sum(one.alerts - one.taken for one in seen.figures),
+        slowest_s=max((one.slowest_ms or 0 for one in seen.figures), default=0) / 1000,
+        broken=seen.broken,
+        quiet=seen.quiet,
+        notes=seen.notes[: ALL if whole else NOTES],
+        noted=len(seen.notes),
         scope=scope,
-        missed=[walk for walk in walked if walk.missed],
-        fading=fading,
+        missed=seen.missed,
+        fading=seen.fading,
         place_name=place_name,
         shift=shift,
         before=shift.address(here, start),

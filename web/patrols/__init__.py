@@ -1,5 +1,6 @@
 """Patrols in the console: plan walks, see what they reached and missed, print their codes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import segno
@@ -8,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
 from markupsafe import Markup
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from configs.site import SiteFile
 from hub import audit
@@ -181,16 +182,21 @@ def _detail(patrol_id: str, people: list[dict[str, Any]] | None) -> ResponseRetu
     here = console()
     with here.reader.connect() as connection:
         one = _one(connection, patrol_id)
-        query = (
-            select(*CheckIn.__table__.columns, Case.code)
-            .outerjoin(Case, Case.id == CheckIn.case)
-            .where(CheckIn.patrol == patrol_id)
-            .order_by(CheckIn.at)
-        )
-        seen = connection.execute(query).all()
+        seen = seen_on(connection, patrol_id)
     return render_template(
         "patrols/detail.html", one=one, seen=seen, people=people, **_words(one.site)
     )
+
+
+def seen_on(connection: Connection, patrol_id: str) -> Sequence[Any]:
+    """The check-ins of a walk in their order, each with the code of the case it became."""
+    query = (
+        select(*CheckIn.__table__.columns, Case.code)
+        .outerjoin(Case, Case.id == CheckIn.case)
+        .where(CheckIn.patrol == patrol_id)
+        .order_by(CheckIn.at)
+    )
+    return connection.execute(query).all()
 
 
 def _one(connection: Any, patrol_id: str) -> WalkView:
