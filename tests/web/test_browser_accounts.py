@@ -1,4 +1,4 @@
-"""In a real browser: a rule's number is tried and saved, and a login with a second factor."""
+"""In a real browser: a rule is tried and saved, a login with a second factor, the first run."""
 
 import threading
 import time
@@ -20,6 +20,7 @@ from tests.web.conftest import PASSWORD
 from tests.web.test_browser import WCAG
 from tests.web.test_tuning import RULES, SITE
 from web import users
+from web.first import links
 from web.roles import Role
 from web.serve import serve
 from wire.records import DoorState
@@ -126,3 +127,44 @@ def test_a_maintainer_on_a_phone_switches_on_a_second_factor_and_tunes_a_rule(
     assert "above: 10}]}   # seconds" in (folder / "rules.yaml").read_text(encoding="utf-8")
     desk.goto(f"{address}/rules")
     expect(desk.locator("ol.history")).to_contain_text("wang edited garden/open")
+
+
+def test_the_first_administrator_comes_in_by_the_link_and_keeps_a_view(
+    browser: Browser, address: str, folder: Path
+) -> None:
+    engine = store.connect(store.address("", folder))
+    token = links.make(engine, now=time.time_ns() // 1_000_000)
+    engine.dispose()
+    context = browser.new_context(viewport={"width": 360, "height": 740}, locale="zh-CN")
+    page = context.new_page()
+    page.on("pageerror", lambda error: pytest.fail(f"the page failed: {error}"))
+    page.goto(f"{address}/first/{token}")
+    sound(page)
+    page.fill("#name", "li")
+    page.fill("#password", PASSWORD)
+    page.fill("#again", PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#flashes")).to_contain_text("欢迎")
+    expect(page.locator("#line:not([hidden])")).to_be_visible()
+    page.keyboard.press("2")
+    page.wait_for_url(f"{address}/alerts")
+    page.select_option("[name=severity]", "critical")
+    page.click("form.filters button.primary")
+    page.wait_for_url("**severity=critical**")
+    page.click("details.keep-view summary")
+    page.fill(".keep-view [name=name]", "夜班")
+    page.check(".keep-view [name=shared]")
+    page.click(".keep-view form.many button")
+    view = page.locator("nav.views a")
+    expect(view).to_have_text("夜班 (共享)")
+    expect(view).to_have_attribute("aria-current", "true")
+    sound(page)
+    page.goto(f"{address}/alerts")
+    view.click()
+    page.wait_for_url("**severity=critical**")
+    page.click("details.keep-view summary")
+    page.get_by_role("button", name="删除“夜班”").click()
+    expect(view).to_have_count(0)
+    page.goto(f"{address}/first/{token}")  # of use once
+    expect(page.locator("#name")).to_have_count(0)
+    sound(page)
