@@ -43,11 +43,13 @@ SIGNALS: dict[str, str] = {
     "scene.fault.<kind>": "1 while a camera has that fault: dark, blurred, covered, moved …",
     **_SURPRISES,
     "reports.<kind>": "residents' open reports of that kind; `hazard` counts all kinds of hazard",
+    "patrol.missed": "walks in a row that missed the checkpoint there; 0 once one reaches it",
     "risk": "weighted sum of the others, 0–100 where the site says nothing else",
 }
 _WHOLE = frozenset({
     "occupancy.<label>", "flow.in", "flow.out", "flow.in.<label>", "flow.out.<label>",
     "door.forced", "tailgating", "scene.fault", "scene.fault.<kind>", "reports.<kind>",
+    "patrol.missed",
 })  # fmt: skip
 FAULTS = ("dark", "blurred", "covered", "moved", "frozen", "lost")
 _LABEL = re.compile(r"[a-z][a-z0-9 _-]{0,39}")
@@ -61,6 +63,11 @@ def is_signal(name: str) -> bool:
     if family == "scene.fault.<kind>":
         return name.rpartition(".")[2] in FAULTS
     return family in SIGNALS
+
+
+def is_told(name: str) -> bool:
+    """Whether a signal says what people did, which the state store knows, and no record."""
+    return name == "patrol.missed" or name.startswith("reports.")
 
 
 def bounds(name: str) -> tuple[float, float]:
@@ -105,7 +112,7 @@ def missing(name: str, place: Place) -> str:
     if name.startswith("surprise."):
         return _missing_for_surprise(name.split(".")[1], place)
     match family_of(name):
-        case "risk" | "reports.<kind>":
+        case "risk" | "reports.<kind>" | "patrol.missed":
             return ""
         case "flow.in" | "flow.out" | "flow.in.<label>" | "flow.out.<label>":
             return "" if place.lines else "a line"

@@ -16,10 +16,11 @@ from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy import Engine as Database
 
 from configs.servers import HubSettings
+from configs.signals import is_told
 from configs.site import SiteFile
 from hub import alerts, audit
 from hub.analysis import annotations
-from hub.cases.counts import PREFIX, ReportCounts
+from hub.cases.counts import PeopleCounts
 from hub.fusion.silence import UNHEARD
 from hub.fusion.surprise import verdict_in
 from hub.intake import Arrived, Intake, Work
@@ -83,7 +84,7 @@ class Pipeline:
         self._journal_n = 0
         self._overrules_read_at = now
         self._overruled_id = 0
-        self._reports = ReportCounts()
+        self._people = PeopleCounts()
         self._lessons = annotations.Lessons()
         self.resume = Resume(settings.patience)
 
@@ -127,7 +128,7 @@ class Pipeline:
             self.resume.uptime.adopt(connection, [file.site.id for file in sites], now)
             self._write_checkpoint(connection)
         self.sites = sites
-        self._reports.forget()
+        self._people.forget()
         self._changed_places = set(engine.places)
         return changes
 
@@ -174,7 +175,7 @@ class Pipeline:
             return self.watermark.limit(key[0], self.engine.nodes[key], now)
 
         self.resume.give_up(now, self.engine, work.outcome)
-        self._reports.tell(self.engine, limit, work.outcome)
+        self._people.tell(self.engine, limit, work.outcome)
         work.learned += self._lessons.tell(self.engine, limit, work.outcome)
         self.engine.advance(limit, now, work.outcome)
         for event, site, place, alert in overruled:
@@ -205,7 +206,7 @@ class Pipeline:
             return ()
         with reading(self._database).begin() as connection:
             overruled = alerts.overruled(connection, self._overruled_id)
-            self._reports.learn(connection, self.sites, self.engine, now)
+            self._people.learn(connection, self.sites, self.engine, now)
             self._lessons.learn(connection, [file.site.id for file in self.sites])
         self._overrules_read_at = now
         return overruled
@@ -364,9 +365,8 @@ def replay(engine: Engine, entry: Entry) -> Outcome:
             log.exception("the engine failed on %s again", stored)
     breaks.rest(engine, outcome)
     for told in entry.signals:
-        if told.name.startswith(PREFIX):
-            kind = told.name.removeprefix(PREFIX)
-            engine.report(told.site, told.place, kind, round(told.value), told.ts, outcome)
+        if is_told(told.name):
+            engine.told(told.site, told.place, told.name, round(told.value), told.ts, outcome)
         elif judged := verdict_in(told.name):
             what, verdict = judged
             engine.judged(told.site, told.place, what, round(told.value), verdict, told.ts, outcome)

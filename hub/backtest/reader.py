@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from configs.signals import COUNTED
+from configs.signals import COUNTED, is_told
 from configs.site import SiteFile
 from hub.fusion.silence import UNHEARD
 from hub.fusion.surprise import PREFIX, VERDICTS
@@ -33,6 +33,13 @@ class Report(Struct, frozen=True):
     open: int
 
 
+class Missed(Struct, frozen=True):
+    """So many walks in a row missed the checkpoint at a place."""
+
+    place: str
+    walks: int
+
+
 class Judged(Struct, frozen=True):
     """Staff said what an anomaly was."""
 
@@ -51,7 +58,7 @@ class Unheard(Struct, frozen=True):
     """How long, until the time at which this is applied."""
 
 
-Applied = tuple[int, int, str, AnyRecord | Report | Judged | Unheard]
+Applied = tuple[int, int, str, AnyRecord | Report | Missed | Judged | Unheard]
 """at (ms), rx (µs), node, record. No two have the same at and rx."""
 Advance = Callable[[int], None]
 """Told how many more records have been read."""
@@ -98,18 +105,22 @@ def others(store: SeriesStore, site: SiteFile, end: int) -> list[Applied]:
 
 
 def reported(store: SeriesStore, site: SiteFile, end: int) -> list[Applied]:
-    """Residents' reports until ``end`` (ms), of the kinds that the site's rules look at.
+    """Residents' reports and missed checkpoints until ``end`` (ms) that the site's rules look at.
 
-    They are no records: the hub counts the open ones as a signal. Raises `SeriesError`.
+    They are no records: the hub counts them as a signal. Raises `SeriesError`.
     """
     names = _watched(site)
     found: list[Applied] = []
-    for name in sorted(name for name in names if name.startswith("reports.")):
-        kind = name.removeprefix("reports.")
+    for name in sorted(name for name in names if is_told(name)):
         for place in site.places:
             for ts, value in store.signal(site.site.id, place.id, name, 0, end):
-                found.append((ts, -len(found) - 1, "", Report(place.id, kind, round(value))))
+                found.append((ts, -len(found) - 1, "", _told(place.id, name, round(value))))
     return found
+
+
+def _told(place: str, name: str, value: int) -> Report | Missed:
+    family, _, kind = name.partition(".")
+    return Report(place, kind, value) if family == "reports" else Missed(place, value)
 
 
 def judged(store: SeriesStore, site: SiteFile, end: int) -> list[Applied]:

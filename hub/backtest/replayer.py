@@ -10,7 +10,7 @@ from configs.rules import Alternative
 from configs.site import SiteFile
 from hub.backtest.fired import Alerts, Fired
 from hub.backtest.misses import Misses, NearMiss
-from hub.backtest.reader import Applied, Judged, Report, Unheard
+from hub.backtest.reader import Applied, Judged, Missed, Report, Unheard
 from hub.rules.engine import Engine
 from hub.rules.place import Outcome
 from hub.series.points import SignalPoint
@@ -27,7 +27,9 @@ def give(engine: Engine, site: str, told: Applied, outcome: Outcome) -> None:
     at, _, node, body = told
     match body:
         case Report():
-            engine.report(site, body.place, body.kind, body.open, at, outcome)
+            engine.told(site, body.place, f"reports.{body.kind}", body.open, at, outcome)
+        case Missed():
+            engine.told(site, body.place, "patrol.missed", body.walks, at, outcome)
         case Judged():
             engine.judged(site, body.place, body.what, body.start, body.verdict, at, outcome)
         case Unheard():

@@ -30,7 +30,7 @@ from configs.rules import Rule, RulesFile
 from configs.site import NodeOf, Place, Site, SiteFile
 from configs.values import Duration, Text
 from hub.backtest.fired import Fired
-from hub.backtest.reader import Applied, Report
+from hub.backtest.reader import Applied, Missed, Report
 from hub.backtest.replayer import replay
 from wire.records import (
     AnyRecord,
@@ -88,6 +88,8 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reports: Natural | None = None
     """So many open reports of ``kind`` at ``place``, instead of a record."""
     kind: Label = "hazard"
+    missed: Natural | None = None
+    """So many walks in a row have missed the checkpoint at ``place``, instead of a record."""
     place: str = ""
 
 
@@ -228,7 +230,7 @@ def _records(found: Scenario, site: SiteFile, start: int, document: Document) ->
     seq = 0
     for entry in found.records:
         node = entry.node or (nodes[0] if len(nodes) == 1 else "")
-        if entry.reports is None and node not in nodes:
+        if entry.reports is None and entry.missed is None and node not in nodes:
             document.complain(entry, "node", f"{node!r} is no node here", did_you_mean(node, nodes))
         if entry.every is not None and (entry.every <= 0 or entry.until is None):
             document.complain(entry, "every", "needs a length and until", "give until: 1m")
@@ -249,10 +251,16 @@ def _times(entry: Entry) -> Sequence[int]:
     return range(entry.at, entry.until + 1, entry.every)
 
 
-def _make(entry: Entry, seq: int, ts: int) -> AnyRecord | Report | str:
+def _by_people(entry: Entry) -> Report | Missed:
+    if entry.missed is not None:
+        return Missed(entry.place, entry.missed)
+    return Report(entry.place, entry.kind, entry.reports or 0)
+
+
+def _make(entry: Entry, seq: int, ts: int) -> AnyRecord | Report | Missed | str:
     """The record, or what is wrong with the entry."""
-    if entry.reports is not None:
-        return Report(entry.place, entry.kind, entry.reports) if entry.place else "has no place"
+    if entry.reports is not None or entry.missed is not None:
+        return _by_people(entry) if entry.place else "has no place"
     told = [name for name in _TELLING if getattr(entry, name) is not None]
     kinds = [name for name in told if name != "track"]
     kind = entry.type or (kinds[0] if len(kinds) == 1 else "")

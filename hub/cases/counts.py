@@ -1,4 +1,5 @@
-"""Open cases as signals: how many of each kind there are at each place.
+"""What people did as signals of their places: open cases of each kind, and checkpoints that walks
+missed (`hub.patrols.missed`).
 
 The web and the hub share the state store, so the hub looks for new events now and then. A
 report takes effect at its own time, after what the place has seen until then, and waits
@@ -10,8 +11,10 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, func, select
 
+from configs.signals import is_told
 from configs.site import SiteFile
 from hub.cases.tables import ENDED, Case, CaseEvent
+from hub.patrols import missed
 from hub.rules.engine import Engine
 from hub.rules.place import Outcome
 
@@ -20,13 +23,19 @@ Key = tuple[str, str]
 """(site, place)."""
 
 
-class ReportCounts:
-    """What the engine has still to be told of residents' reports."""
+WALKS_EVERY_MS = 5_000
+"""How often it is asked whether a walk is over: the hub closes walks every ten seconds."""
+
+
+class PeopleCounts:
+    """What the engine has still to be told of reports and patrols."""
 
     def __init__(self) -> None:
         self._seen: int | None = None
+        self._walks: tuple[int, ...] = ()
+        self._walks_at = 0
         self._waiting: dict[tuple[Key, str], tuple[int, int]] = {}
-        """(place, kind) → (open reports, since when, ms)."""
+        """(place, signal) → (its value, since when, ms)."""
 
     def learn(
         self, connection: Connection, sites: Sequence[SiteFile], engine: Engine, now: int
@@ -34,22 +43,28 @@ class ReportCounts:
         """Find out what has changed; the first time, all that differs from what the engine
         knows from before."""
         newest = connection.scalar(select(func.max(CaseEvent.id))) or 0
-        if newest == self._seen:
+        walks = self._mark(connection, sites, now)
+        if newest == self._seen and walks == self._walks:
             return
         times = self._times(connection, now) if self._seen is not None else {}
         counts = _open(connection, sites)
-        self._seen = newest  # only now: a read that fails is made again
+        for key, walked in missed.in_a_row(connection, [f.site.id for f in sites], now).items():
+            counts.setdefault(key, Counter())[missed.SIGNAL] = walked
+        self._seen, self._walks = newest, walks  # only now: a read that fails is made again
         for key, place in engine.places.items():
-            known = {
-                name.removeprefix(PREFIX): round(value)
-                for name, value in place.values.items()
-                if name.startswith(PREFIX)
-            }
+            known = {name: round(value) for name, value in place.values.items() if is_told(name)}
             here = counts.get(key, Counter())
-            for kind in sorted(known.keys() | here.keys()):
-                told = self._waiting.get((key, kind), (known.get(kind, 0), 0))[0]
-                if here[kind] != told:
-                    self._waiting[key, kind] = (here[kind], times.get(key, now))
+            for name in sorted(known.keys() | here.keys()):
+                told = self._waiting.get((key, name), (known.get(name, 0), 0))[0]
+                if here[name] != told:
+                    at = now if name == missed.SIGNAL else times.get(key, now)
+                    self._waiting[key, name] = (here[name], at)
+
+    def _mark(self, connection: Connection, sites: Sequence[SiteFile], now: int) -> tuple[int, ...]:
+        if self._seen is not None and 0 <= now - self._walks_at < WALKS_EVERY_MS:
+            return self._walks
+        self._walks_at = now
+        return missed.mark(connection, [file.site.id for file in sites], now)
 
     def forget(self) -> None:
         """The configuration changed: compare everything anew."""
@@ -57,13 +72,13 @@ class ReportCounts:
 
     def tell(self, engine: Engine, limit: Callable[[Key], int], outcome: Outcome) -> None:
         """Apply what time has reached at its place (``limit``, ms)."""
-        for (key, kind), (count, at) in sorted(self._waiting.items()):
+        for (key, name), (value, at) in sorted(self._waiting.items()):
             place = engine.places.get(key)
             if place is None or at <= limit(key):
-                del self._waiting[key, kind]
+                del self._waiting[key, name]
                 # A millisecond of its own: a backtest takes it in the same order.
                 if place is not None:
-                    engine.report(*key, kind, count, max(at, place.clock + 1), outcome)
+                    engine.told(*key, name, value, max(at, place.clock + 1), outcome)
 
     def _times(self, connection: Connection, now: int) -> dict[Key, int]:
         """When the newest thing happened to a case of each place."""
@@ -87,5 +102,5 @@ def _open(connection: Connection, sites: Sequence[SiteFile]) -> dict[Key, Counte
     for site, place, kind, count in rows:
         if site in rules:
             for name in rules[site].signals(kind):
-                found.setdefault((site, place), Counter())[name] += count
+                found.setdefault((site, place), Counter())[PREFIX + name] += count
     return found

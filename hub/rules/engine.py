@@ -116,10 +116,11 @@ class Engine:
             place.queued = place.due
             heapq.heappush(self._queue, (place.due, (place.site, place.id)))
 
-    def report(
-        self, site: str, place: str, kind: str, open_count: int, at: int, outcome: Outcome
+    def told(
+        self, site: str, place: str, name: str, value: int, at: int, outcome: Outcome
     ) -> int:  # fmt: skip
-        """Residents have ``open_count`` open reports of ``kind`` at a place, from ``at`` (ms) on.
+        """A signal of what people did, such as ``reports.door``, is ``value`` at a place from
+        ``at`` (ms) on.
 
         Returns the time at which that was really applied, as `take` does. The journal holds it
         as the signal that follows from it.
@@ -128,7 +129,7 @@ class Engine:
         if work is None:
             return at
         at = max(at, work.clock)
-        work.report(kind, open_count, at, outcome)
+        work.told(name, value, at, outcome)
         self._schedule(work)
         return at
 

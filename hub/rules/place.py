@@ -159,13 +159,12 @@ class PlaceAtWork:
         if self._moved or self._risky or self._inhibited:
             self._look(at, outcome)
 
-    def report(self, kind: str, count: int, at: int, outcome: Outcome) -> None:
-        """Residents have ``count`` open reports of ``kind`` here, from ``at`` (ms) on."""
+    def told(self, name: str, value: int, at: int, outcome: Outcome) -> None:
+        """A signal of what people did is ``value`` here, from ``at`` (ms) on."""
         self.advance(at, outcome)
         self.clock = max(self.clock, at)
-        name = f"reports.{kind}"
-        if self.values.get(name) != count:
-            self._changed(((name, float(count)),), at, outcome)
+        if self.values.get(name) != value:
+            self._changed(((name, float(value)),), at, outcome)
             self._look(at, outcome)
 
     def _collect(self, signal: Surprise, outcome: Outcome) -> None:

@@ -272,7 +272,7 @@ def test_an_inhibited_alert_is_raised_says_so_and_is_released() -> None:
         (0, "fire", 1), (1, "noise", 1), (2, "noise", 0), (3, "noise", 1), (4, "fire", 0),
         (5, "noise", 0),
     ):  # fmt: skip
-        place.report(kind, count, T0 + seconds * 1000, outcome)
+        place.told(f"reports.{kind}", count, T0 + seconds * 1000, outcome)
     assert _told(outcome) == [
         (0, "loud", "firing", ""),
         (1, "quiet", "firing", "loud"),
@@ -287,7 +287,7 @@ def test_an_inhibited_alert_is_raised_says_so_and_is_released() -> None:
 def test_what_fired_before_is_told_and_needs_no_release() -> None:
     place, outcome = _place(QUIET, LOUD)
     for seconds, kind, count in ((0, "noise", 1), (1, "fire", 1), (2, "fire", 0)):
-        place.report(kind, count, T0 + seconds * 1000, outcome)
+        place.told(f"reports.{kind}", count, T0 + seconds * 1000, outcome)
     assert _told(outcome) == [
         (0, "quiet", "firing", ""), (1, "loud", "firing", ""), (2, "loud", "resolved", ""),
     ]  # fmt: skip
@@ -295,8 +295,8 @@ def test_what_fired_before_is_told_and_needs_no_release() -> None:
 
 def test_an_operators_word_releases_what_the_alert_inhibited() -> None:
     place, outcome = _place(QUIET, LOUD)
-    place.report("fire", 1, T0, outcome)
-    place.report("noise", 1, T0 + 1000, outcome)
+    place.told("reports.fire", 1, T0, outcome)
+    place.told("reports.noise", 1, T0 + 1000, outcome)
     assert place.overrule(outcome.transitions[0].alert)
     saved = msgspec.msgpack.decode(msgspec.msgpack.encode(place.dump()))
     place, _ = _place(QUIET, LOUD)

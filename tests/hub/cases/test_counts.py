@@ -4,17 +4,22 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import select, update
 
 from configs.rules import Condition, Severity
-from hub.backtest.reader import Report
+from hub.backtest.reader import Missed, Report
 from hub.backtest.replayer import Replayer
 from hub.cases import desk, receive
 from hub.cases.receive import NewReport, Received
 from hub.cases.tables import CaseOutcome
 from hub.cases.vault import Vault
+from hub.patrols import plans, upkeep
+from hub.patrols.plans import NewPlan
+from hub.patrols.tables import Checkpoint, Patrol
 from tests.hub import chain
 from tests.hub.chain import SITE, T0, Hub, batch, count_record, rule
 
+HOUR, DAY = 3_600_000, 86_400_000
 CLUSTER = replace(
     SITE,
     rules=(
@@ -96,6 +101,48 @@ def test_a_restart_counts_what_came_while_the_hub_was_away(hub: Hub) -> None:
     hub.take(T0 + 210_000)
     assert [row[:2] for row in fired(hub)] == [("cluster", "yard")]
     assert hub.alerts()[0][2] == "firing"
+
+
+def test_walks_that_miss_a_checkpoint_in_a_row_raise_a_rule_until_one_reaches_it(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twice = rule("missed", "*", Condition(signal="patrol.missed", above=1))
+    site = replace(SITE, rules=(twice,))
+    monkeypatch.setattr(chain, "SITE", site)
+    hub.start(T0)
+    over = []
+    for number in range(4):
+        begins = T0 + (number + 1) * DAY
+        new = NewPlan(title="Walk", route=["yard"], first_at=begins, length_ms=HOUR, capacity=2)
+        plans.plan(hub.database, site, new, actor="li", now=T0)
+        over.append(begins + 2 * HOUR + 1)
+    for number, at in enumerate(over):
+        if number == 2:
+            _reach(hub, at)
+        upkeep.close(hub.database, at)
+        hub.take(at)
+        hub.take(at + HOUR)
+    points = [p for entry in hub.entries for p in entry.signals if p.name == "patrol.missed"]
+    assert [round(point.value) for point in points] == [1, 2, 0, 1]
+    [(name, place, fired_ts, resolved_ts)] = fired(hub)
+    assert (name, place, resolved_ts) == ("missed", "yard", points[2].ts)
+    replayer = Replayer(site)
+    for number, point in enumerate(points):
+        replayer.take((point.ts, -number - 1, "", Missed(point.place, round(point.value))))
+    replayer.finish(over[-1] + HOUR)
+    [again] = replayer.alerts.between(T0, over[-1] + HOUR)
+    assert (again.fired_ts, again.resolved_ts) == (fired_ts, resolved_ts)
+    for at in (over[-1] + 20 * DAY, over[-1] + 20 * DAY + HOUR):  # nobody walks there any more
+        hub.take(at)
+    told = [p.value for entry in hub.entries for p in entry.signals if p.name == "patrol.missed"]
+    assert told[-1] == 0
+
+
+def _reach(hub: Hub, before: int) -> None:
+    newest = select(Patrol.id).where(Patrol.closed_at.is_(None), Patrol.ends_at < before)
+    with hub.database.begin() as connection:
+        reached = update(Checkpoint).where(Checkpoint.patrol.in_(newest))
+        connection.execute(reached.values(reached_at=before))
 
 
 def test_a_backtest_over_the_stored_signal_raises_the_same_alerts_to_the_millisecond(

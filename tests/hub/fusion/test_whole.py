@@ -74,7 +74,7 @@ def test_what_surprises_can_stand_in_a_rule(name: str) -> None:
 
 def test_reports_count_and_risk_shows_its_terms() -> None:
     place, outcome = place_of(doors=(DoorOf(node="n", source="door", controlled=True),)), Outcome()
-    place.report("hazard", 1, T0, outcome)
+    place.told("reports.hazard", 1, T0, outcome)
     give(place, door_says(30, is_open=True), T0 + 60_000, outcome)
     assert values_of(outcome, "reports.hazard") == [(0, 1)]
     # 5·min(1, 1/2); then 25·1 for the forced door and 10·30/300 for the time it stands open.
@@ -82,6 +82,13 @@ def test_reports_count_and_risk_shows_its_terms() -> None:
     assert [(term.signal, term.adds) for term in place.risk_terms()] == [
         ("door.forced", 25), ("reports.hazard", 2.5), ("door.open_s", 1),
     ]  # fmt: skip
+
+
+def test_missed_walks_are_a_value_of_their_place_from_their_time_on() -> None:
+    place, outcome = place_of(), Outcome()
+    for seconds, walks in ((0, 1), (10, 1), (20, 2), (30, 0)):
+        place.told("patrol.missed", walks, T0 + seconds * 1000, outcome)
+    assert values_of(outcome, "patrol.missed") == [(0, 1), (20, 2), (30, 0)]
 
 
 @pytest.mark.parametrize(
