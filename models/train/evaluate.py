@@ -93,12 +93,17 @@ def footage_pictures(
         yield seen(detector, frame, told.xyxy, wanted)
 
 
-def coco_pictures(detector: Detector, folder: Path) -> Iterator[Seen]:
-    """The pictures of COCO128 that are kept apart."""
+def coco_pictures(detector: Detector, folder: Path, *, turns: int = 0) -> Iterator[Seen]:
+    """The pictures of COCO128 that are kept apart, turned to the left by quarters."""
     for path in coco_images(folder, held_out=True):
         sample = coco_sample(path)
-        people = sample.xyxy[sample.label == PERSON]
-        yield seen(detector, sample.image, people, [True] * len(people))
+        image, people = sample.image, sample.xyxy[sample.label == PERSON]
+        for _ in range(turns):
+            wide = image.shape[1]
+            image = np.ascontiguousarray(np.rot90(image))
+            left, top, right, bottom = people.T
+            people = np.stack([top, wide - right, bottom, wide - left], axis=1)
+        yield seen(detector, image, people, [True] * len(people))
 
 
 def street_figures(detector: Detector) -> Iterator[Figures]:
@@ -220,6 +225,9 @@ def evaluate(
         for name, low, high in (("all", 0, 1e9), ("< 64 px tall", 0, 64), ("≥ 64 px", 64, 1e9)):
             chosen = taller(pictures, low, high)
             figures.append(Figures(f"COCO128 held out, {name}", len(chosen), curve(chosen)))
+        for name, turns in (("turned by 90°", 1), ("upside down", 2)):
+            pictures = list(coco_pictures(detector, coco128, turns=turns))
+            figures.append(Figures(f"COCO128 held out, {name}", len(pictures), curve(pictures)))
     console = Console(width=110)
     console.print(report(figures, score))
     shortest, median = fastest_ms(detector)

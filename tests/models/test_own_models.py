@@ -427,6 +427,18 @@ def test_weights_trained_further_are_added_like_a_model_that_is_published_elsewh
     assert resolve("mine", [tmp_path / "own"]).entry.published is None
 
 
+def test_quantize_spares_the_first_convolution_which_would_cost_half_the_accuracy(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "small.onnx"
+    assert run("quantize", "starter", "--out", str(out)).exit_code == 0
+    nodes = onnx.load(out).graph.node
+    first = next(node for node in nodes if node.op_type in ("Conv", "ConvInteger"))
+    assert first.op_type == "Conv"
+    assert sum(node.op_type == "ConvInteger" for node in nodes) > 20
+    assert out.stat().st_size < 0.4 * resolve("starter").path.stat().st_size
+
+
 def test_quantize_without_its_library_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
