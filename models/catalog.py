@@ -196,8 +196,8 @@ def _of_name(entry: Entry, folders: Iterable[Path], catalog: Catalog) -> ModelFi
     elif sha256 not in entry.files:
         raise ModelMismatch(
             f"{path} is not {entry.name}: its sha256 is {sha256}, the catalog says "
-            f"{' or '.join(entry.files)}; fetch the file again, or name it by its path to use it "
-            "as it is"
+            f"{' or '.join(entry.files)}; `linli models pull {entry.name}` fetches the right one, "
+            f"`linli models add {path}` makes one of your own known"
         )
     return ModelFile(entry, path, sha256, catalog.labels(entry))
 

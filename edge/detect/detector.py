@@ -164,5 +164,6 @@ def _unfit_text(model: ModelFile, what: str, found: list[Found], expected: str) 
     return (
         f"{model.path} does not fit decoder {model.entry.decoder!r} of {model.entry.name}: "
         f"{what} found {', '.join(str(each) for each in found)}, expected {expected}; choose the "
-        "catalog entry that the file was exported for"
+        f"catalog entry that the file was exported for, or let `linli models add {model.path}` "
+        "make one"
     )

@@ -130,7 +130,9 @@ def test_other_weights_under_a_known_file_name_run_with_a_warning(
 
 def test_a_wrong_file_under_a_catalog_name_is_refused(tiny: Catalog, weights: Path) -> None:
     (weights / "tiny_one.onnx").write_bytes(b"something else")
-    with pytest.raises(ModelMismatch, match=rf"tiny_one\.onnx is not tiny-one.*{SHA256}.*again"):
+    with pytest.raises(
+        ModelMismatch, match=rf"tiny_one\.onnx is not tiny-one.*{SHA256}.*pull tiny-one` fetches"
+    ):
         resolve("tiny-one", [weights], catalog=tiny)
 
 

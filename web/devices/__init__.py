@@ -1,6 +1,7 @@
 """Every node and sensor: how it does, what it runs, and what needs a visit."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, render_template
@@ -42,7 +43,9 @@ class DeviceView(Struct, frozen=True):
     sha256: str
     provider: str
     drift: bool
-    """It runs another model than most nodes of its site."""
+    """It runs another model than most nodes of its site, or there is none that most run."""
+    usual: str
+    """The sha256 of the model that most nodes of its site run; empty where there is none."""
     older: bool
     """It runs an older agent than another node of its site."""
     health: dict[str, Any]
@@ -65,12 +68,19 @@ def _devices(now: Snapshot, file: SiteFile, broken: list[Trouble]) -> list[Devic
     site = file.site.id
     abouts = {node.id: _about(now.nodes.get((site, node.id))) for node in file.nodes}
     models = [about["model"]["sha256"] for about in abouts.values() if about.get("model")]
-    usual = Counter(models).most_common(1)[0][0] if models else ""
+    usual = usual_model(models)
     agents = sorted((_version(about) for about in abouts.values() if about), reverse=True)
     return [
         _device(now, file, node.id, abouts[node.id], usual, agents[:1], broken)
         for node in file.nodes
     ]
+
+
+def usual_model(sums: Sequence[str]) -> str:
+    """Of the nodes' models the sha256 that more run than any other; empty where there is none."""
+    ranked = Counter(sums).most_common(2)
+    tied = len(ranked) == 2 and ranked[0][1] == ranked[1][1]
+    return ranked[0][0] if ranked and not tied else ""
 
 
 def _device(
@@ -90,6 +100,7 @@ def _device(
         sha256=str(model.get("sha256", "")),
         provider=str(model.get("provider", "")),
         drift=bool(model) and model.get("sha256") != usual,
+        usual=usual,
         older=bool(about) and bool(newest) and _version(about) < newest[0],
         health=dict(agent["values"]) if agent is not None else {},
         sources=tuple(
