@@ -135,6 +135,8 @@ def mosquitto(tmp_path: Path, port: int | None = None, conf_extra: str = "") -> 
         f"persistence_location {folder}/",
         "autosave_interval 1",
         "set_tcp_nodelay true",
+        # As configs/mosquitto.conf: else it drops what waits for a hub that starts slowly.
+        "max_queued_messages 0",
         *(["user root"] if os.geteuid() == 0 else []),  # else it could not write its folder
         conf_extra,
     ]
