@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec.structs import replace
+from paho.mqtt.publish import single
 from prometheus_client import CollectorRegistry
 from sqlalchemy import func, select
 
@@ -21,8 +23,10 @@ from hub.state import store
 from hub.state.tables import Alert, AlertState, Checkpoint, Journal, NodeState
 from launch.supervisor import answers
 from tests.servers import HOST, Server, free_port
+from wire.codec import encode
 from wire.mqtt import Broker
-from wire.records import About, AnyRecord
+from wire.records import About, AnyRecord, Batch
+from wire.topics import Channel, Topic
 
 START_S = 120.0
 
@@ -143,10 +147,18 @@ class Edge:
         self.link.start()
         stack.callback(self.link.stop, 1.0)
         self.sent: list[int] = []
+        self._node = node
 
     def append(self, records: Sequence[AnyRecord]) -> None:
         """Records on their way."""
         self.sent += self.outbox.append(records)
+        self._last = replace(records[-1], seq=self.sent[-1])
+
+    def send_again(self, broker: Server) -> None:
+        """The last record, as a link does that does not know whether it arrived."""
+        topic = str(Topic("town", self._node, Channel.RECORDS))
+        batch = Batch(epoch=self.outbox.epoch, sent=now_ms(), records=(self._last,))
+        single(topic, encode(batch), 1, hostname=HOST, port=broker.port)
 
     def idle(self) -> bool:
         """Whether the broker has acknowledged everything."""
