@@ -1,6 +1,7 @@
 """Who may do what: one table of every endpoint, and the gate that looks there."""
 
 import enum
+import re
 from collections.abc import Callable, Iterator
 
 from flask import abort, current_app, g, redirect, request, url_for
@@ -109,6 +110,10 @@ LEAST: dict[str, Role | None] = {
     "api.case": Role.VIEWER,
     "api.patrols": Role.VIEWER,
     "api.patrol": Role.VIEWER,
+    "api.audit": Role.MAINTAINER,
+    "api.history": Role.VIEWER,
+    "api.mute": ACT,
+    "api.end_silence": ACT,
     "api.rules": Role.VIEWER,
     "api.quiet": Role.VIEWER,
     "api.document": Role.VIEWER,
@@ -214,6 +219,7 @@ of staff does for it."""
 
 EVERYWHERE = frozenset(
     (
+        "api.audit",
         "audit.page",
         "audit.table",
         "audit.verify",
@@ -241,6 +247,9 @@ SUBJECTS: dict[str, Callable[[str], Select[str]] | None] = {
 }
 """Parts of an address, or fields of a form, that name something of a site: how to find which.
 None: it is the site itself."""
+NUMBERS = ("number", "silence", "block_id")
+NUMBER = re.compile(r"[0-9]{1,18}")
+""""Of these what could be one that the store has given."""
 
 
 def wants_json() -> bool:
@@ -301,7 +310,7 @@ def _asked(here: Console) -> Iterator[str]:
     given += _sent() if request.blueprint == "api" else list(request.form.items(multi=True))
     with here.reader.connect() as connection:
         for name, value in given:
-            if name not in SUBJECTS or (name in ("number", "silence") and not value.isdigit()):
+            if name not in SUBJECTS or (name in NUMBERS and not NUMBER.fullmatch(value)):
                 continue
             find = SUBJECTS[name]
             site = value if find is None else connection.scalar(find(value))

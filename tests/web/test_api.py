@@ -53,6 +53,9 @@ def test_every_answer_is_what_the_document_says(
     seed.counted(data, NOW)
     seed.weeks(engine, data, NOW)
     began = seed.unusual(engine, NOW)
+    quiet = silences.create(
+        engine, site="garden", author="li", reason="painters", ends_at=NOW + 60_000, now=NOW
+    )
     with engine.begin() as connection:
         fresh = seed.alert(connection, NOW - 1000, "courtyard")
     known = {
@@ -60,6 +63,7 @@ def test_every_answer_is_what_the_document_says(
         "place": "bike-shed",
         "alert_id": fresh,
         "case_id": seed.shown_case(engine, data, NOW)["case"],
+        "number": quiet.id,
         "patrol_id": seed.patrol(engine, data, NOW)["walk"],
     }
     for path, verbs in document["paths"].items():
@@ -90,6 +94,7 @@ BODIES = {
     "note": {"note": "a fox"},
     "judge": {"verdict": "true"},
     "hand_over": {"site": "garden", "note": "the gate sticks"},
+    "mute": {"site": "garden", "ends_at": NOW + 60_000, "reason": "the fair"},
     "silence": {"ends_at": NOW + 60_000, "reason": "foxes"},
 }
 """What is sent to what needs more than nothing."""

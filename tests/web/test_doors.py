@@ -77,6 +77,10 @@ PATHS = {
     "api.case": "/api/v1/cases/{case}",
     "api.patrols": "/api/v1/patrols",
     "api.patrol": "/api/v1/patrols/{walk}",
+    "api.audit": "/api/v1/audit",
+    "api.history": "/api/v1/rules/history",
+    "api.mute": "/api/v1/silences",
+    "api.end_silence": "/api/v1/silences/1/end",
     "api.story": "/api/v1/alerts/{alert}/story",
     "api.acknowledge": "/api/v1/alerts/{alert}/acknowledge",
     "api.assign": "/api/v1/alerts/{alert}/assign",
@@ -235,7 +239,7 @@ def _enter(browser: Reader, engine: Engine) -> int:
 
 API = (
     "acknowledge", "assign", "note", "judge", "resolve", "silence", "judge_anomaly", "signals",
-    "trend", "expected", "hand_over",
+    "trend", "expected", "hand_over", "mute", "end_silence",
 )  # fmt: skip
 """Of the API what takes JSON and no form, and what has to be told of which signal or place."""
 EMPTY = {
@@ -479,10 +483,11 @@ def test_a_login_leads_only_to_pages_of_the_console(app: Flask, target: str) -> 
 
 
 def test_the_session_secret_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
-    first = session_secret("", tmp_path)
-    assert session_secret("", tmp_path) == first
-    assert stat.S_IMODE((tmp_path / "web.secret").stat().st_mode) == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["web.secret"]
+    data = tmp_path / "data"
+    first = session_secret("", data)
+    assert session_secret("", data) == first
+    assert stat.S_IMODE((data / "web.secret").stat().st_mode) == 0o600
+    assert [path.name for path in data.iterdir()] == ["web.secret"]
 
 
 def test_a_short_session_secret_refuses_to_start(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ describes it."""
 
 from web.api import (
     alerts,
+    audit,
     cases,
     document,
     expected,
@@ -15,6 +16,6 @@ from web.api import (
 from web.api.part import blueprint
 
 __all__ = [
-    "alerts", "blueprint", "cases", "document", "expected", "handover", "patrols", "places",
-    "rules", "trends",
+    "alerts", "audit", "blueprint", "cases", "document", "expected", "handover", "patrols",
+    "places", "rules", "trends",
 ]  # fmt: skip

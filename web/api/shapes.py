@@ -25,6 +25,7 @@ When = Annotated[
 ]
 Limit = Annotated[int, Meta(ge=1, le=500, description="How many at most.")]
 Key = Annotated[int, Meta(ge=0, le=2**53)]
+Before = Annotated[Key | None, Meta(description="Goes on below the one of this number.")]
 Ms = Annotated[int, Meta(ge=0, le=LATEST_MS, description="Milliseconds since the epoch.")]
 PlaceKey = Annotated[str, Meta(description="<site>/<place>", max_length=127)]
 Note = Annotated[str, Meta(max_length=2000)]

@@ -1,6 +1,6 @@
 """The log: who did what, who looked at which picture, and whether it is whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from flask import (
     Blueprint,
@@ -37,7 +37,9 @@ def page() -> ResponseReturnValue:
     """Newest first; ``?before=`` goes on below an entry."""
     asked = {name: text for name in FIELDS if (text := request.args.get(name, "").strip())}
     with console().reader.connect() as connection:
-        rows = _rows(connection, asked, request.args.get("before", type=int), PAGE + 1)
+        rows = entries(
+            connection, asked, _span(asked), request.args.get("before", type=int), PAGE + 1
+        )
         actions = list(connection.scalars(select(Audit.action).distinct().order_by(Audit.action)))
     more = {**asked, "before": rows[PAGE - 1].id} if len(rows) > PAGE else None
     return render_template(
@@ -65,7 +67,7 @@ def _lines(asked: dict[str, str]) -> Iterator[str]:
     before = None
     while True:
         with console().reader.connect() as connection:
-            rows = _rows(connection, asked, before, CHUNK)
+            rows = entries(connection, asked, _span(asked), before, CHUNK)
         for row in rows:
             cells = [row.id, iso(row.at), row.actor, row.action, row.target, row.detail, row.hash]
             yield as_line(cells)
@@ -95,22 +97,33 @@ def _words(action: str) -> str:
     return word(action, ACTIONS)
 
 
-def _rows(
-    connection: Connection, asked: dict[str, str], before: int | None, limit: int
-) -> list[Row[tuple[int, int, str, str, str, str, str]]]:
+def _span(asked: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """From when until when (ms), by the clock of the first site."""
+    here = console()
+    site = here.sites[0].site.id
+    since, until = moment(asked.get("since", "")), moment(asked.get("until", ""))
+    return (
+        as_ms(since, here, site) if since is not None else None,
+        as_ms(ended(until), here, site) if until is not None else None,
+    )
+
+
+def entries(
+    connection: Connection, asked: Mapping[str, str], span: tuple[int | None, int | None],
+    before: int | None, limit: int,
+) -> list[Row[tuple[int, int, str, str, str, str, str]]]:  # fmt: skip
+    """Newest first: of an ``actor`` or ``action``, of targets with these words in them, written
+    in ``span`` (ms, None: open), below the entry ``before``."""
     query = select(
         Audit.id, Audit.at, Audit.actor, Audit.action, Audit.target, Audit.detail, Audit.hash
     )
     for name, column in (("actor", Audit.actor), ("action", Audit.action)):
-        if name in asked:
+        if asked.get(name):
             query = query.where(column == asked[name])
-    if "target" in asked:
+    if asked.get("target"):
         query = query.where(Audit.target.icontains(asked["target"], autoescape=True))
-    here = console()
-    if since := moment(asked.get("since", "")):
-        query = query.where(Audit.at >= as_ms(since, here, here.sites[0].site.id))
-    if until := moment(asked.get("until", "")):
-        query = query.where(Audit.at < as_ms(ended(until), here, here.sites[0].site.id))
-    if before is not None:
-        query = query.where(Audit.id < before)
+    since, until = span
+    query = query.where(Audit.at >= since) if since is not None else query
+    query = query.where(Audit.at < until) if until is not None else query
+    query = query.where(Audit.id < before) if before is not None else query
     return list(connection.execute(query.order_by(Audit.id.desc()).limit(limit)))

@@ -31,7 +31,7 @@ class Change(Struct, frozen=True):
 
 
 def history(
-    connection: Connection, here: Console, before: int | None
+    connection: Connection, here: Console, before: int | None, limit: int = PAGE
 ) -> tuple[list[Change], int | None]:
     """A page of changes below an entry of the audit, newest first, and where the next page goes on.
 
@@ -42,7 +42,7 @@ def history(
         change = _mine(here, row)
         if change is None:
             continue
-        if len(found) == PAGE:
+        if len(found) == limit:
             return found, found[-1].id
         found.append(change)
     return found, None
