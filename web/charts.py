@@ -4,6 +4,7 @@ A drawing is 1000 wide and 100 high and is stretched to the room it gets; words 
 beside it in HTML, so that they keep their size on a phone.
 """
 
+import math
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -14,7 +15,9 @@ COLUMNS = 500
 """A curve is thinned to this many columns. Lower: smaller pages, coarser curves."""
 HOUR_MS = 3_600_000
 ROOM = 1.08
-"""How much higher than the highest value the axis goes."""
+"""How much higher than the highest value the axis goes at least."""
+STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+"""Of each power of ten, where it may end."""
 
 Points = Sequence[tuple[int, float]]
 """(ms, value), by time: the value holds until the next."""
@@ -54,7 +57,7 @@ def curve(points: Points, start: int, end: int, *limits: float) -> Curve:
     """
     seen = _clip(points, start, end)
     highest = max([value for _ts, value in seen] + list(limits), default=0.0)
-    top = highest * ROOM if highest > 0 else 1.0
+    top = _top(highest)
     steps = [(_x(ts, start, end), _y(value, top)) for ts, value in _thin(seen, start, end)]
     path = ""
     if steps:
@@ -62,6 +65,15 @@ def curve(points: Points, start: int, end: int, *limits: float) -> Curve:
         path += "".join(f"H{x:.1f}V{y:.1f}" for x, y in steps[1:]) + f"H{WIDTH:.0f}"
     area = f"{path}V{HEIGHT:.0f}H{steps[0][0]:.1f}Z" if steps else ""
     return Curve(path, area, top, start, end, seen[-1][1] if seen else None)
+
+
+def _top(highest: float) -> float:
+    """A number that people read easily, a little above the highest."""
+    most = highest * ROOM if highest > 0 else 1.0
+    if most <= ROOM:
+        return most  # a share, or one of something
+    size = 10.0 ** math.floor(math.log10(most))
+    return next(step * size for step in STEPS if step * size >= most)
 
 
 def held(points: Points, start: int, end: int) -> float | None:

@@ -9,9 +9,12 @@ from sqlalchemy import Engine, insert, select
 
 from hub import audit, silences
 from hub.notify.tables import Delivery
+from hub.series.points import Stored
 from hub.state.tables import Alert, Silence
 from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
+from web.alerts import seen
+from wire.records import NodeHealth
 
 Open = Callable[[str], Reader]
 
@@ -179,3 +182,13 @@ def test_next_and_previous_stay_within_what_was_asked_for(
     assert seen == firing
     assert 'rel="prev"' in html
     assert 'rel="prev"' not in client.get(f"/alerts/{alert}").text
+
+
+def test_how_a_camera_works_is_no_news_while_it_does() -> None:
+    told = [(True, "watching"), (True, ""), (False, "lost"), (False, "lost"), (True, "watching")]
+    stored = [
+        Stored("garden", "a", "e", ts, ts, NodeHealth(seq=ts, ts=ts, source="cam", ok=ok,
+                                                      detail=detail))
+        for ts, (ok, detail) in enumerate(told, 1)
+    ]  # fmt: skip
+    assert [one.record.ts for one in seen._news(stored)] == [3, 5]

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
 from web.charts import HEIGHT, WIDTH, curve, held
@@ -69,7 +71,7 @@ def test_a_long_curve_is_thinned_and_keeps_its_peaks() -> None:
     points[50_123] = (50_123, 1000.0)
     one = curve(points, 0, 100_000)
     assert one.path.count("H") < 1600
-    assert "V7.4" in one.path  # 1000 of 1080
+    assert "V16.7" in one.path  # 1000 of 1200
 
 
 def test_a_mean_is_weighed_by_time() -> None:
@@ -77,3 +79,21 @@ def test_a_mean_is_weighed_by_time() -> None:
     assert held([(-50, 4.0)], 0, 100) == 4.0
     assert held([], 0, 100) is None
     assert held([(60, 2.0)], 0, 100) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("highest", "top"),
+    [(0.0, 1.0), (1.0, 1.08), (4.0, 5.0), (10.0, 12.0), (95.0, 120.0), (1330.0, 1500.0)],
+)
+def test_a_curve_ends_at_a_number_that_people_read(highest: float, top: float) -> None:
+    assert curve([(0, highest)], 0, 10).top == pytest.approx(top)
+
+
+def test_a_place_that_is_heard_of_since_minutes_shows_the_last_hour(
+    reader: Open, data: Path
+) -> None:
+    seed.stored(data, NOW)
+    path = "/places/garden/bike-shed"
+    chosen = 'hours=1" aria-current="true"'
+    assert chosen in reader("viewer").client.get(path).text
+    assert chosen not in reader("viewer").client.get(f"{path}?hours=6").text

@@ -148,7 +148,9 @@ def _news(stored: list[Stored]) -> Iterator[Stored]:
             case DoorState():
                 key, said = (one.node, record.source, "door"), record.open
             case NodeHealth():
-                key, said = (one.node, record.source, "ok"), (record.ok, record.detail)
+                # How it works, such as at which speed, is no news while it does.
+                said = (record.ok, "" if record.ok else record.detail)
+                key = (one.node, record.source, "ok")
                 last.setdefault(key, (True, ""))
             case ZoneDwell() | ZoneStationary():
                 key, said = (one.node, record.source, record.type, record.track), True

@@ -7,7 +7,7 @@ from configs.rules import Rule
 from hub.series.points import SeriesStore
 from hub.state.tables import Alert
 from web import pictures
-from web.charts import Curve, curve
+from web.charts import Curve, Points, curve
 from web.console import console
 from web.now.snapshot import alerts, sources_of, take
 from web.roles import acting
@@ -17,20 +17,21 @@ blueprint = Blueprint("places", __name__, template_folder="templates")
 HOURS = (1, 6, 24, 168)
 PICTURES = 12
 ALERTS = 10
-LOOKBACK_MS = 3_600_000
+HOUR_MS = 3_600_000
+LOOKBACK_MS = HOUR_MS
 HIDDEN = ("silence_s", "scene.fault")
 """Signals that a curve says little of; faults stand among what is broken."""
 
 
 @blueprint.get("/places/<id:site>/<id:place>")
 def page(site: str, place: str) -> ResponseReturnValue:
-    """The place as it is and was; ``?hours=`` says how far back."""
+    """The place as it is and was; ``?hours=`` says how far back: left out, as far as draws well."""
     here = console()
     file, found = here.site(site), here.place(site, place)
     if file is None or found is None:
         abort(404)
-    hours = request.args.get("hours", HOURS[1], type=int)
-    hours = hours if hours in HOURS else HOURS[1]
+    asked = request.args.get("hours", 0, type=int)
+    hours = asked if asked in HOURS else HOURS[1]
     with here.reader.connect() as connection:
         now = take(connection, here)
         card = now.card(site, found)
@@ -43,9 +44,12 @@ def page(site: str, place: str) -> ResponseReturnValue:
     limits = limits_of(rules)
     names = sorted(name for name in card.signals if not name.startswith(HIDDEN))
     end = here.now()
-    curves = here.told(
-        lambda series: _curves(series, site, place, names, limits, end - hours * 3_600_000, end)
+    points = here.told(
+        lambda series: _points(series, site, place, names, end - hours * HOUR_MS, end)
     )
+    if asked not in HOURS and points is not None and _is_young(points, end):
+        hours = HOURS[0]
+    curves = None if points is None else _curves(points, limits, end - hours * HOUR_MS, end)
     return render_template(
         "places/page.html",
         mark=now.mark,
@@ -77,14 +81,24 @@ def limits_of(rules: list[tuple[Rule, tuple[Condition, ...], str]]) -> dict[str,
     return found
 
 
+def _points(
+    series: SeriesStore, site: str, place: str, names: list[str], start: int, end: int
+) -> dict[str, Points]:
+    """Of each signal, with what held as the span began."""
+    return {name: series.signal(site, place, name, start - LOOKBACK_MS, end) for name in names}
+
+
+def _is_young(points: dict[str, Points], end: int) -> bool:
+    """Whether all that is known would stand at the right edge."""
+    known = [ts for found in points.values() for ts, _value in found]
+    return bool(known) and min(known) > end - HOURS[0] * HOUR_MS
+
+
 def _curves(
-    series: SeriesStore, site: str, place: str, names: list[str], limits: dict[str, float],
-    start: int, end: int,
-) -> list[tuple[str, Curve]]:  # fmt: skip
-    found = []
-    for name in names:
-        points = series.signal(site, place, name, start - LOOKBACK_MS, end)
-        one = curve(points, start, end, *([limits[name]] if name in limits else []))
-        if one.path:
-            found.append((name, one))
-    return found
+    points: dict[str, Points], limits: dict[str, float], start: int, end: int
+) -> list[tuple[str, Curve]]:
+    made = [
+        (name, curve(found, start, end, *([limits[name]] if name in limits else [])))
+        for name, found in points.items()
+    ]
+    return [(name, one) for name, one in made if one.path]
