@@ -192,6 +192,7 @@ SIGNALS = {
     "dwell.person": _("Longest stay"),
     "door.open_s": _("Door open for"),
     "door.forced": _("Door forced"),
+    "patrol.missed": _("Checkpoints missed"),
     "tailgating": _("Came in behind others"),
     "silence_s": _("Silent for"),
     "scene.fault": _("Picture faults"),
