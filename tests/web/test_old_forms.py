@@ -85,6 +85,8 @@ def _send_again(browser: Reader, answer: TestResponse, form: Form) -> TestRespon
                                                             "password": PASSWORD})  # fmt: skip
     action, fields = Forms(answer.text).found[-1]
     assert action == form[0]
+    shown = {"verdict": "false alarm", "owner": "<b>admin</b>", "hours": "1\xa0h"}
+    assert all(words in answer.text for name, words in shown.items() if name in fields)
     assert fields.items() >= {k: v for k, v in form[1].items() if k != "csrf_token"}.items()
     return _send(browser, (action, fields))
 
