@@ -33,9 +33,6 @@ OLDEST_MS = 31 * 86_400_000
 """What is older is applied as being this old: a device that woke up in 1970 must not make
 its places live through the decades since."""
 
-OWES = 2**62
-"""Stands for records of a node that are known to be on their way."""
-
 _event_time = operator.attrgetter("record.ts")
 
 
@@ -58,8 +55,6 @@ class Work(Struct):
     """(kind, site, key)."""
     resolved: list[tuple[str, str, str]] = []
     """(site, place, alert) that operators resolved."""
-    resumed: dict[tuple[str, str], int] = {}
-    """(site, node) first heard since the hub began → how many of its records before are missing."""
     learned: list[tuple[str, str, str, int]] = []
     """(site, place, what, start) of the anomalies whose verdict was taken in."""
 
@@ -81,8 +76,6 @@ class Intake:
         self.watermark = watermark
         self._metrics = metrics
         self._folder = PictureFolder(Path(settings.data))
-        self.awaited: set[tuple[str, str]] = set()
-        """(site, node) that have not been heard since the hub began and are waited for."""
         self.on_done: Callable[[Topic, Done], None] = lambda _topic, _done: None
         """Called with what nodes answer to commands; must not block."""
 
@@ -193,7 +186,6 @@ class Intake:
         if not node.online:
             node.online, node.online_at = True, rx
             self._news_of_node(topic, work)
-        high = cursor.high
         fresh = [record for record in batch.records if cursor.admit(record.seq, rx)]
         node.unknown += sum(cursor.admit(record.seq, rx) for record in batch.unknown)
         for bad in batch.bad:
@@ -202,11 +194,6 @@ class Intake:
         node.epoch, node.last_rx = batch.epoch, rx
         fresh = self._put_right(topic, node, fresh, self.watermark.batch(site, name, batch, rx))
         self._count(node, batch, fresh, rx)
-        if fresh and (site, name) in self.awaited:
-            self.awaited.discard((site, name))
-            first = min((seq for seq in seqs if seq > high), default=0)
-            old = any(record.seq <= high for record in fresh)  # it is telling what it owes
-            work.resumed[site, name] = OWES if old else first - high - 1
         work.pictures += picture_rows(site, name, fresh)
         for record in fresh:
             if self.ledger.hear(site, name, record):

@@ -101,7 +101,7 @@ class Pipeline:
             self._changed_places.add(key)
         with self._database.begin() as connection:
             self._close_orphans(connection, self.sites, now)
-            self.resume.begin(connection, self.sites, self.engine, self.intake, now)
+            self.resume.begin(connection, self.sites, self.engine, self.ledger, now)
 
     def _close_orphans(self, connection: Connection, sites: Sequence[SiteFile], now: int) -> None:
         names = {file.site.id for file in sites}
@@ -167,8 +167,8 @@ class Pipeline:
         overruled = self._read_news(now)
         work = Work()
         for stored in self.intake.take(messages, work):
-            if work.resumed:
-                self.resume.hear(stored, work, self.engine)
+            if self.resume.waits:
+                self.resume.hear(stored, self.engine, work.outcome)
             work.stored.append(self._apply(stored, work.outcome))
 
         def limit(key: tuple[str, str]) -> int:

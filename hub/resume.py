@@ -1,26 +1,23 @@
 """After a break of the hub: was it silent meanwhile, or did only nobody listen?
 
-Edges keep what they saw until it is taken, and number it. So the first word of a node after a
-break tells: where its numbers go on with no gap, or one too small for a node that ran, it saw
-nothing in that time, most often because it was off as the hub was. That time is then left out of
-every duration at its places.
+Edges keep what they saw until it is taken. So the first record of a node after a break tells:
+where it is of the break, those that follow decide as if the hub had listened; where it is of now,
+the node was off as the hub was, or tells what it owes later. Then the time before is left out of every
+duration at its places: it is nobody's silence.
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 from sqlalchemy import Connection
 
 from configs.site import SiteFile
 from hub.fusion.silence import UNHEARD
-from hub.intake import Intake, Work
+from hub.ledger import Ledger
 from hub.rules.engine import Engine
 from hub.rules.place import Outcome
 from hub.series.points import SignalPoint, Stored
 from hub.uptime import Down, Uptime
 
-SPEAKS_MS: Final = 60_000
-"""A node that runs makes a record at least this often; the usual is every 15 s for each source."""
 Place = tuple[str, str]
 """(site, place)."""
 
@@ -33,32 +30,31 @@ class Resume:
         self._waiting: dict[Place, Down] = {}
         self.uptime = Uptime()
 
+    @property
+    def waits(self) -> bool:
+        """Whether there are places that have heard nothing since the break."""
+        return bool(self._waiting)
+
     def begin(
-        self, connection: Connection, sites: Iterable[SiteFile], engine: Engine, intake: Intake,
+        self, connection: Connection, sites: Iterable[SiteFile], engine: Engine, ledger: Ledger,
         now: int,
     ) -> None:  # fmt: skip
         """The hub runs from ``now`` (ms) on."""
         heard: dict[str, int] = {}
-        for (site, _), node in intake.ledger.nodes.items():
+        for (site, _), node in ledger.nodes.items():
             if node.last_rx:
                 heard[site] = max(heard.get(site, 0), node.last_rx)
         downs = self.uptime.begin(connection, [file.site.id for file in sites], now, heard)
         for (site, place), nodes in engine.nodes.items():
             if site in downs and nodes:
                 self._waiting[site, place] = downs[site]
-                intake.awaited |= {(site, node) for node in nodes}
 
-    def hear(self, stored: Stored, work: Work, engine: Engine) -> None:
-        """A record is about to be applied; the first of a node tells of the break before it."""
-        missing = work.resumed.pop((stored.site, stored.node), None)
-        if missing is None:
-            return
-        for key in [key for key in self._waiting if key[0] == stored.site]:
-            if stored.node in engine.nodes.get(key, ()):
-                down = self._waiting.pop(key)
-                end = min(down.end, stored.at)
-                if missing == 0 or missing * SPEAKS_MS < end - down.start:
-                    engine.unheard(*key, down.start, end, work.outcome)
+    def hear(self, stored: Stored, engine: Engine, outcome: Outcome) -> None:
+        """A record is about to be applied; the first at a place tells of the break before it."""
+        for key, down in list(self._waiting.items()):
+            if key[0] == stored.site and stored.node in engine.nodes.get(key, ()):
+                del self._waiting[key]
+                engine.unheard(*key, down.start, min(down.end, stored.at), outcome)
 
     def give_up(self, now: int, engine: Engine, outcome: Outcome) -> None:
         """Places whose nodes have not come back for long enough wait no more."""

@@ -52,16 +52,10 @@ def test_what_was_off_with_the_hub_was_not_silent_and_held_no_door_open(hub: Hub
     assert _names(hub) == {("seen", "yard")}
 
 
-def test_a_node_whose_numbers_leave_a_gap_may_still_tell_and_is_silent_until_it_does(
-    hub: Hub,
-) -> None:
-    hub.take(BACK + 500, batch("a", BACK + 490, count_record(200, BACK + 490, 0)))
-    assert ("silent", "yard") in _names(hub)
-    assert ("silent", "hall") not in _names(hub)
-
-
-def test_a_few_records_that_a_broker_lost_do_not_make_an_hour_of_silence(hub: Hub) -> None:
-    hub.take(BACK + 500, batch("a", BACK + 490, count_record(17, BACK + 490, 0)))
+def test_a_node_that_tells_of_now_first_and_what_it_owes_later_was_not_silent(hub: Hub) -> None:
+    hub.take(BACK + 500, batch("a", BACK + 490, count_record(20, BACK + 490, 0)))
+    owed = [_health(seq, T0 + (seq - 1) * 15_000) for seq in range(2, 20)]
+    hub.take(BACK + 600, batch("a", BACK + 590, *owed))
     assert _names(hub) == {("seen", "yard")}
 
 
