@@ -1,9 +1,9 @@
 """After a break of the hub: was it silent meanwhile, or did only nobody listen?
 
-Edges keep what they saw until it is taken. So the first record of a node after a break tells:
-where it is of the break, those that follow decide as if the hub had listened; where it is of now,
-the node was off as the hub was, or tells what it owes later. Then the time before is left out of every
-duration at its places: it is nobody's silence.
+Edges keep what they saw until it is taken. So the first record of a node after a break tells.
+Where it is of the break, those that follow decide as if the hub had listened. Where it is of now,
+the node was off as the hub was, or tells what it owes later: then the time before is left out of
+every duration at its places.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,5 @@
-"""The series in InfluxDB: 1.8, 2, 3, or 1.6 behind a proxy that speaks /api/v2/write.
+"""The series in InfluxDB: 1.6 behind a proxy that speaks /api/v2/write, which is what tests run
+against; 1.8, 2 and 3 by their documentation.
 
 Writes are line protocol through ``influxdb-client``, reads are InfluxQL. How long points are
 kept is the bucket's retention, so that `InfluxSeries.purge` has nothing to do. With 2, the
