@@ -95,6 +95,11 @@ class Catalog:
         """The entry's class names, in the order of its outputs."""
         return entry.classes or self._lists[entry.class_list]
 
+    @property
+    def class_lists(self) -> tuple[str, ...]:
+        """The names of the lists of class names that models share."""
+        return tuple(self._lists)
+
     def class_list(self, name: str) -> tuple[str, ...] | None:
         """A list of class names that models share, such as coco80."""
         return self._lists.get(name)

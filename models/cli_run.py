@@ -35,7 +35,8 @@ CLASSES = click.option(
     "--classes",
     default="coco80",
     show_default=True,
-    help="What the labels' numbers mean: a class list of the catalog, or names with commas.",
+    help="What the labels' numbers mean: a class list of the catalog, names with commas, a "
+    "data.yaml with `names`, or a .txt with one name a line.",
 )
 PROVIDER = click.option(
     "--provider", default="", help="onnxruntime's execution provider, such as CPU."
@@ -43,7 +44,9 @@ PROVIDER = click.option(
 
 
 def _names(catalog: Catalog, classes: str) -> tuple[str, ...]:
-    return catalog.class_list(classes) or tuple(name.strip() for name in classes.split(","))
+    from models.labelled import class_names
+
+    return class_names(classes, catalog)
 
 
 @click.command("eval")

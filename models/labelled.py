@@ -4,6 +4,7 @@ folder = read_folder(images, labels, names)
 for picture in folder: picture.image, picture.xyxy, picture.label
 """
 
+import difflib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import yaml
 
 from edge.detections import FloatArray, IntArray
 from edge.frames import Image
-from models.catalog import ModelError
+from models.catalog import Catalog, ModelError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 NAMED = 5
@@ -109,6 +111,45 @@ def read_folder(images: Path, labels: Path, names: Sequence[str]) -> Folder:
     used = {text.name for text in texts.values()} | {"classes.txt"}
     strays = sum(text.name not in used for text in labels.glob("*.txt"))
     return Folder(rows, tuple(names), len(paths) - len(here), strays)
+
+
+def class_names(given: str, catalog: Catalog) -> tuple[str, ...]:
+    """What labels' numbers mean: a class list of the catalog, names with commas, or a file.
+
+    Of a ``data.yaml`` its ``names``, as Ultralytics' tools write it; of another text one name a
+    line. Raises FolderUnfit.
+    """
+    known = catalog.class_list(given)
+    if known is not None:
+        return known
+    path = Path(given)
+    if path.suffix.lower() in (".yaml", ".yml", ".txt"):
+        return _names_in(path)
+    names = tuple(name.strip() for name in given.split(","))
+    near = difflib.get_close_matches(given, catalog.class_lists, n=1, cutoff=0.75)
+    if near and len(names) == 1:
+        raise FolderUnfit(f"there is no class list {given!r}; did you mean {near[0]!r}?")
+    if not all(names):
+        raise FolderUnfit(f"--classes {given!r} has a name that is empty")
+    return names
+
+
+def _names_in(path: Path) -> tuple[str, ...]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix.lower() == ".txt":
+            return tuple(line.strip() for line in text.splitlines() if line.strip())
+        told = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FolderUnfit(f"{path} cannot be read: {error}") from error
+    names = told.get("names") if isinstance(told, dict) else None
+    if isinstance(names, dict) and set(names) == set(range(len(names))):
+        names = [names[number] for number in range(len(names))]
+    if not isinstance(names, list) or not names:
+        raise FolderUnfit(
+            f"{path} has no `names:` that is a list, or numbers from 0 on with a name for each"
+        )
+    return tuple(str(name) for name in names)
 
 
 def _rows(path: Path | None, names: Sequence[str], problems: list[str]) -> Iterator[Row]:

@@ -177,3 +177,41 @@ def test_labels_may_be_numbered_by_names_of_ones_own(tmp_path: Path) -> None:
     result = run("eval", "starter", *words, "--classes", "cat,person", "--json")
     assert result.exit_code == 0, result.output
     assert [each["name"] for each in json.loads(result.output)["classes"]] == ["person"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("data.yaml", "train: ../images\nnc: 2\nnames: [cat, person]\n"),
+        ("data.yml", "names:\n  0: cat\n  1: person\n"),
+        ("classes.txt", "cat\nperson\n\n"),
+    ],
+)
+def test_labels_may_be_numbered_by_the_file_that_came_with_them(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    words = folder_of(tmp_path, "1 0.5 0.5 0.1 0.1\n")
+    (tmp_path / name).write_text(text)
+    result = run("eval", "starter", *words, "--classes", str(tmp_path / name), "--json")
+    assert result.exit_code == 0, result.output
+    assert [each["name"] for each in json.loads(result.output)["classes"]] == ["person"]
+
+
+@pytest.mark.parametrize(
+    ("classes", "complaint"),
+    [
+        ("coco8", "there is no class list 'coco8'; did you mean 'coco80'?"),
+        ("gone.yaml", "gone.yaml cannot be read"),
+        ("nothing.yaml", "nothing.yaml has no `names:`"),
+        ("gap.yaml", "gap.yaml has no `names:`"),
+        ("cat,,person", "has a name that is empty"),
+    ],
+)
+def test_names_that_cannot_be_had_are_told(tmp_path: Path, classes: str, complaint: str) -> None:
+    words = folder_of(tmp_path, "0 0.5 0.5 0.1 0.1\n")
+    (tmp_path / "nothing.yaml").write_text("train: ../images\n")
+    (tmp_path / "gap.yaml").write_text("names: {0: cat, 2: person}\n")
+    given = str(tmp_path / classes) if classes.endswith(".yaml") else classes
+    result = run("eval", "starter", *words, "--classes", given)
+    assert result.exit_code == 1
+    assert complaint in result.output.replace("\n", " ")
