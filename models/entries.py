@@ -38,7 +38,14 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     title: str
     task: Literal["detect", "faces"]
     decoder: Literal[
-        "yolox", "fastestdet", "ultralytics", "ultralytics-end2end", "ssd", "rtdetr", "yunet"
+        "yolox",
+        "yolov5",
+        "fastestdet",
+        "ultralytics",
+        "ultralytics-end2end",
+        "ssd",
+        "rtdetr",
+        "yunet",
     ]
     file: str
     """The weights' file name; under ``weights/`` for those that ship with Linli."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from msgspec.structs import replace
 
 from edge.detect import ModelUnfit
@@ -23,6 +24,12 @@ from models.catalog import sha256_of
 from models.entries import Entry
 
 USUAL_SIZE_WH = (640, 640)
+SUPPRESSED = 1000
+"""An output of more boxes than this has not been suppressed: exporters leave 300 or fewer."""
+GRIDS = ("fastestdet", "rtdetr")
+"""Decoders whose outputs have a grid's sides, or few boxes: fewer than classes is no wonder."""
+PIXELS = 30.0
+"""YOLOX's raw output has offsets and logarithms far below this, a decoded one has pixels."""
 BYTE = 1 / 255
 EXAMPLE = 80
 """So many classes, as COCO has, where shapes are told and nobody named any."""
@@ -33,6 +40,7 @@ HABITS: dict[str, dict[str, Any]] = {
     "yolox": {"channels": "bgr", "scale": 1.0, "fit": "letterbox", "pad": 114},
     "ultralytics-end2end": {"channels": "rgb", "scale": BYTE, "fit": "letterbox", "pad": 114},
     "ultralytics": {"channels": "rgb", "scale": BYTE, "fit": "letterbox", "pad": 114},
+    "yolov5": {"channels": "rgb", "scale": BYTE, "fit": "letterbox", "pad": 114},
 }
 """How each family is usually trained; the most particular first, as several may fit."""
 
@@ -48,6 +56,8 @@ class Inspected:
     """Size, layout and type of the picture are right; the rest is not known yet."""
     names: tuple[str, ...]
     """Class names from the file's metadata, as Ultralytics writes them."""
+    in_pixels: bool
+    """Whether the first output begins with boxes in pixels, in the last axis."""
     task: str
     """What the model is for, from there too: detect, segment, pose, classify …; or empty."""
 
@@ -91,7 +101,9 @@ def propose(
             f"{path} fits {chosen} with {count or 'an unknown number of'} classes, but does not "
             "name them: give --classes"
         )
-    entry = replace(inspected.entry, decoder=chosen, classes=labels, **HABITS[chosen])
+    entry = replace(
+        inspected.entry, decoder=chosen, classes=labels, **HABITS[_habit(fitting, chosen)]
+    )
     if chosen == "ssd":
         entry = _ssd(entry, inspected.outputs)
     return Proposal(inspected, entry, fitting)
@@ -155,7 +167,12 @@ def inspect(path: Path, entry: Entry, *, size_wh: tuple[int, int] | None) -> Ins
         Found(each, tuple(np.shape(value))) for each, value in zip(names, values, strict=True)
     )
     task = str(session.get_modelmeta().custom_metadata_map.get("task", ""))
-    return Inspected(inputs, outputs, entry, _told_names(session), task)
+    pixels = _in_pixels(np.asarray(values[0]))
+    return Inspected(inputs, outputs, entry, _told_names(session), pixels, task)
+
+
+def _in_pixels(output: npt.NDArray[Any]) -> bool:
+    return output.ndim == 3 and output.size > 0 and bool(abs(output[..., :4]).max() > PIXELS)
 
 
 def _pictured(entry: Entry, path: Path, found: Any, size_wh: tuple[int, int]) -> Entry:
@@ -188,7 +205,19 @@ def _fitting(inspected: Inspected, classes: int) -> tuple[str, ...]:
         count = classes or _implied(name, inspected.outputs) or 1
         if count > 0 and bind(DECODERS[name].layouts(size_wh, count), inspected.outputs):
             found.append(name)
-    return tuple(found)
+    return tuple(sorted(found, key=lambda name: _unlikely(name, inspected)))
+
+
+def _unlikely(decoder: str, inspected: Inspected) -> bool:
+    """Whether the numbers speak against a decoder that the shapes allow."""
+    boxes = inspected.outputs[0].shape[1:2]
+    many = bool(boxes) and isinstance(boxes[0], int) and boxes[0] > SUPPRESSED
+    return {"yolox": inspected.in_pixels, "ultralytics-end2end": many}.get(decoder, False)
+
+
+def _habit(fitting: Sequence[str], chosen: str) -> str:
+    """Whose preprocessing goes with a decoder: what has YOLOX's cells is YOLOX, decoded or not."""
+    return "yolox" if chosen == "yolov5" and "yolox" in fitting else chosen
 
 
 def _implied(decoder: str, outputs: Sequence[Found]) -> int:
@@ -196,13 +225,20 @@ def _implied(decoder: str, outputs: Sequence[Found]) -> int:
     sizes = [size if isinstance(size, int) else 0 for size in outputs[0].shape]
     if len(sizes) < 3:
         return 0
-    implied = {
-        "yolox": sizes[2] - 5,
-        "fastestdet": sizes[1] - 5,
-        "ultralytics": sizes[1] - 4,
-        "rtdetr": sizes[2],
+    # The axis of the classes, what stands before them, and the axis of the boxes.
+    places = {
+        "yolox": (2, 5, 1),
+        "yolov5": (2, 5, 1),
+        "fastestdet": (1, 5, 2),
+        "ultralytics": (1, 4, 2),
+        "rtdetr": (2, 0, 1),
     }
-    return implied.get(decoder, 0)
+    if decoder not in places:
+        return 0
+    axis, before, boxes = places[decoder]
+    count = sizes[axis] - before
+    # Fewer boxes than classes: the two axes are the other way round, so it is another layout.
+    return count if decoder in GRIDS or count < sizes[boxes] else 0
 
 
 def _ssd(entry: Entry, outputs: Sequence[Found]) -> Entry:

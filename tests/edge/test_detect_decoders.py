@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from configs.agent import EdgeFile, Model
 from edge.cli import make_detector
 from edge.detect import Detector, ModelUnfit
-from edge.detect.decoders import end2end, rtdetr, ssd, ultralytics
+from edge.detect.decoders import end2end, rtdetr, ssd, ultralytics, yolov5
 from edge.detect.decoders.layout import Found, Output, bind
 from edge.detect.session import open_session
 from edge.detections import Detections
@@ -60,6 +60,21 @@ def test_ultralytics_decodes_like_the_slow_reference(seed: int) -> None:
             theirs.append((box, best, classes.index(best)))
     assert 20 < len(theirs) < 90
     assert_same(ultralytics.decode(output, (320, 320), 0.9), theirs)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_yolov5_decodes_like_the_slow_reference(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    output = random.uniform(0, 1, (1, 90, 5 + 7)).astype(np.float32)
+    output[..., :4] *= 300
+    theirs: list[Row] = []
+    for x, y, w, h, sure, *classes in output[0].tolist():
+        best = sure * max(classes)
+        if best >= 0.6:
+            box = [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
+            theirs.append((box, best, classes.index(max(classes))))
+    assert 10 < len(theirs) < 60
+    assert_same(yolov5.decode(output, (320, 320), 0.6), theirs)
 
 
 @pytest.mark.parametrize("seed", range(3))

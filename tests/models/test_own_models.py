@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 
+from edge.detect import ModelUnfit
 from models.bench import Others, Speed, best, measure, recommendation
 from models.catalog import ModelFile, resolve
 from models.cli import cli
@@ -132,6 +133,29 @@ def test_ssd_takes_bytes_and_counts_from_1_but_tflites_from_0(tmp_path: Path) ->
     lite = model_file(tmp_path / "b.onnx", ssd(LITE, "lite"))
     entry = propose(lite, "b", classes=("cat",)).entry
     assert (entry.first_class, entry.mean) == (0, (1.0, 1.0, 1.0))
+
+
+def test_yolox_decoded_in_the_graph_is_known_by_its_pixels(tmp_path: Path) -> None:
+    output = np.zeros((1, 126, 7), np.float32)
+    output[0, 7] = [48, 32, 24, 32, 0.9, 0.1, 1.0]
+    path = model_file(tmp_path / "m.onnx", {"output": output})
+    found = propose(path, "m", classes=("cat", "dog")).entry
+    assert (found.decoder, found.channels, found.scale) == ("yolov5", "bgr", 1.0)
+    words = ["--classes", "cat,dog", "--yes", "--folder", str(tmp_path / "models")]
+    told = run("add", str(path), *words, "--drawn", str(tmp_path / "drawn.png")).output
+    assert "dog 0.90 at (271, 120, 452, 360)" in told
+
+
+@pytest.mark.parametrize(("classes", "names"), [(80, ""), (1, "{0: 'person'}")])
+def test_yolov5_is_not_taken_for_another(tmp_path: Path, classes: int, names: str) -> None:
+    outputs = {"output0": np.zeros((1, 25200, 5 + classes), np.float32)}
+    path = model_file(tmp_path / "m.onnx", outputs, picture=(1, 3, 640, 640), names=names or "[]")
+    if not names:
+        with pytest.raises(ModelUnfit, match="fits yolov5 with 80 classes, but does not name"):
+            propose(path, "m")
+    else:
+        found = propose(path, "m").entry
+        assert (found.decoder, found.channels, found.scale) == ("yolov5", "rgb", 1 / 255)
 
 
 @pytest.mark.parametrize(
