@@ -12,7 +12,8 @@ down, somebody who ends on the right hand has crossed to the RIGHT:
 Where people hide each other, tracks break or change hands right on the line. So a track that
 begins just behind the line and walks on has come over it, one that ends just before it on its way
 has gone over it, and two who come from either side, meet on the line and both turn round have
-passed each other and changed names.
+passed each other and changed names; so have one who turns there and one from the other side whom
+they hid as they did.
 """
 
 import math
@@ -25,7 +26,7 @@ import numpy as np
 from configs.agent import Line
 from edge.detections import Detections
 from edge.geometry import Feet, as_box, jitter_px
-from edge.walker import Spot, Step, Walker
+from edge.walker import TURN_MS, Spot, Step, Walker
 from wire.records import Direction, LineCross
 
 GAP_MS: Final = 500
@@ -50,6 +51,9 @@ TWIN: Final = 0.25
 MEET_MS: Final = 1_500
 MEET: Final = 0.8
 """Two who turn within this time and so many body heights of each other have met."""
+HID_SPEED: Final = 0.1
+"""Body heights a second to the line, of somebody who is being hidden: as the feet go first, they
+seem slower than they are."""
 QUIET_MS: Final = 3_000
 """Nobody meets somebody again so soon."""
 BEGIN_MS: Final = 1_000
@@ -212,7 +216,7 @@ class LineWatch:
     def _goes(self, walker: Walker) -> Direction | None:
         """The side to which a track was about to cross when it was last seen."""
         speed = walker.speed()
-        if speed is None or walker.side is None:
+        if speed is None or walker.side is None or (walker.met_ts or 0) > walker.last.ts:
             return None
         side = self._side_of(speed, walker)
         if side in (None, walker.side):
@@ -222,23 +226,51 @@ class LineWatch:
         return side if near and self._is_between(walker.last.spot, speed, early_s) else None
 
     def _met(self, walker: Walker, ts: int) -> list[Crossing]:
-        """Both crossings of two who have changed names on the line."""
+        """The crossings of two who have changed names on the line, told by ``walker`` who turned.
+
+        The other has turned as well, or was out of sight as they passed each other.
+        """
         if not self._may_meet(walker, ts):
             return []
         turn: Step | None = None
         for other in self._walkers.values():
-            if other.side in (None, walker.side) or not self._may_meet(other, ts):
+            if other.side in (None, walker.side) or self._is_quiet(other, ts):
                 continue
             turn = turn or walker.turned()
-            its = other.turned() if turn is not None else None
-            if turn is None or its is None:
-                continue
-            middle = ((turn.spot[0] + its.spot[0]) / 2, (turn.spot[1] + its.spot[1]) / 2)
-            near = math.dist(turn.spot, its.spot) <= MEET * max(walker.high, other.high)
-            if near and abs(turn.ts - its.ts) <= MEET_MS and self._is_between(middle):
+            if turn is None:
+                return []
+            if self._turned_too(walker, other, turn, ts) or self._hid(walker, other, turn):
                 walker.met_ts = other.met_ts = ts
-                return [(walker, _opposite(walker.side)), (other, _opposite(other.side))]
+                return self._passed(walker, other, turn, ts)
         return []
+
+    def _turned_too(self, walker: Walker, other: Walker, turn: Step, ts: int) -> bool:
+        """Whether ``other`` turned there and then, too."""
+        its = other.turned() if self._may_meet(other, ts) else None
+        if its is None:
+            return False
+        middle = ((turn.spot[0] + its.spot[0]) / 2, (turn.spot[1] + its.spot[1]) / 2)
+        near = math.dist(turn.spot, its.spot) <= MEET * max(walker.high, other.high)
+        return near and abs(turn.ts - its.ts) <= MEET_MS and self._is_between(middle)
+
+    def _hid(self, walker: Walker, other: Walker, turn: Step) -> bool:
+        """Whether ``other`` came up to the line there, and was out of sight at the turn."""
+        seen = other.between(turn.ts - TURN_MS, turn.ts)
+        if not seen or not 0 < turn.ts - seen[-1].ts <= MEET_MS or not self._is_between(turn.spot):
+            return False
+        come_s = (seen[-1].ts - seen[0].ts) / 1000
+        came = abs(seen[0].distance) - abs(seen[-1].distance)
+        near = math.dist(seen[-1].spot, turn.spot) <= MEET * max(walker.high, other.high)
+        return near and come_s > 0 and came >= come_s * HID_SPEED * other.high
+
+    def _passed(self, walker: Walker, other: Walker, turn: Step, ts: int) -> list[Crossing]:
+        """Both crossings, but for one that another track has told of."""
+        found = []
+        for each, to in ((walker, _opposite(walker.side)), (other, _opposite(other.side))):
+            if not self._is_told(to, turn.spot, walker.high, ts):
+                each.crossed.append((ts, to, turn.spot))
+                found.append((each, to))
+        return found
 
     def _may_meet(self, walker: Walker, ts: int) -> bool:
         """Whether it is worth looking for a turn: near the line, leaving it, and not yet met."""
@@ -248,7 +280,20 @@ class LineWatch:
             and abs(last.distance) < walker.high
             and ts - last.ts <= GAP_MS
             and walker.leaves
-            and (walker.met_ts is None or ts - walker.met_ts >= QUIET_MS)
+            and not self._is_quiet(walker, ts)
+        )
+
+    @staticmethod
+    def _is_quiet(walker: Walker, ts: int) -> bool:
+        """Whether it has met somebody just now."""
+        return walker.met_ts is not None and ts - walker.met_ts < QUIET_MS
+
+    def _is_told(self, side: Direction, spot: Spot, high: float, ts: int) -> bool:
+        """Whether some track has told of a crossing to this side there, a moment ago."""
+        return any(
+            way is side and abs(ts - at) < GONE_MS and math.dist(spot, where) < SAME * high
+            for each in (*self._ended, *self._walkers.values())
+            for at, way, where in each.crossed
         )
 
     def _right_of(self, spot: Spot, *, free: bool = False) -> float:

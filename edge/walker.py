@@ -68,6 +68,10 @@ class Walker:
         """The newest step."""
         return self.way[-1]
 
+    def between(self, first_ts: int, last_ts: int) -> list[Step]:
+        """Its way from one time to another."""
+        return [each for each in self.way if first_ts <= each.ts <= last_ts]
+
     def speed(self, *, at_first: bool = False) -> Spot | None:
         """Pixels a second, over the end of the way or over its beginning; None of too few looks."""
         steps = [

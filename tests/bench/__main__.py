@@ -26,6 +26,7 @@ from tests.bench import (
     auckland,
     backtest,
     console,
+    crossings,
     edge,
     gate,
     gateway,
@@ -40,9 +41,8 @@ from tests.bench.table import Figure, show, write_json
 from tests.servers import influxdb
 
 PARTS = (
-    "analysis", "backtest", "console", "edge", "gate", "gateway", "hub", "influxdb", "latency",
-    "peers",
-    "rules", "soak",
+    "analysis", "backtest", "console", "crossings", "edge", "gate", "gateway", "hub",
+    "influxdb", "latency", "peers", "rules", "soak",
 )  # fmt: skip
 
 
@@ -143,6 +143,10 @@ def _gate(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
     return gate.measure(video=video, model=model, steps=steps)
 
 
+def _crossings(_folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
+    return crossings.measure(model=edge.choose_model(wish.model), steps=steps)
+
+
 def _gateway(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
     model = edge.choose_model(wish.model)
     video = edge.choose_video(wish.video, folder, steps)
@@ -195,6 +199,7 @@ _PARTS = {
     "analysis": _analysis,
     "backtest": _backtest,
     "console": _console,
+    "crossings": _crossings,
     "edge": _edge,
     "gate": _gate,
     "gateway": _gateway,
@@ -212,7 +217,7 @@ def _count_steps(parts: tuple[str, ...], wish: Wish) -> int:
     steps = {
         "analysis": 4, "backtest": 2, "edge": rounds, "gate": 2, "hub": rounds + 1,
         "influxdb": 2, "latency": 2, "peers": 2, "rules": wish.rounds, "console": 3, "soak": 2,
-        "gateway": 1 + gateway.PARTS,
+        "gateway": 1 + gateway.PARTS, "crossings": len(crossings.SEEDS),
     }  # fmt: skip
     return sum(steps[part] for part in parts)
 

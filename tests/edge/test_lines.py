@@ -162,6 +162,20 @@ def test_two_who_meet_on_the_line_and_change_names_have_both_crossed() -> None:
     assert walks(20, {1: one}) == [], "who turns back alone has not crossed"
 
 
+def test_who_turns_on_the_line_as_they_hide_somebody_has_changed_names_with_them() -> None:
+    there, back = [380.0 + 12 * n for n in range(10)], [488.0 - 12 * n for n in range(12)]
+    one = [(look, (x, 500.0)) for look, x in enumerate([*there, *back])]
+    two = [(look, (620.0 - 12 * look, 500.0)) for look in range(8)]
+    both = [(1, Direction.RIGHT), (2, Direction.LEFT)]
+    assert sorted(walks(40, {1: one, 2: two})) == both
+    again = steps(12, 22, 530, 12)[1]
+    assert sorted(walks(40, {1: one, 2: two, 3: again})) == both, "under a third name"
+    stands = [(look, (540.0, 500.0)) for look in range(8)]
+    assert walks(40, {1: one, 2: stands}) == [], "who stood there has not gone anywhere"
+    away = [(look, (620.0 - 12 * look, 100.0)) for look in range(8)]
+    assert walks(40, {1: one, 2: away}) == [], "they were too far from each other to hide"
+
+
 def test_a_track_that_turns_up_where_nobody_could_have_got_to_is_somebody_else() -> None:
     left, right = steps(5, 10, 300, 5)[1], steps(15, 20, 700, 5)[1]
     assert walks(30, {1: [*left, *right]}) == []
