@@ -1,22 +1,19 @@
 """/healthz, /readyz and /metrics over plain HTTP."""
 
 import logging
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from http.server import BaseHTTPRequestHandler
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from health.serving import Answer, Serving, send, text
+
 log = logging.getLogger(__name__)
 
-TEXT = "text/plain; charset=utf-8"
 REQUEST_TIMEOUT_S = 10.0
-Answer = tuple[int, str, bytes]
-"""Status, content type, body."""
 
 
-class HealthServer:
+class HealthServer(Serving):
     """Serves on a thread of its own until closed.
 
     ``GET /healthz`` answers 200 while the process lives; ``/readyz`` 200, or 503 with the
@@ -51,48 +48,23 @@ class HealthServer:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 log.debug("%s %s", self.address_string(), format % args)
 
-        self._server = ThreadingHTTPServer((host, port), Handler)
-        self._server.daemon_threads = True
-        self.host = host
-        self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, name="health", daemon=True
-        )
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop serving and release the port."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5.0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        super().__init__((host, port), Handler, "health")
 
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
         path = request.path.partition("?")[0]
-        status, kind, body = self._page(path, request.headers.get("Authorization", ""))
-        request.send_response(status)
-        request.send_header("Content-Type", kind)
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        if request.command != "HEAD":
-            request.wfile.write(body)
+        send(request, self._page(path, request.headers.get("Authorization", "")))
 
     def _page(self, path: str, authorization: str) -> Answer:
         if path == "/healthz":
-            return 200, TEXT, b"ok\n"
+            return text(200, "ok")
         if path == "/readyz":
             reason = self._reason()
-            return (200, TEXT, b"ok\n") if reason is None else (503, TEXT, f"{reason}\n".encode())
+            return text(200, "ok") if reason is None else text(503, reason)
         if path == "/metrics":
             return 200, CONTENT_TYPE_LATEST, generate_latest(self._registry)
         if (answer := self._more(path, authorization)) is not None:
             return answer
-        return 404, TEXT, b"try /healthz, /readyz or /metrics\n"
+        return text(404, "try /healthz, /readyz or /metrics")
 
     def _reason(self) -> str | None:
         try:

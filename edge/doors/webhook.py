@@ -10,9 +10,8 @@ send a header use ``Authorization: Bearer``::
 
 import hmac
 import logging
-import threading
 from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -23,6 +22,7 @@ from configs.agent import AccessReader, DoorSensor, Webhooks
 from edge.doors.contact import Reading
 from edge.doors.desk import DoorDesk
 from edge.metrics import EdgeMetrics
+from health.serving import Serving, send, text
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class WebhookDoors:
         self._doors = {each.id for each in sensors}
         self._readers = {each.id for each in readers}
         self._desk, self._metrics = desk, metrics
-        self._server: ThreadingHTTPServer | None = None
+        self._server: Serving | None = None
         self._token = b""
         self.port = 0
         """Once started."""
@@ -79,8 +79,7 @@ class WebhookDoors:
     def stop(self) -> None:
         """Stop listening."""
         if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+            self._server.close()
             self._server = None
 
     def _listen(self) -> None:
@@ -95,7 +94,7 @@ class WebhookDoors:
             def do_POST(self) -> None:
                 length = self.headers.get("Content-Length", "0")
                 if not length.isdigit() or int(length) > MAX_BODY:
-                    _send(self, 413, "too long")
+                    send(self, text(413, "too long"))
                     return
                 outer._answer(self, self.rfile.read(int(length)))
 
@@ -104,11 +103,10 @@ class WebhookDoors:
             def log_message(self, *_: object) -> None:
                 """Nothing: the path holds the token."""
 
-        self._server = ThreadingHTTPServer((self._settings.host, self._settings.port), Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
+        where = (self._settings.host, self._settings.port)
+        self._server = Serving(where, Handler, "webhooks")
+        self.port = self._server.port
         log.info("webhooks at http://%s:%d", self._settings.host, self.port)
-        threading.Thread(target=self._server.serve_forever, name="webhooks", daemon=True).start()
 
     def _answer(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
         target = urlsplit(request.path)
@@ -130,12 +128,12 @@ class WebhookDoors:
         except BadCall as error:
             self._refuse(request, source, 400, str(error))
             return
-        _send(request, 200, "ok")
+        send(request, text(200, "ok"))
 
     def _refuse(self, request: BaseHTTPRequestHandler, source: str, status: int, why: str) -> None:
         log.warning("webhook from %s refused: %s", request.client_address[0], why)
         self._metrics.door_messages_bad.labels(source or "unknown").inc()
-        _send(request, status, why)
+        send(request, text(status, why))
 
 
 def read_call(words: Sequence[str], query: Mapping[str, str], body: bytes) -> Reading:
@@ -189,12 +187,3 @@ def _number(value: object) -> float | None:
         return float(str(value))
     except ValueError:
         return None
-
-
-def _send(request: BaseHTTPRequestHandler, status: int, words: str) -> None:
-    body = f"{words}\n".encode()
-    request.send_response(status)
-    request.send_header("Content-Type", "text/plain; charset=utf-8")
-    request.send_header("Content-Length", str(len(body)))
-    request.end_headers()
-    request.wfile.write(body)

@@ -4,7 +4,6 @@ import json
 import logging
 import threading
 from pathlib import Path
-from typing import Final
 from urllib.parse import unquote
 
 import msgspec
@@ -12,14 +11,10 @@ import msgspec
 from configs import ConfigError, load_edge
 from edge.draw import shapes
 from edge.draw.pictures import NoPicture, Pictures
-from edge.page.server import HTML, JSON, SCRIPT, Answer, Asset, LocalPage, text
+from edge.page.server import JSON, LocalPage
+from health.serving import Answer, text
 
 log = logging.getLogger(__name__)
-
-ASSETS: Final = {
-    "/": Asset("edge.draw", "draw.html", HTML),
-    "/draw.js": Asset("edge.draw", "draw.js", SCRIPT),
-}
 
 
 class DrawServer(LocalPage):
@@ -30,7 +25,7 @@ class DrawServer(LocalPage):
         self._path = path
         self._pictures = pictures
         self._saving = threading.Lock()
-        super().__init__("draw", ASSETS, port=port)
+        super().__init__("draw", port=port)
 
     def close(self) -> None:
         """Stop serving, and let go of the cameras."""

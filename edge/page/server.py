@@ -9,12 +9,14 @@ import hmac
 import http.cookies
 import logging
 import secrets
-import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from importlib.resources import files
-from typing import Final, NamedTuple, Self
+from string import Template
+from typing import Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
+
+from health.serving import TEXT, Answer, Serving, send, text
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +30,14 @@ POLICY: Final = (
 HTML: Final = "text/html; charset=utf-8"
 SCRIPT: Final = "text/javascript; charset=utf-8"
 STYLE: Final = "text/css; charset=utf-8"
-TEXT: Final = "text/plain; charset=utf-8"
 JSON: Final = "application/json"
-Answer = tuple[int, str, bytes]
+HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
 
 
 class Asset(NamedTuple):
@@ -46,23 +53,28 @@ class Asset(NamedTuple):
 
 
 SHARED: Final = {
-    "/icon.svg": Asset("edge.draw", "icon.svg", "image/svg+xml"),
-    "/shapes.js": Asset("edge.draw", "shapes.js", SCRIPT),
-    "/draw.css": Asset("edge.draw", "draw.css", STYLE),
+    "/icon.svg": Asset("edge.page", "icon.svg", "image/svg+xml"),
+    "/shapes.js": Asset("edge.page", "shapes.js", SCRIPT),
+    "/page.css": Asset("edge.page", "page.css", STYLE),
 }
 """What every page of the agent may use."""
 
 
-class LocalPage:
-    """Serves on a thread of its own until closed."""
+class LocalPage(Serving):
+    """Serves one page and what it asks for."""
 
-    def __init__(self, name: str, assets: Mapping[str, Asset], *, port: int = 0) -> None:
+    def __init__(self, name: str, *, port: int = 0) -> None:
         """Listen on loopback; port 0 takes a free one. Raises OSError where it cannot.
 
-        ``name``: the `linli edge` command that shows the address.
+        ``name``: the `linli edge` command that shows the address; its room ``edge.<name>`` holds
+        ``<name>.html`` (the body), ``.js`` and ``.css``.
         """
         self._name = name
-        self._assets = {**SHARED, **assets}
+        own = {f"/{name}.js": SCRIPT, f"/{name}.css": STYLE}
+        self._assets = {
+            **SHARED,
+            **{path: Asset(f"edge.{name}", path[1:], kind) for path, kind in own.items()},
+        }
         self._token = secrets.token_urlsafe(24)
         outer = self
 
@@ -78,13 +90,12 @@ class LocalPage:
             def log_message(self, *_: object) -> None:  # a path may hold the token
                 log.debug("%s %s", self.address_string(), self.path.partition("?")[0])
 
-        self._server = ThreadingHTTPServer((HOST, port), Handler)
-        self._server.daemon_threads = True
-        self.port: int = self._server.server_address[1]
-        self._cookie = f"linli-{name}-{self.port}"
+        super().__init__((HOST, port), Handler, name)
+
+    @property
+    def _cookie(self) -> str:
         """Cookies are shared by all ports of a host."""
-        self._thread = threading.Thread(target=self._server.serve_forever, name=name, daemon=True)
-        self._thread.start()
+        return f"linli-{self._name}-{self.port}"
 
     @property
     def address(self) -> str:
@@ -99,18 +110,6 @@ class LocalPage:
         """What somebody who has the token sends, as JSON from this page."""
         return text(404, f"nothing is taken at {path[:60]}: {len(body)} bytes")
 
-    def close(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5.0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _get(self, request: BaseHTTPRequestHandler) -> None:
         target = urlsplit(request.path)
         token = parse_qs(target.query).get("token", [""])[0]
@@ -121,6 +120,8 @@ class LocalPage:
             _send(request, (303, TEXT, b""), {"Location": "/", "Set-Cookie": cookie})
         elif not self._knows(request):
             _send(request, self._stranger())
+        elif target.path == "/":
+            _send(request, (200, HTML, self._page()))
         elif (asset := self._assets.get(target.path)) is not None:
             _send(request, (200, asset.kind, asset.read()))
         else:
@@ -143,6 +144,11 @@ class LocalPage:
             return
         _send(request, self.take(request.path, request.rfile.read(int(length))))
 
+    def _page(self) -> bytes:
+        frame = Template(Asset("edge.page", "frame.html", HTML).read().decode())
+        body = Asset(f"edge.{self._name}", f"{self._name}.html", HTML).read().decode()
+        return frame.substitute(name=self._name, body=body).encode()
+
     def _stranger(self) -> Answer:
         return text(403, f"open the address that `linli edge {self._name}` shows")
 
@@ -155,11 +161,6 @@ class LocalPage:
         return hmac.compare_digest(given.encode(), self._token.encode())
 
 
-def text(status: int, words: str) -> Answer:
-    """Plain words."""
-    return status, TEXT, f"{words}\n".encode()
-
-
 def _is_loopback(request: BaseHTTPRequestHandler) -> bool:
     try:
         host = urlsplit(f"//{request.headers.get('Host', '')}").hostname
@@ -169,23 +170,6 @@ def _is_loopback(request: BaseHTTPRequestHandler) -> bool:
 
 
 def _send(
-    request: BaseHTTPRequestHandler, answer: Answer, headers: dict[str, str] | None = None
+    request: BaseHTTPRequestHandler, answer: Answer, headers: Mapping[str, str] | None = None
 ) -> None:
-    status, kind, body = answer
-    request.send_response(status)
-    for name, value in {
-        "Content-Type": kind,
-        "Content-Length": str(len(body)),
-        "Content-Security-Policy": POLICY,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Cache-Control": "no-store",
-        **(headers or {}),
-    }.items():
-        request.send_header(name, value)
-    try:
-        request.end_headers()
-        request.wfile.write(body)
-    except ConnectionError:
-        request.close_connection = True  # the page has gone on to something else
+    send(request, answer, {**HEADERS, **(headers or {})})

@@ -19,12 +19,11 @@ from configs.agent import Camera
 from edge.camera import CameraWorker, View
 from edge.evidence import render
 from edge.geometry import as_box
-from health.server import Answer
+from health.serving import Answer, text
 
 PATH: Final = "/live/"
 TOKEN_FILE: Final = "watch.token"  # noqa: S105 - a file's name
 """In the data folder, for its owner alone."""
-TEXT: Final = "text/plain; charset=utf-8"
 
 
 def write_token(data: Path) -> str:
@@ -50,13 +49,13 @@ class Live:
             return None
         given = authorization.removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), self._token.encode()):
-            return 403, TEXT, b"`linli edge watch --page` shows this\n"
+            return text(403, "`linli edge watch --page` shows this")
         workers = {each.camera.id: each for each in self._cameras()}
         name = path.removeprefix(PATH)
         if not name:
             return 200, "application/json", msgspec.json.encode(list(workers))
         if name not in workers:
-            return 404, TEXT, b"there is no such camera\n"
+            return text(404, "there is no such camera")
         return _told(workers[name])
 
 
@@ -64,11 +63,11 @@ def _told(worker: CameraWorker) -> Answer:
     view = worker.watch()
     if view is None:
         how = f"{worker.condition}: {worker.detail}" if worker.detail else f"{worker.condition}"
-        return 503, TEXT, f"camera {worker.camera.id} has no picture yet ({how})\n".encode()
+        return text(503, f"camera {worker.camera.id} has no picture yet ({how})")
     try:
         jpeg = render(view.frame.image, view.people, worker.camera)
     except ValueError as error:
-        return 503, TEXT, f"{error}\n".encode()
+        return text(503, str(error))
     said = {**_described(worker, view), "jpeg": base64.b64encode(jpeg).decode()}
     return 200, "application/json", msgspec.json.encode(said)
 

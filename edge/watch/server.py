@@ -10,15 +10,10 @@ from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
-from edge.page.server import HTML, JSON, SCRIPT, STYLE, Answer, Asset, LocalPage, text
+from edge.page.server import JSON, LocalPage
 from edge.watch.figures import TIMEOUT_S, Unreachable
 from edge.watch.live import PATH, TOKEN_FILE
-
-ASSETS: Final = {
-    "/": Asset("edge.watch", "watch.html", HTML),
-    "/watch.js": Asset("edge.watch", "watch.js", SCRIPT),
-    "/watch.css": Asset("edge.watch", "watch.css", STYLE),
-}
+from health.serving import Answer, text
 
 KEPT: Final = 8
 """Pictures that wait to be fetched. Higher: more windows may look at once."""
@@ -38,7 +33,7 @@ class WatchServer(LocalPage):
         self._lock = threading.Lock()
         self._jpegs: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         """The newest pictures, by camera and time."""
-        super().__init__("watch", ASSETS, port=port)
+        super().__init__("watch", port=port)
 
     def answer(self, path: str) -> Answer:
         """The cameras, what one sees, or the picture that goes with that."""

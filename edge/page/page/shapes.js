@@ -26,11 +26,16 @@ export function outline(canvas, shape, size, sides, kind = "") {
     class: `shape ${shape.kind} ${kind}`.trim(),
   }, canvas);
   if (shape.kind === "line") arrow(canvas, points, size, sides);
-  const middle = points.reduce((sum, each) => [sum[0] + each[0] / points.length, sum[1] + each[1] / points.length], [0, 0]);
-  const name = make("text", { x: middle[0], y: middle[1] - (shape.kind === "line" ? 16 : 0) * unit(size), "text-anchor": "middle" }, canvas);
+  const [x, y] = shape.kind === "line" ? beside(points, size) : middle(points);
+  const name = make("text", { x, y, "text-anchor": "middle" }, canvas);
   name.textContent = shape.kind === "mask" ? "" : shape.id;
   return part;
 }
+
+const middle = (points) => points.reduce((sum, each) => [sum[0] + each[0] / points.length, sum[1] + each[1] / points.length], [0, 0]);
+
+// A line's name stands near its first point: the words for its sides take the middle.
+const beside = ([a, b], size) => [a[0] + (b[0] - a[0]) * 0.2, a[1] + (b[1] - a[1]) * 0.2 - 10 * unit(size)];
 
 function arrow(canvas, [a, b], size, sides) {
   const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
