@@ -37,6 +37,7 @@ SHOWN: Final = {
     "console": ("/", DESKTOP, "en"),
     "alert": ("/alerts/{alert}", DESKTOP, "en"),
     "trends": ("/trends", DESKTOP, "en"),
+    "handover": ("/handover", DESKTOP, "en"),
     "phone": ("/", PHONE, "zh"),
 }
 """File → page, size of the window, language."""
