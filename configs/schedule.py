@@ -22,18 +22,22 @@ def spell(active: Active) -> str:
     if active.holidays is not None:
         parts.append(f"holidays: {_holidays(active.holidays)}")
     if active.dates:
-        dates = ", ".join(f'"{_dates(one)}"' for one in active.dates)
+        dates = ", ".join(f'"{spell_dates(one)}"' for one in active.dates)
         parts.append(f"dates: [{dates}]")
     return f"{{{', '.join(parts)}}}"
 
 
 def parse(text: str) -> Active:
     """What `spell` wrote, or somebody in YAML; raises ValueError."""
-    document = Document(Path("active"))
     try:
-        raw: Any = yaml.safe_load(text)
+        return read(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise ValueError(f"{text!r} is no YAML") from error
+
+
+def read(raw: Any) -> Active:
+    """Of what YAML makes of it, as an override holds it; raises ValueError."""
+    document = Document(Path("active"))
     found = Converter(document).convert(raw, Active, ("active",))
     if document.problems or not isinstance(found, Active):
         raise ValueError("; ".join(problem.message for problem in document.problems))
@@ -54,7 +58,7 @@ def _holidays(found: Holidays) -> str:
     return f"{{mode: {', '.join([found.mode, *parts])}}}" if parts else found.mode
 
 
-def _dates(span: DateSpan) -> str:
+def spell_dates(span: DateSpan) -> str:
     first, last = _day(span.first), _day(span.last)
     return first if first == last else f"{first}..{last}"
 

@@ -416,8 +416,8 @@ def test_severity_and_active_hours_are_edited_like_numbers(app: Flask, site: Pat
     browser = reader(app)
     page = begin(browser, "20", **{"n.severity": "critical"}, **HOURS)
     text = browser.client.get(page).text
-    assert "<code>medium</code> → <code>critical</code>" in text
-    assert "<code>{outside: &#34;06:00-22:30&#34;, days: [sat]}</code>" in text
+    assert "<code>Medium</code> → <code>Critical</code>" in text
+    assert "<code>all day</code> → <code>outside 06:00-22:30 · Sat</code>" in text
     browser.post(f"{page}/save", page=page)
     written = (site.parent / "rules.yaml").read_text(encoding="utf-8")
     assert written == RULES.replace(

@@ -19,9 +19,11 @@ from web.roles import Role, acting
 from web.rules.force import in_force
 from web.rules.history import history
 from web.rules.scope import scope
+from web.rules.setting import setting
 from web.when import as_ms, moment
 
 blueprint = Blueprint("rules", __name__, template_folder="templates")
+blueprint.add_app_template_filter(setting)
 WEEK_MS = 7 * 86_400_000
 OVER = 10
 """Silences that are over and still shown."""

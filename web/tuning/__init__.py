@@ -19,6 +19,7 @@ from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
 from configs import edit
+from configs.edit import Value
 from configs.rules import Active, Rule
 from configs.schedule import parse
 from configs.servers import HubSettings, WebSettings
@@ -154,7 +155,7 @@ def _form(file: SiteFile, rule: Rule, place: str, filled: Form, status: int) -> 
     page = render_template(
         "tuning/page.html", site=file.site, rule=rule, at=at, filled=filled,
         numbers=[(one, edit.spell(one.value)) for one in edit.numbers(there)], watched=watched,
-        severity=there.severity, active=_hours(there), schedule=_schedule(there, filled),
+        severity=there.severity, active=there.active or Active(), schedule=_schedule(there, filled),
         week=schedule.DAYS, modes=schedule.MODES,
         own=[(path, value) for one in mine for path, value in one.set_.items()],
         other={one.id for one in watched if edits.there(file, rule, one.id)[0] != rule},
@@ -185,15 +186,11 @@ def _schedule(rule: Rule, filled: Form) -> Schedule:
         return Schedule.of(rule.active or Active())
 
 
-def _hours(rule: Rule) -> str:
-    return edit.spell(rule.active or Active())
-
-
-def _tried(file: SiteFile, rule: Rule, one: Trial) -> list[tuple[edit.Number, str, str]]:
+def _tried(file: SiteFile, rule: Rule, one: Trial) -> list[tuple[edit.Number, Value, Value]]:
     """(number, as it was when the trial began or is now, as tried)."""
     known = {number.path: number for number in edit.settings(edits.there(file, rule, one.place)[0])}
     return [
-        (known[path], edit.spell(known[path].value), edit.spell(value))
+        (known[path], known[path].value, value)
         for path, value in one.values.items()
         if path in known
     ]
