@@ -41,6 +41,8 @@ class WalkStep(Struct, frozen=True, kw_only=True):
     resident: int
     off: bool = False
     """It was called off."""
+    changed: bool = False
+    """Staff changed when or where it is."""
 
 
 class Item(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,6 @@ waited on a phone for a connection counts from when it happened.
 """
 
 import enum
-import hmac
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from hub import audit
+from hub.patrols.codes import Code, judge
 from hub.patrols.signup import RESIDENT, volunteers
 from hub.patrols.tables import CheckIn, Checkpoint, Patrol, SignUp
 
@@ -24,7 +24,6 @@ EARLY_MS, LATE_MS = 30 * 60_000, 60 * 60_000
 OLDEST_MS = 7 * 86_400_000
 """What waited longer on a phone is not taken."""
 NOTE_CHARS = 2000
-CODE_CHARS = 20
 
 
 class Checked(enum.StrEnum):
@@ -33,6 +32,7 @@ class Checked(enum.StrEnum):
     DONE = "checked in"
     AGAIN = "was checked in already"
     WRONG_CODE = "the code is of no checkpoint here"
+    OLD_CODE = "the code was renewed"
     NO_WALK = "no walk of theirs passes here at that time"
     TOO_OLD = "it happened too long ago"
 
@@ -56,25 +56,16 @@ class Seen(Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-def code_of(vault: "Vault", site: str, place: str) -> str:
-    """What the QR code of a checkpoint proves itself with."""
-    return vault.derive(f"checkpoint:{site}/{place}")[:CODE_CHARS]
-
-
-def is_code(vault: "Vault", site: str, place: str, code: str) -> bool:
-    """Whether it is the checkpoint's."""
-    return hmac.compare_digest(code_of(vault, site, place).encode(), code.encode())
-
-
 def check_in(engine: Engine, vault: "Vault", resident: int, seen: Seen, *, now: int) -> Arrived:
     """Write down that a volunteer was there; again at the same checkpoint adds to the note."""
-    if not is_code(vault, seen.site, seen.place, seen.code):
-        return Arrived(Checked.WRONG_CODE)
     at = min(seen.at, now)
-    if at < now - OLDEST_MS:
-        return Arrived(Checked.TOO_OLD)
     with engine.begin() as connection:
         audit.lock(connection)
+        code = judge(connection, vault, seen.site, seen.place, seen.code, at)
+        if code is not Code.GOOD:
+            return Arrived(Checked.OLD_CODE if code is Code.OLD else Checked.WRONG_CODE)
+        if at < now - OLDEST_MS:
+            return Arrived(Checked.TOO_OLD)
         patrol = walk_at(connection, resident, seen.site, seen.place, at)
         if patrol is None:
             return Arrived(Checked.NO_WALK)

@@ -1,7 +1,7 @@
 """When there is a walk: plans of staff, and the walks that they make."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +22,12 @@ STOPS = range(1, 25)
 TITLE_CHARS = 120
 WEEK_MS = 7 * 86_400_000
 COLUMNS = tuple(PatrolPlan.__table__.columns)
+Tell = Callable[[Connection, Sequence[str]], object]
+"""Hears of walks that staff changed or called off, in the transaction that does it."""
+
+
+def nobody(_connection: Connection, _walks: Sequence[str]) -> None:
+    """Nobody is told."""
 
 
 class PlanRefused(Exception):
@@ -45,7 +51,7 @@ class NewPlan(Struct, frozen=True, kw_only=True):
 
 def plan(engine: Engine, site: SiteFile, new: NewPlan, *, actor: str, now: int) -> str:
     """Plan a walk and make those of the weeks to come. Raises `PlanRefused`."""
-    _check(site, new, now)
+    check(site, new, now)
     row = {
         "id": secrets.token_hex(8), "site": site.site.id, "title": new.title.strip()[:TITLE_CHARS],
         "route": list(new.route), "first_at": new.first_at, "length_ms": new.length_ms,
@@ -71,7 +77,9 @@ def extend(engine: Engine, sites: Sequence[SiteFile], now: int) -> int:
         return sum(_extend(connection, site, now) for site in sites)
 
 
-def end_plan(engine: Engine, plan_id: str, *, actor: str, now: int) -> list[str] | None:
+def end_plan(
+    engine: Engine, plan_id: str, *, actor: str, now: int, tell: Tell = nobody
+) -> list[str] | None:
     """No more walks of a plan; those to come are called off, and which they are is told. None
     where it had ended."""
     with engine.begin() as connection:
@@ -82,22 +90,25 @@ def end_plan(engine: Engine, plan_id: str, *, actor: str, now: int) -> list[str]
         ahead = (Patrol.plan == plan_id) & (Patrol.starts_at > now) & Patrol.cancelled_at.is_(None)
         off = update(Patrol).where(ahead).values(cancelled_at=now).returning(Patrol.id)
         ids = list(connection.scalars(off))
+        tell(connection, ids)
         audit.enter(connection, actor, "patrol.plan.end", plan_id, "", now)
     return ids
 
 
-def cancel(engine: Engine, patrol_id: str, *, actor: str, now: int) -> bool:
+def cancel(engine: Engine, patrol_id: str, *, actor: str, now: int, tell: Tell = nobody) -> bool:
     """Call one walk off; False where it is over, or was called off."""
     with engine.begin() as connection:
         audit.lock(connection)
         ahead = (Patrol.id == patrol_id) & (Patrol.ends_at > now) & Patrol.cancelled_at.is_(None)
         if not connection.execute(update(Patrol).where(ahead).values(cancelled_at=now)).rowcount:
             return False
+        tell(connection, [patrol_id])
         audit.enter(connection, actor, "patrol.cancel", patrol_id, "", now)
     return True
 
 
-def _check(site: SiteFile, new: NewPlan, now: int) -> None:
+def check(site: SiteFile, new: NewPlan, now: int) -> None:
+    """Raises `PlanRefused` for a walk that there cannot be, or that begins before ``now``."""
     places = {place.id for place in site.places}
     unknown = [stop for stop in new.route if stop not in places]
     if not new.title.strip():

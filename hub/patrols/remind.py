@@ -1,5 +1,5 @@
-"""Tells volunteers of their walks, that one is near or was called off: by a letter, where the site
-has a mail server and they gave an address; the pages tell whoever opens them.
+"""Tells volunteers of their walks, that one is near, was changed or called off: by a letter, where
+the site has a mail server and they gave an address; the pages tell whoever opens them.
 
 Nobody but the volunteer is told, and a letter says what the public board says anyway.
 """
@@ -21,6 +21,7 @@ from hub.neighbours.tables import Resident
 from hub.notify.item import Item, WalkStep, Words
 from hub.notify.planner import insert_once, row_of
 from hub.notify.tables import DeliveryKind
+from hub.patrols.plans import Tell
 from hub.patrols.signup import volunteers
 from hub.patrols.tables import Patrol, SignUp
 from hub.state.store import StateError, reading
@@ -32,6 +33,12 @@ BODY = Text(
     "{title} begins at {when}. If you cannot come, please withdraw, so that somebody else can:",
     "“{title}”将于 {when} 开始。如不能参加，请及时退出，以便他人递补：",
 )
+CHANGED = Text(
+    "{title} has changed: it begins at {when}. The page shows where it goes. If you cannot come "
+    "then, please withdraw, so that somebody else can:",
+    "“{title}”有变动：将于 {when} 开始，路线见页面。如届时不能参加，请及时退出，以便他人递补：",
+)
+OFF_KEY = "off"
 OFF = Text("{title} on {when} was called off.", "原定 {when} 的“{title}”已取消。")
 STOP = Text(
     "You get this because you signed up. To stop it, empty your contact on your page.",
@@ -52,24 +59,31 @@ def remind(engine: Engine, sites: Sequence[SiteFile], data: Path, now: int) -> i
     return count
 
 
-def call_off(engine: Engine, file: SiteFile, data: Path, patrols: Sequence[str], now: int) -> int:
-    """Plan letters to those who had signed up for walks that were called off; how many."""
-    if not file.residents.mail:
-        return 0
-    query = (
-        select(SignUp.resident, *Patrol.__table__.columns)
-        .join(Patrol, Patrol.id == SignUp.patrol)
-        .where(Patrol.id.in_(patrols), Patrol.cancelled_at.is_not(None))
-        .order_by(SignUp.id)
-    )
-    with engine.begin() as connection:
-        rows = [
-            row
-            for row in connection.execute(query).all()
-            if _writes(connection, data, row.resident)
-        ]
-        insert_once(connection, [_delivery(file, row, now, off=True) for row in rows])
-    return len(rows)
+def letters(file: SiteFile, data: Path, now: int) -> Tell:
+    """Plans letters to those who signed up for walks that staff have just changed or called off,
+    in the transaction that does it."""
+
+    def tell(connection: Connection, patrols: Sequence[str]) -> int:
+        if not file.residents.mail:
+            return 0
+        query = (
+            select(SignUp.resident, *Patrol.__table__.columns)
+            .join(Patrol, Patrol.id == SignUp.patrol)
+            .where(Patrol.id.in_(patrols))
+            .order_by(SignUp.id)
+        )
+        known = connection.execute(query).all()
+        rows = [row for row in known if _writes(connection, data, row.resident)]
+        made = [_delivery(file, row, now, news=_news(row)) for row in rows]
+        insert_once(connection, made)
+        return len(made)
+
+    return tell
+
+
+def _news(row: Row[Any]) -> str:
+    """What sets a letter apart from a reminder of the same walk."""
+    return OFF_KEY if row.cancelled_at is not None else f"changed-{row.changed_at}"
 
 
 def needless(connection: Connection, step: WalkStep, now: int) -> str:
@@ -95,7 +109,7 @@ def compose(items: Sequence[Item], base_url: str) -> tuple[str, str]:
     for item in items:
         if item.walk is not None:
             link = f"{base_url.rstrip('/')}/walks/{item.walk.patrol}"
-            body = OFF if item.walk.off else BODY
+            body = OFF if item.walk.off else CHANGED if item.walk.changed else BODY
             said = [
                 body.in_(language).format(title=item.title.en, when=_clock(item))
                 for language in ("zh", "en")
@@ -140,10 +154,12 @@ def _writes(connection: Connection, data: Path, resident: int) -> bool:
         return False
 
 
-def _delivery(file: SiteFile, row: Row[Any], now: int, *, off: bool = False) -> dict[str, Any]:
+def _delivery(file: SiteFile, row: Row[Any], now: int, *, news: str = "") -> dict[str, Any]:
     route, subject = file.residents.mail, f"resident-{row.resident}"
+    moved = f"at-{row.starts_at}" if row.was_at else ""  # it is reminded of again
+    of = ":".join(part for part in (row.id, news or moved) if part)
     item = Item(
-        step=f"{subject}:{DeliveryKind.LETTER}:{route}:{row.id}{':off' if off else ''}",
+        step=f"{subject}:{DeliveryKind.LETTER}:{route}:{of}",
         kind=DeliveryKind.LETTER,
         alert=subject,
         site=row.site,
@@ -159,7 +175,12 @@ def _delivery(file: SiteFile, row: Row[Any], now: int, *, off: bool = False) -> 
         pending_ts=row.starts_at,
         fired_ts=row.starts_at,
         at=now,
-        walk=WalkStep(patrol=row.id, resident=row.resident, off=off),
+        walk=WalkStep(
+            patrol=row.id,
+            resident=row.resident,
+            off=news == OFF_KEY,
+            changed=bool(news) and news != OFF_KEY,
+        ),
     )
     return row_of(item, route, created=now, due=now)
 

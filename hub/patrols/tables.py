@@ -47,6 +47,10 @@ class Patrol(Base):
     """When the checkpoints that nobody had reached were called missed."""
     purged_at: Mapped[int | None]
     """When it was forgotten who came."""
+    changed_at: Mapped[int | None]
+    """When staff last changed it after it was made."""
+    was_at: Mapped[int | None]
+    """When it was to begin before it was moved."""
 
     __table_args__ = (
         UniqueConstraint("plan", "starts_at"),
@@ -67,6 +71,17 @@ class Checkpoint(Base):
     """When the first of its volunteers was there, by their own time."""
     missed_at: Mapped[int | None]
     """When the hub said that nobody had come; empty again where the news was only late."""
+
+
+class CheckpointCode(Base):
+    """How often the code of a checkpoint was renewed; one that never was has no row."""
+
+    __tablename__ = "checkpoint_code"
+
+    site: Mapped[str] = mapped_column(String(63), primary_key=True)
+    place: Mapped[str] = mapped_column(String(63), primary_key=True)
+    version: Mapped[int]
+    renewed_at: Mapped[int]
 
 
 class SignUp(Base):

@@ -95,10 +95,9 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of models: what a developer has fetched changes nothing here."""
-    folder = tmp_path / "models"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("models")
     monkeypatch.setenv("LINLI_MODELS", str(folder))
     return folder
 

@@ -37,7 +37,8 @@ from hub.cases.senders import marks
 from hub.cases.tables import CasePhoto
 from hub.cases.vault import Vault
 from hub.patrols import plans, signup
-from hub.patrols.checkin import Seen, check_in, code_of
+from hub.patrols.checkin import Seen, check_in
+from hub.patrols.codes import code_of
 from hub.patrols.plans import NewPlan
 from hub.patrols.tables import Patrol
 from hub.rules.place import Unusual

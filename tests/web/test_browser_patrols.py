@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select, update
 from hub.cases.tables import Case
 from hub.cases.vault import Vault
 from hub.patrols import plans
-from hub.patrols.checkin import code_of
+from hub.patrols.codes import code_of
 from hub.patrols.plans import NewPlan
 from hub.patrols.tables import CheckIn, Patrol
 from tests.web import seed

@@ -12,7 +12,8 @@ from hub.cases import blocks
 from hub.cases.tables import Case
 from hub.neighbours.tables import Resident
 from hub.patrols import upkeep
-from hub.patrols.checkin import LATE_MS, code_of
+from hub.patrols.checkin import LATE_MS
+from hub.patrols.codes import code_of
 from hub.patrols.tables import CheckIn, Patrol, SignUp
 from hub.state.tables import Audit
 from tests.web import seed
@@ -97,6 +98,46 @@ def test_a_patrol_from_the_plan_to_the_report_and_the_own_record(
     assert "The lamp is out" in console
     assert f"/cases/{case.id}" in console
     assert "Auntie Wang" not in console
+
+
+def test_a_patrol_is_changed_and_whoever_signed_up_sees_it(
+    app: Flask, reader: Open, clock: Clock
+) -> None:
+    staff, wang = reader("operator"), volunteer(app)
+    walk = planned(staff)
+    wang.post(f"{walk}/join", walk)
+    detail = staff.client.get(walk.replace("walks", "patrols")).text
+    link = re.search(r'href="(/patrols/plans/[0-9a-f]+)"', detail)
+    assert link is not None
+    form = staff.client.get(link[1]).text
+    assert 'value="2026-11-24T19:00"' in form
+    told = {"csrf_token": staff.token("/patrols"), "title": "Late walk", "minutes": "45",
+            "capacity": "2", "stop": ["bike-shed"]}  # fmt: skip
+    wrong = staff.client.post(link[1], data={**told, "first": "2026-11-24T01:00"})
+    assert (wrong.status_code, "lie ahead" in wrong.text) == (422, True)
+    assert staff.client.post(link[1], data={**told, "first": "2026-11-25T20:30"}).status_code == 302
+    page = wang.client.get(walk).text
+    assert "Late walk" in page
+    assert "Bike shed" in page
+    assert "It was moved: before, it was to begin at 19:00." in page
+    assert "If you cannot come now, please withdraw." in page
+    assert "please withdraw" not in reader("").client.get(walk).text
+    clock.ms += 3 * 24 * HOUR
+    assert staff.client.get(link[1]).status_code == 302  # it is over
+
+
+def test_a_renewed_code_says_so_to_who_scans_the_old_sheet(app: Flask, reader: Open) -> None:
+    staff, wang = reader("operator"), volunteer(app)
+    old = code(staff, app, "west-gate")
+    assert wang.client.get(old).status_code == 200
+    staff.post("/patrols/codes/garden/west-gate/renew", page="/patrols/codes")
+    answer = wang.client.get(old)
+    assert answer.status_code == 410
+    assert "This code was renewed" in answer.text
+    with app.app_context():
+        new = code_of(vault(), "garden", "west-gate", 1)
+    assert wang.client.get(f"/walks/at/garden/west-gate/{new}").status_code == 200
+    assert "Checkpoint: volunteers, check in here. · 2" in staff.client.get("/patrols/codes").text
 
 
 def test_a_missed_checkpoint_is_visible_to_staff_and_residents(

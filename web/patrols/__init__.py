@@ -1,6 +1,7 @@
 """Patrols in the console: plan walks, see what they reached and missed, print their codes."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import segno
@@ -9,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
 from markupsafe import Markup
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from configs.site import SiteFile
 from hub import audit
@@ -19,8 +20,10 @@ from hub.analysis.hours import WEEK_H
 from hub.analysis.words import Words
 from hub.cases.tables import Case
 from hub.neighbours.tables import Resident
-from hub.patrols import checkin, plans, remind, signup
-from hub.patrols.plans import NewPlan, PlanRefused
+from hub.patrols import change, plans, remind, signup
+from hub.patrols.codes import code_of, version_of
+from hub.patrols.codes import renew as renew_code
+from hub.patrols.plans import NewPlan, PlanRefused, Tell
 from hub.patrols.signup import volunteers
 from hub.patrols.tables import CheckIn, Patrol, PatrolPlan
 from hub.patrols.walks import WalkView, found
@@ -48,15 +51,8 @@ def plan() -> ResponseReturnValue:
     """Plan a walk, once or every week."""
     here, form = console(), request.form
     file = here.site(form.get("site", "")) or here.sites[0]
-    first = moment(form.get("first", ""))
-    new = NewPlan(
-        title=form.get("title", ""), route=[stop for stop in form.getlist("stop") if stop],
-        first_at=as_ms(first, here, file.site.id) if first is not None else 0,
-        length_ms=form.get("minutes", 0, type=int) * 60_000,
-        capacity=form.get("capacity", 0, type=int), weekly=form.get("repeat") == "weekly",
-    )  # fmt: skip
     try:
-        plans.plan(here.engine, file, new, actor=current_user.name, now=here.now())
+        plans.plan(here.engine, file, _asked(file), actor=current_user.name, now=here.now())
     except PlanRefused as error:
         kept = form.to_dict() | {"stops": form.getlist("stop")}
         return _listing(kept, {error.field: _refusal(error)}, 422)
@@ -108,9 +104,9 @@ def cancel(patrol_id: str) -> ResponseReturnValue:
     here = console()
     with here.reader.connect() as connection:
         site = _one(connection, patrol_id).site
-    done = plans.cancel(here.engine, patrol_id, actor=current_user.name, now=here.now())
-    if done:
-        _call_off(site, [patrol_id])
+    done = plans.cancel(
+        here.engine, patrol_id, actor=current_user.name, now=here.now(), tell=_letters(site)
+    )
     _say(done=done)
     return redirect(url_for("patrols.detail", patrol_id=patrol_id))
 
@@ -121,25 +117,84 @@ def end(plan_id: str) -> ResponseReturnValue:
     here = console()
     with here.reader.connect() as connection:
         site = connection.scalar(select(PatrolPlan.site).where(PatrolPlan.id == plan_id)) or ""
-    off = plans.end_plan(here.engine, plan_id, actor=current_user.name, now=here.now())
-    _call_off(site, off or [])
+    off = plans.end_plan(
+        here.engine, plan_id, actor=current_user.name, now=here.now(), tell=_letters(site)
+    )
     _say(done=off is not None)
-    return redirect(url_for("patrols.listing"))
+    return redirect(url_for("patrols.listing", site=site))
+
+
+@blueprint.get("/patrols/plans/<id:plan_id>")
+def edit(plan_id: str) -> ResponseReturnValue:
+    """A plan as it is from the next walk on, to be changed."""
+    here = console()
+    with here.reader.connect() as connection:
+        row = _plan(connection, plan_id)
+        walks = change.ahead(connection, plan_id, here.now())
+    if not walks:
+        _say(done=False)
+        return redirect(url_for("patrols.listing", site=row.site))
+    first = datetime.fromtimestamp(walks[0].starts_at / 1000, here.zone(row.site))
+    kept = {
+        "title": row.title, "first": f"{first:%Y-%m-%dT%H:%M}", "stops": row.route,
+        "minutes": row.length_ms // 60_000, "capacity": row.capacity,
+    }  # fmt: skip
+    return _edit(row, kept, {}, 200)
+
+
+@blueprint.post("/patrols/plans/<id:plan_id>")
+def update(plan_id: str) -> ResponseReturnValue:
+    """Change a plan and its walks to come; those who signed up are told."""
+    here = console()
+    with here.reader.connect() as connection:
+        row = _plan(connection, plan_id)
+    file = here.site(row.site)
+    if file is None:
+        abort(404)
+    try:
+        count = change.change(
+            here.engine, file, plan_id, _asked(file), actor=current_user.name, now=here.now(),
+            tell=_letters(row.site),
+        )  # fmt: skip
+    except PlanRefused as error:
+        kept = request.form.to_dict() | {"stops": request.form.getlist("stop")}
+        return _edit(row, kept, {error.field: _refusal(error)}, 422)
+    text = gettext("Changed. Whoever signed up sees it, and gets a letter where that can be.")
+    flash(text if count else gettext("It was so already, or it is over."), "ok")
+    return redirect(url_for("patrols.listing", site=row.site))
+
+
+@blueprint.post("/patrols/codes/<id:site>/<id:place>/renew")
+def renew(site: str, place: str) -> ResponseReturnValue:
+    """Make the code of a checkpoint another one; the sheet that hangs there counts no more."""
+    here = console()
+    if here.place(site, place) is None:
+        abort(404)
+    renew_code(here.engine, site, place, actor=current_user.name, now=here.now())
+    flash(gettext("Renewed. Print the new code and hang it up: the old one counts no more."), "ok")
+    return redirect(url_for("patrols.codes"))
 
 
 @blueprint.get("/patrols/codes")
 def codes() -> ResponseReturnValue:
     """QR codes of all checkpoints to print and hang up."""
+    here = console()
+    with here.reader.connect() as connection:
+        versions = {
+            (file.site.id, place.id): version_of(connection, file.site.id, place.id)
+            for file in here.sites
+            for place in file.places
+        }
 
     def drawn(file: SiteFile, place: str) -> Markup:
-        code = checkin.code_of(vault(), file.site.id, place)
+        code = code_of(vault(), file.site.id, place, versions[file.site.id, place])
         link = url_for(
             "walks.checkpoint", site=file.site.id, place=place, code=code, _external=True
         )
         svg = segno.make(link, error="m").svg_inline(scale=4, border=2, svgclass="qr", lineclass="")
         return Markup(svg)  # noqa: S704 - segno draws it, nothing of the link is text in it
 
-    return render_template("patrols/codes.html", drawn=drawn)
+    return render_template("patrols/codes.html", drawn=drawn, versions=versions)
 
 
 def _advice(file: SiteFile, told: list[Event], now: int) -> list[str]:
@@ -206,11 +261,39 @@ def _one(connection: Any, patrol_id: str) -> WalkView:
     return rows[0]
 
 
-def _call_off(site: str, patrols: list[str]) -> None:
+def _letters(site: str) -> Tell:
     here = console()
     file = here.site(site)
-    if file is not None and patrols:
-        remind.call_off(here.engine, file, here.data, patrols, here.now())
+    return plans.nobody if file is None else remind.letters(file, here.data, here.now())
+
+
+def _asked(file: SiteFile) -> NewPlan:
+    form, here = request.form, console()
+    first = moment(form.get("first", ""))
+    return NewPlan(
+        title=form.get("title", ""), route=[stop for stop in form.getlist("stop") if stop],
+        first_at=as_ms(first, here, file.site.id) if first is not None else 0,
+        length_ms=form.get("minutes", 0, type=int) * 60_000,
+        capacity=form.get("capacity", 0, type=int), weekly=form.get("repeat") == "weekly",
+    )  # fmt: skip
+
+
+def _plan(connection: Connection, plan_id: str) -> Row[Any]:
+    query = select(*PatrolPlan.__table__.columns).where(PatrolPlan.id == plan_id)
+    row = connection.execute(query).first()
+    if row is None or console().site(row.site) is None:
+        abort(404)
+    return row
+
+
+def _edit(
+    row: Row[Any], kept: dict[str, Any], errors: dict[str, str], status: int
+) -> ResponseReturnValue:
+    page = render_template(
+        "patrols/edit.html", plan=row, file=console().site(row.site), kept=kept, errors=errors,
+        stops=range(STOPS), **_words(row.site),
+    )  # fmt: skip
+    return page, status
 
 
 def _say(*, done: bool) -> None:

@@ -31,6 +31,7 @@ from hub.cases import receive
 from hub.cases.receive import NewReport, ReportRefused
 from hub.patrols import checkin, signup
 from hub.patrols.checkin import Arrived, Checked, Seen
+from hub.patrols.codes import Code, judge
 from hub.patrols.signup import Signed, volunteers
 from hub.patrols.tables import CheckIn, Patrol
 from hub.patrols.walks import WalkView, found, to_come
@@ -112,10 +113,14 @@ def leave(patrol_id: str) -> ResponseReturnValue:
 def checkpoint(site: str, place: str, code: str) -> ResponseReturnValue:
     """What the QR code at a checkpoint opens."""
     here, me = console(), resident()
-    known = here.place(site, place) is not None and _is_open(site)
-    if not known or not checkin.is_code(vault(), site, place, code):
+    if here.place(site, place) is None or not _is_open(site):
         abort(404)
     with here.reader.connect() as connection:
+        judged = judge(connection, vault(), site, place, code, here.now())
+        if judged is Code.OLD:
+            return render_template("residents/excuse.html", text=_renewed()), 410
+        if judged is Code.WRONG:
+            abort(404)
         at = checkin.walk_at(connection, me.id, site, place, here.now()) if me else None
     return render_template(
         "walks/checkpoint.html", site=site, place=place, code=code, patrol=at, **_words()
@@ -221,9 +226,18 @@ def _hazard(file: SiteFile) -> str:
     return next((kind.id for kind in kinds if kind.id == HAZARD), kinds[0].id)
 
 
+def _renewed() -> str:
+    text = gettext(
+        "This code was renewed, so that the sheet it is on counts no more. Look for the new one at "
+        "the checkpoint; if there is none, please tell the property office."
+    )
+    return str(text)
+
+
 def _refused(got: Arrived) -> ResponseReturnValue:
     words = {
         Checked.WRONG_CODE: gettext("That code is of no checkpoint here."),
+        Checked.OLD_CODE: _renewed(),
         Checked.NO_WALK: gettext("No patrol that you have a place on passes here at that time."),
         Checked.TOO_OLD: gettext("That was more than a week ago."),
     }

@@ -17,8 +17,9 @@ from hub.cases import figures, groups, printed, report
 from hub.cases.change import compare
 from hub.neighbours import forget
 from hub.neighbours.tables import Resident
-from hub.patrols import checkin, plans, signup, upkeep
-from hub.patrols.checkin import LATE_MS, OLDEST_MS, Checked, Seen, code_of
+from hub.patrols import change, checkin, codes, plans, signup, upkeep
+from hub.patrols.checkin import LATE_MS, OLDEST_MS, Checked, Seen
+from hub.patrols.codes import code_of
 from hub.patrols.plans import NewPlan, PlanRefused
 from hub.patrols.signup import Signed
 from hub.patrols.tables import CheckIn, Checkpoint, Patrol, SignUp
@@ -252,6 +253,68 @@ def test_what_was_reached_and_missed_is_in_the_figures_and_in_the_evidence_of_hi
         missed = evidence.small(connection, "garden", MONDAY_10, end)
         assert evidence.alerts(connection, "garden", MONDAY_10, end) == []
     assert [(one.place, one.rule) for one in missed] == [("shed", "patrol.missed")] * 5
+
+
+def test_a_weekly_plan_is_moved_by_a_week_from_the_next_walk_on_and_what_goes_on_stays(
+    office: Office,
+) -> None:
+    plan = plans.plan(office.engine, SITE, replace(NEW, weekly=True), actor="li", now=MONDAY_10)
+    before = [walk.starts_at for walk in walks(office.engine, plan)]
+    now = EVENING - 10 * MINUTE  # volunteers may be at the first already
+    new = replace(NEW, title="Late walk", route=["shed"], first_at=before[2], capacity=1)
+    told: list[str] = []
+    count = change.change(
+        office.engine, SITE, plan, new, actor="li", now=now,
+        tell=lambda _connection, ids: told.extend(ids),
+    )  # fmt: skip
+    first, *rest = walks(office.engine, plan)
+    assert (first.title, first.starts_at, first.changed_at) == ("Evening walk", EVENING, None)
+    assert list(stops(office.engine, first.id)) == ["gate", "shed"]
+    assert [walk.starts_at for walk in rest] == [at + 7 * DAY for at in before[1:]]
+    assert {(walk.title, walk.capacity, walk.changed_at) for walk in rest} == {
+        ("Late walk", 1, now)
+    }
+    assert [walk.was_at for walk in rest] == before[1:]
+    assert list(stops(office.engine, rest[0].id)) == ["shed"]
+    assert (count, set(told)) == (len(rest), {walk.id for walk in rest})
+    plans.extend(office.engine, [SITE], before[2])
+    again = [walk.starts_at for walk in walks(office.engine, plan)]
+    assert again == [before[0], *range(before[2], again[-1] + 1, 7 * DAY)]
+    assert audit.verify(office.engine).whole
+
+
+def test_less_room_puts_who_signed_up_last_on_the_waiting_list(office: Office) -> None:
+    patrol = planned(office)
+    assert join(office, patrol, 1, 2) == [Signed.IN, Signed.IN]
+    with pytest.raises(PlanRefused, match="begins in the past"):
+        change.change(office.engine, SITE, patrol.plan, replace(NEW, first_at=1), actor="li", now=2)
+    change.change(office.engine, SITE, patrol.plan, replace(NEW, capacity=1), actor="li",
+                  now=MONDAY_10 + 2)  # fmt: skip
+    [walk] = walks(office.engine, patrol.plan)
+    assert walk.was_at is None
+    with office.engine.connect() as connection:
+        assert signup.volunteers(connection, walk) == ([1], [2])
+
+
+def test_a_renewed_code_refuses_the_old_sheet_but_not_what_waited_on_a_phone(
+    office: Office,
+) -> None:
+    patrol = planned(office)
+    join(office, patrol, 1)
+    old = at_place(office, "gate", EVENING)
+    codes.renew(office.engine, "garden", "gate", actor="li", now=EVENING + MINUTE)
+
+    def sent(seen: Seen) -> Checked:
+        now = EVENING + 5 * MINUTE
+        return checkin.check_in(office.engine, office.vault, 1, seen, now=now).verdict
+
+    assert sent(replace(old, at=EVENING + 2 * MINUTE)) is Checked.OLD_CODE
+    assert sent(old) is Checked.DONE
+    new = replace(old, at=EVENING + 2 * MINUTE, code=code_of(office.vault, "garden", "gate", 1))
+    assert sent(new) is Checked.AGAIN
+    codes.renew(office.engine, "garden", "gate", actor="li", now=EVENING + 3 * MINUTE)
+    assert sent(replace(old, place="shed")) is Checked.WRONG_CODE
+    assert sent(old) is Checked.OLD_CODE  # two codes ago
 
 
 def test_a_walk_that_was_called_off_misses_nothing(office: Office) -> None:

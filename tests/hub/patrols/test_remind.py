@@ -14,8 +14,9 @@ from hub.neighbours.tables import Resident
 from hub.notify.notifier import Notifier
 from hub.notify.tables import Delivery
 from hub.patrols import plans, signup
+from hub.patrols.change import change
 from hub.patrols.plans import NewPlan
-from hub.patrols.remind import call_off, remind
+from hub.patrols.remind import letters, remind
 from hub.patrols.tables import Patrol
 from tests.hub.cases.world import HOUR, MONDAY_10, SITE, Office
 from tests.hub.notify.mail import Mailbox, serving_mail
@@ -158,12 +159,37 @@ def test_those_who_had_signed_up_hear_that_a_walk_was_called_off(
     office: Office, post: Post, box: tuple[Mailbox, int]
 ) -> None:
     walk = signed(office, MAIL, "13800001111", "li@mail.example", capacity=1)
-    plans.cancel(office.engine, walk, actor="li", now=post.now)
-    for _ in range(2):
-        assert call_off(office.engine, post.file, office.data, [walk], post.now) == 2
+    tell = letters(post.file, office.data, post.now)
+    for done in (True, False):
+        off = plans.cancel(office.engine, walk, actor="li", now=post.now, tell=tell)
+        assert off is done
     post.carry()
     assert sorted(mail.to for mail in box[0].read()) == ["li@mail.example", MAIL]
     assert "Evening walk on 2025-11-25 10:00 was called off." in box[0].read()[0].body
+
+
+def test_those_who_had_signed_up_hear_that_a_walk_was_moved_and_are_reminded_again(
+    office: Office, post: Post, box: tuple[Mailbox, int]
+) -> None:
+    walk = signed(office, MAIL, "13800001111")
+    assert post.remind(START - HOUR) == 2
+    post.carry()
+    with office.engine.connect() as connection:
+        plan = connection.scalar(select(Patrol.plan)) or ""
+    new = NewPlan(title="Evening walk", route=["shed"], first_at=START + 48 * HOUR,
+                  length_ms=HOUR, capacity=9)  # fmt: skip
+    for count in (1, 0):  # the second time nothing is new
+        tell = letters(post.file, office.data, post.now)
+        done = change(office.engine, SITE, plan, new, actor="li", now=post.now, tell=tell)
+        assert done == count
+    post.carry()
+    first, moved = box[0].read()
+    assert "begins at 2025-11-25 10:00" in first.body
+    assert "Evening walk has changed: it begins at 2025-11-27 10:00." in moved.body
+    assert f"https://garden.example/walks/{walk}" in moved.body
+    assert post.remind(START + 47 * HOUR) == 2
+    post.carry()
+    assert "Evening walk begins at 2025-11-27 10:00." in box[0].read()[2].body
 
 
 def test_a_key_that_cannot_be_read_keeps_letters_back_and_nothing_else(
