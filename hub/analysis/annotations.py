@@ -59,7 +59,8 @@ def _row(one: Unusual) -> dict[str, Any]:
         "end_ts": found.end, "hours": worst.hours, "hour_ts": worst.hour.start,
         "of_week": worst.hour.of_week, "holiday": worst.hour.holiday, "counted": worst.counted,
         "mean": worst.mean, "spread": worst.spread, "surprise": worst.surprise,
-        "low": found.low, "high": found.high, "verdict": "", "verdict_by": "",
+        "low": found.low, "high": found.high, "kind": str(worst.kind), "lasting": found.lasting,
+        "verdict": "", "verdict_by": "",
         "verdict_at": None, "learned": True,
     }  # fmt: skip
 
@@ -79,8 +80,10 @@ def listed(
 
 def _note(row: Row[Any]) -> Note:
     hour = Hour(row.hour_ts, row.of_week, row.holiday)
-    worst = Window(row.hours, hour, row.counted, row.mean, row.spread, row.surprise)
-    found = Found(row.start_ts, row.end_ts, worst, row.low, row.high, row.verdict)
+    worst = Window(row.hours, hour, row.counted, row.mean, row.spread, row.surprise, row.kind)
+    found = Found(
+        row.start_ts, row.end_ts, worst, row.low, row.high, row.verdict, lasting=row.lasting
+    )
     return Note(row.place, row.what, found, row.verdict_at or 0)
 
 

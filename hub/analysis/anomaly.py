@@ -39,6 +39,21 @@ class Verdict(enum.StrEnum):
     DISMISSED = "dismissed"
 
 
+class Kind(enum.StrEnum):
+    """How hours are unusual."""
+
+    COUNT = ""
+    """Too many, or too few."""
+    STUCK = "stuck"
+    """The same count, not 0, hour after hour."""
+    EARLY = "early"
+    LATE = "late"
+    """The days come an hour early, or late: a clock may be off."""
+
+
+CLOCK: Final = (Kind.EARLY, Kind.LATE)
+
+
 class Window(NamedTuple):
     """Hours that were looked at, beside what was expected of them."""
 
@@ -50,6 +65,7 @@ class Window(NamedTuple):
     spread: float
     surprise: float
     """As told."""
+    kind: str = Kind.COUNT
 
     @property
     def too_many(self) -> bool:
@@ -68,12 +84,14 @@ class Found(NamedTuple):
     """95 of 100 windows such as the worst lie within."""
     verdict: str = ""
     """What staff said of it."""
+    lasting: bool = False
+    """Whether the place has been in another state since, or was for a time."""
 
 
 class Anomaly:
     """One stretch of unusual hours."""
 
-    __slots__ = ("end", "held", "hours", "start", "verdict", "worst")
+    __slots__ = ("end", "held", "hours", "lasted", "start", "verdict", "worst")
 
     def __init__(self, start: int, end: int, worst: Window, verdict: str = "") -> None:
         self.start = start
@@ -86,6 +104,8 @@ class Anomaly:
         """What the baseline learned from it."""
         self.held = 0
         """How many hours were, or would have been."""
+        self.lasted = 0
+        """Until when the place was, or has been, in another state since, ms; 0: it was not."""
 
     @property
     def reach(self) -> int:
@@ -105,22 +125,31 @@ class Memory:
         """Windows up to ``at`` (ms) were this unusual; the anomaly that is new or has grown."""
         if window.surprise < UNUSUAL:
             return None
-        last = self.anomalies[-1] if self.anomalies else None
+        last = self._last()
         if last is None or at - last.end > last.reach or last.worst.too_many != window.too_many:
-            last = Anomaly(at, at, window)
-            self.anomalies.append(last)
-            del self.anomalies[:-REMEMBERED]
-            for old in self.anomalies[:-MOST_HELD]:
-                old.hours.clear()
+            last = self.add(at, window)
         last.end = at
         if window.surprise > last.worst.surprise:
             last.worst = window
         return last
 
+    def add(self, at: int, window: Window) -> Anomaly:
+        """Something new was told at ``at`` (ms)."""
+        new = Anomaly(at, at, window)
+        self.anomalies.append(new)
+        del self.anomalies[:-REMEMBERED]
+        for old in self.anomalies[:-MOST_HELD]:
+            old.hours.clear()
+        return new
+
+    def _last(self) -> Anomaly | None:
+        """The last one that is about hours, not about a clock."""
+        return next((one for one in reversed(self.anomalies) if one.worst.kind not in CLOCK), None)
+
     def learned(self, at: int, learned: Learned, baseline: Baseline) -> None:
         """The baseline learned an hour that ended at ``at``. It is taken back where the anomaly
         that goes on was confirmed, and may have to be where nobody has said yet."""
-        last = self.anomalies[-1] if self.anomalies else None
+        last = self._last()
         if last is None or last.end <= at - HOUR_MS or last.held >= MOST_HOURS:
             return
         last.held += 1
@@ -129,13 +158,20 @@ class Memory:
         else:
             last.hours.append(learned)
 
-    def judge(self, start: int, verdict: str, at: int, baseline: Baseline) -> bool:
-        """Staff said at ``at`` what the anomaly that began at ``start`` was; False where it is
+    def lasts(self, start: int, at: int) -> Anomaly | None:
+        """What began at ``start`` lasts until now; None where it is not remembered."""
+        found = next((one for one in self.anomalies if one.start == start), None)
+        if found is not None:
+            found.lasted = at
+        return found
+
+    def judge(self, start: int, verdict: str, at: int, baseline: Baseline) -> Anomaly | None:
+        """Staff said at ``at`` what the anomaly that began at ``start`` was; None where it is
         not remembered, or nothing new."""
         found = next((one for one in self.anomalies if one.start == start), None)
         if found is None or found.verdict == verdict:
-            return False
-        if found.verdict == Verdict.DISMISSED:
+            return None
+        if found.verdict == Verdict.DISMISSED and found.worst.kind == Kind.COUNT:
             self._allow(found.worst, at, dismissed=False)
         found.verdict = verdict
         if verdict == Verdict.CONFIRMED:
@@ -144,11 +180,12 @@ class Memory:
             found.hours.clear()
         else:
             self.dismiss(found.worst, at)
-        return True
+        return found
 
     def dismiss(self, worst: Window, at: int) -> None:
         """From ``at`` on, such a window is not worth telling."""
-        self._allow(worst, at, dismissed=True)
+        if worst.kind == Kind.COUNT:
+            self._allow(worst, at, dismissed=True)
 
     def _allow(self, worst: Window, at: int, *, dismissed: bool) -> None:
         cell, needed = _cell(worst.hour), _needed(worst)
@@ -175,7 +212,7 @@ class Memory:
         """The state, in what msgpack can hold."""
         return [
             [
-                [one.start, one.end, one.worst, one.verdict, one.hours, one.held]
+                [one.start, one.end, one.worst, one.verdict, one.hours, one.held, one.lasted]
                 for one in self.anomalies
             ],
             self._dismissed,
@@ -185,10 +222,11 @@ class Memory:
         """Take up what `dump` gave."""
         anomalies, dismissed = state
         self.anomalies = []
-        for start, end, (hours, hour, *rest), verdict, learned, held in anomalies:
+        for start, end, (hours, hour, *rest), verdict, learned, held, *lasted in anomalies:
             one = Anomaly(start, end, Window(hours, Hour(*hour), *rest), verdict)
             one.hours = [Learned(Hour(*first), *others) for first, *others in learned]
             one.held = held
+            one.lasted = lasted[0] if lasted else 0
             self.anomalies.append(one)
         self._dismissed = [tuple(one) for one in dismissed]
 

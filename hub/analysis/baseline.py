@@ -148,6 +148,11 @@ class Baseline:
         seen = self._holiday_seen[slot % 24] if hour.holiday else self._seen[slot]
         return Usual(shape * (level or self.level).after(ahead), self._spread(_cell(slot)), seen)
 
+    def week(self) -> "array[float]":
+        """The mean of each hour of the week, at the level of the last week."""
+        slow = self.level.slow
+        return array("f", ((self._weekly(slot) or 0.0) * slow for slot in range(WEEK_H)))
+
     def learn(self, hour: Hour, count: float) -> Learned:
         """An hour that was observed in full had ``count`` events."""
         slot = hour.of_week

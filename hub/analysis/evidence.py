@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from configs.servers import HubSettings
-from hub.analysis.anomaly import Verdict
+from hub.analysis.anomaly import CLOCK, Verdict
 from hub.analysis.tables import Annotation
 from hub.cases.tables import Case, CaseOutcome
 from hub.patrols.tables import Checkpoint, Patrol
@@ -88,7 +88,7 @@ def small(connection: Connection, site: str, start: int, end: int) -> list[Event
     found += [Event(place, MISSED, at) for place, at in connection.execute(missed)]
     unusual = select(Annotation.place, Annotation.what, Annotation.start_ts).where(
         Annotation.site == site, Annotation.start_ts >= start, Annotation.start_ts < end,
-        Annotation.verdict != Verdict.DISMISSED,
+        Annotation.verdict != Verdict.DISMISSED, Annotation.kind.not_in(CLOCK),
     )  # fmt: skip
     rows = connection.execute(unusual)
     found += [Event(place, UNUSUAL_HOURS + what, at) for place, what, at in rows]

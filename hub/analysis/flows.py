@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from configs.signals import COUNTED
 from configs.site import Place, SiteFile
-from hub.analysis.anomaly import Found, Verdict
+from hub.analysis.anomaly import CLOCK, MOST_HOURS, Found, Verdict
 from hub.analysis.baseline import Usual
 from hub.analysis.forecast import REMEMBERED, Forecast, Forecaster
 from hub.analysis.hours import HOUR_MS, WEEK_H, Hour, Hours, hours_of
@@ -98,14 +98,17 @@ class _Reader:
     """Judges and learns hour after hour, as the live signal does."""
 
     def __init__(self, hours: Hours, start: int, notes: Sequence[Note]) -> None:
-        self.forecaster, self._judge = Forecaster(), Judge()
+        self.forecaster = Forecaster()
+        self._judge = Judge(self.forecaster.baseline)
         self.seen: list[Seen] = []
         self._start = start
         self._found: dict[int, Found] = {}
         self._notes = [one.found for one in notes if one.found.end >= start]
         real = [one.found for one in notes if one.found.verdict == Verdict.CONFIRMED]
         self._real = [
-            (hours.at(found.start - found.worst.hours * HOUR_MS).start, found.end) for found in real
+            (begun, min(found.end, begun + MOST_HOURS * HOUR_MS))
+            for found in real
+            for begun in [hours.at(found.start - found.worst.hours * HOUR_MS).start]
         ]
         self._dismissed = [one for one in notes if one.found.verdict == Verdict.DISMISSED]
         self._dismissed.sort(key=lambda one: -one.at)
@@ -119,10 +122,10 @@ class _Reader:
         usual = self.forecaster.baseline.usual(hour)
         windows = self._judge.full(hour, round(count), usual)
         anomaly = self._judge.look(end, *windows)
+        news = [*([anomaly] if anomaly else ()), *self._judge.observed(hour, round(count), usual)]
         if hour.start >= self._start:
             self.seen.append(Seen(hour, round(count), usual))
-            if anomaly is not None:
-                self._found[anomaly.start] = self._judge.found(anomaly)
+            self._found |= {one.start: self._judge.found(one) for one in news}
         if any(begun <= hour.start < over for begun, over in self._real):
             return  # it was no usual hour, so nothing usual is learned from it
         self.forecaster.learn(hour, count, judged=judged)
@@ -134,7 +137,9 @@ class _Reader:
             found
             for found in self._found.values()
             if not any(
-                one.start - HOUR_MS <= found.end and found.start <= one.end + HOUR_MS
+                (one.worst.kind in CLOCK) == (found.worst.kind in CLOCK)
+                and one.start - HOUR_MS <= found.end
+                and found.start <= one.end + HOUR_MS
                 for one in self._notes
             )
         ]

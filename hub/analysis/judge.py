@@ -1,26 +1,38 @@
 """Says how unusual hours are at one place: by its own bar, and by what staff said before."""
 
-from typing import Any
+from typing import Any, Final
 
-from hub.analysis.anomaly import Anomaly, Found, Memory, Verdict, Window
-from hub.analysis.bar import Bar
+from hub.analysis.anomaly import CLOCK, Anomaly, Found, Kind, Memory, Verdict, Window
+from hub.analysis.bar import UNUSUAL, Bar
 from hub.analysis.baseline import Baseline, Learned, Usual
 from hub.analysis.hours import HOUR_MS, Hour
+from hub.analysis.lasting import Lasting
+from hub.analysis.same import Same
+from hub.analysis.shift import Shift
 from hub.analysis.stretch import HOURS, Stretch
 from hub.analysis.tails import is_plain, surprise, usual_range
+
+DAY_H: Final = 24
 
 
 class Judge:
     """Of one kind of count at one place; the same for the live signal and for what is read
     from the store later. Times are ms."""
 
-    def __init__(self) -> None:
+    def __init__(self, baseline: Baseline) -> None:
+        """``baseline`` is the place's own; it is taught elsewhere."""
+        self._baseline = baseline
         self.bar, self.stretch, self.memory = Bar(), Stretch(), Memory()
+        self.lasting, self._same, self._shift = Lasting(), Same(), Shift()
 
     def window(
         self, hours: int, hour: Hour, at: int, count: int, mean: float, spread: float
     ) -> Window:
         """How unusual ``count`` is where ``mean`` was expected of a window that ends at ``at``."""
+        low, high = self.lasting.between(hour, mean, self._baseline)
+        if low < count < high:
+            return Window(hours, hour, count, float(count), spread, 0.0)
+        mean = low if count <= low else high
         more = self.memory.allowed(hour, at, too_many=count > mean)
         told = self.bar.told(surprise(count, mean, (spread + more) * mean**2))
         return Window(hours, hour, count, mean, spread, told)
@@ -28,24 +40,36 @@ class Judge:
     def range(self, hour: Hour, at: int, mean: float, spread: float) -> tuple[int, int]:
         """Where 95 of 100 such windows lie."""
         few, many = (self.memory.allowed(hour, at, too_many=side) for side in (False, True))
-        low, high = usual_range(mean, (spread + few) * mean**2)
-        return low, high if few == many else usual_range(mean, (spread + many) * mean**2)[1]
+        least, most = self.lasting.between(hour, mean, self._baseline)
+        low, high = usual_range(least, (spread + few) * least**2)
+        if few == many and least == most:
+            return low, high
+        return low, usual_range(most, (spread + many) * most**2)[1]
 
     def full(self, hour: Hour, count: int, usual: Usual | None) -> list[Window]:
-        """An hour that was observed as a whole, and the three that end with it, as far as they
-        are known and may be unusual; not yet looked at."""
-        stretch = self.stretch.add(hour, count, usual)
-        if usual is None:
-            return []
-        at = hour.start + HOUR_MS
-        mean, deviation = usual.rate
-        found = []
-        if not is_plain(count, mean, deviation**2):
-            found.append(self.window(1, hour, at, count, mean, (deviation / mean) ** 2))
+        """An hour that was observed as a whole, and those of `long`, as far as they are known and
+        may be unusual; not yet looked at."""
+        found = self.long(hour, count, usual)
+        if usual is not None:
+            mean, deviation = usual.rate
+            if not is_plain(count, mean, deviation**2):
+                at = hour.start + HOUR_MS
+                found.append(self.window(1, hour, at, count, mean, (deviation / mean) ** 2))
+        return found
+
+    def long(self, hour: Hour, count: int, usual: Usual | None) -> list[Window]:
+        """The three hours that end with one that was observed as a whole, and those since the
+        same was counted, as far as they may be unusual."""
+        stretch, found = self.stretch.add(hour, count, usual), []
+        self._same.add(hour, count, usual)
         if stretch is not None and not is_plain(
             stretch.counted, stretch.mean, stretch.spread * stretch.mean**2
         ):
-            found.append(self.window(HOURS, hour, at, *stretch))
+            found.append(self.window(HOURS, hour, hour.start + HOUR_MS, *stretch))
+        if usual is not None and self._same.is_told:
+            told = self.bar.told(self._same.surprise)
+            stuck = (self._same.hours, hour, count, usual.mean, usual.spread, told, Kind.STUCK)
+            found.append(Window(*stuck))
         return found
 
     def look(self, at: int, *windows: Window) -> Anomaly | None:
@@ -55,34 +79,55 @@ class Judge:
         if not windows:
             return None
         found = self.memory.note(at, max(windows, key=lambda window: window.surprise))
-        if found is not None and found.start == at:
-            self.bar.alarm()
+        if found is not None:
+            self.lasting.unusual(found.start, self._baseline)
+            if found.start == at:
+                self.bar.alarm()
         return found
+
+    def observed(self, hour: Hour, count: int, usual: Usual | None) -> list[Anomaly]:
+        """An hour that was observed as a whole has been looked at, and is not learned yet; the
+        anomaly of which it shows that it lasts, or for how long it did, and one of the clock."""
+        if usual is None:
+            return []
+        found, since = [], self.lasting.since
+        if self.lasting.observed(hour, count, usual.spread) is not None:
+            found.append(self.memory.lasts(since, hour.start + HOUR_MS))
+        way = self._shift.observed(hour, count, usual, self._baseline)
+        if way:
+            kind = Kind.EARLY if way > 0 else Kind.LATE
+            days = Window(DAY_H, hour, 0, 0.0, 0.0, UNUSUAL, kind)
+            # A millisecond later than anything that an hour may have told.
+            found.append(self.memory.add(hour.start + 1, days))
+        return [one for one in found if one is not None]
 
     def found(self, anomaly: Anomaly) -> Found:
         """An anomaly as it stands, with the range of windows such as its worst."""
-        worst = anomaly.worst
-        low, high = self.range(worst.hour, anomaly.end, worst.mean, worst.spread)
-        return Found(anomaly.start, anomaly.end, worst, low, high)
+        worst, end = anomaly.worst, max(anomaly.end, anomaly.lasted)
+        low = high = 0
+        if worst.mean > 0:
+            low, high = self.range(worst.hour, anomaly.end, worst.mean, worst.spread)
+        return Found(anomaly.start, end, worst, low, high, lasting=anomaly.lasted > 0)
 
-    def learned(self, at: int, learned: Learned, baseline: Baseline) -> None:
+    def learned(self, at: int, learned: Learned) -> None:
         """The baseline learned the hour that ended at ``at``."""
-        self.memory.learned(at, learned, baseline)
+        self.memory.learned(at, learned, self._baseline)
 
-    def told(self, start: int, verdict: str, at: int, baseline: Baseline) -> bool:
+    def told(self, start: int, verdict: str, at: int) -> bool:
         """Staff judged the anomaly that began at ``start``; whether that taught anything."""
-        news = self.memory.judge(start, verdict, at, baseline)
-        if news and verdict == Verdict.CONFIRMED:
+        news = self.memory.judge(start, verdict, at, self._baseline)
+        if news is not None and verdict == Verdict.CONFIRMED and news.worst.kind not in CLOCK:
             self.bar.deserved()
-        return news
+        return news is not None
 
     def dump(self) -> Any:
         """The state, in what msgpack can hold."""
-        return [self.bar.dump(), self.stretch.dump(), self.memory.dump()]
+        return [part.dump() for part in self._parts()]
 
     def load(self, state: Any) -> None:
-        """Take up what `dump` gave."""
-        bar, stretch, memory = state
-        self.bar.load(bar)
-        self.stretch.load(stretch)
-        self.memory.load(memory)
+        """Take up what `dump` gave; one of before a part was there lacks it."""
+        for part, known in zip(self._parts(), state, strict=False):
+            part.load(known)
+
+    def _parts(self) -> tuple[Bar | Stretch | Memory | Lasting | Same | Shift, ...]:
+        return self.bar, self.stretch, self.memory, self.lasting, self._same, self._shift

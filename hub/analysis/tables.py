@@ -32,6 +32,10 @@ class Annotation(Base):
     surprise: Mapped[float] = mapped_column(Double)
     low: Mapped[int]
     high: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(10), default="")
+    """As `hub.analysis.anomaly.Kind` has it."""
+    lasting: Mapped[bool] = mapped_column(default=False)
+    """Whether the place has been in another state since, until ``end_ts`` at least."""
     verdict: Mapped[str] = mapped_column(String(10), default="")
     """confirmed, dismissed; "" while nobody has said."""
     verdict_by: Mapped[str] = mapped_column(String(80), default="")

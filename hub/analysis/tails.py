@@ -41,6 +41,15 @@ def log_above(count: int, mean: float, variance: float) -> float:
     return _log_beta(variance / (mean + variance), count, mean**2 / variance)
 
 
+def log_exactly(count: int, mean: float, variance: float) -> float:
+    """ln P(N = count)."""
+    size, share = mean**2 / variance, variance / (mean + variance)
+    return (
+        math.lgamma(count + size) - math.lgamma(size) - math.lgamma(count + 1)
+        + size * math.log1p(-share) + count * math.log(share)
+    )  # fmt: skip
+
+
 def usual_range(mean: float, variance: float, share: float = 0.95) -> tuple[int, int]:
     """The least and greatest count that are still usual: outside lies at most 1 − ``share``,
     half of it on each side."""

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from configs.site import Site, SiteFile
 from configs.values import Text
-from hub.analysis.anomaly import Found
+from hub.analysis.anomaly import CLOCK, Found
 from hub.analysis.evidence import MISSED, NEAR, REPORT, UNUSUAL_HOURS
 from hub.analysis.flows import Flow
 from hub.analysis.followup import Advised
@@ -41,6 +41,23 @@ _TEXTS: Final[Mapping[str, Text]] = {
         "{much} for the three hours to {day} {hour:02d}:00; usual {low}–{high}, seen {counted}",
         "截至{day} {hour:02d}:00 的三小时{much}；通常 {low}–{high}，实际 {counted}",
     ),
+    "stuck": Text(
+        "exactly {counted} in each of the {hours} hours to {day} {hour:02d}:00: is the counter "
+        "stuck?",
+        "截至{day} {hour:02d}:00 的 {hours} 小时每小时均为 {counted}：计数是否卡住？",
+    ),
+    "early": Text(
+        "for days all hours have come about one hour early, morning and evening alike: is the "
+        "clock of the camera or gateway off?",
+        "连日来全天人流都提前约一小时，早晚皆然：摄像机或网关的时钟是否不准？",
+    ),
+    "late": Text(
+        "for days all hours have come about one hour late, morning and evening alike: is the "
+        "clock of the camera or gateway off?",
+        "连日来全天人流都推迟约一小时，早晚皆然：摄像机或网关的时钟是否不准？",
+    ),
+    "lasting": Text("; different since, until {until} at least",
+                    "；此后一直不同于以往，至少到 {until}"),
     "confirmed": Text("confirmed", "已确认"),
     "dismissed": Text("dismissed", "已排除"),
     "holiday": Text("public holiday", "公共假日"),
@@ -215,7 +232,15 @@ class Words:
 
     def anomaly(self, found: Found) -> str:
         """Why hours are unusual."""
+        told = self._unusual(found)
+        if found.lasting:
+            told += self("lasting", until=f"{self.local(found.end):%m-%d %H:%M}")
+        return f"{told} ({self(found.verdict)})" if found.verdict else told
+
+    def _unusual(self, found: Found) -> str:
         worst = found.worst
+        if worst.kind in CLOCK:
+            return self(worst.kind)
         ratio = worst.counted / max(worst.mean, 0.1)
         if not worst.counted:
             much = self("nobody")
@@ -226,11 +251,10 @@ class Words:
         slot = worst.hour.of_week
         day = self.day(slot) + (f" ({self('holiday')})" if worst.hour.holiday else "")
         key, hour = ("anomaly", slot % 24) if worst.hours == 1 else ("long-anomaly", slot % 24 + 1)
-        told = self(
-            key, much=much, day=day, hour=hour, low=found.low, high=found.high,
-            counted=worst.counted,
+        return self(
+            worst.kind or key, much=much, day=day, hour=hour, low=found.low, high=found.high,
+            counted=worst.counted, hours=worst.hours,
         )  # fmt: skip
-        return f"{told} ({self(found.verdict)})" if found.verdict else told
 
     def change(self, flow: Flow) -> str:
         """How the stretch compares with what was usual."""

@@ -5,11 +5,10 @@ from functools import partial
 from typing import Any, Final
 
 from configs.site import Site
-from hub.analysis.anomaly import Found, Verdict, Window
+from hub.analysis.anomaly import Anomaly, Found, Verdict
 from hub.analysis.baseline import LEAST_SPREAD, SPREAD_KEEP, Baseline, Usual
 from hub.analysis.hours import HOUR_MS, Hour, hours_of
 from hub.analysis.judge import Judge
-from hub.analysis.stretch import HOURS
 from hub.fusion.counters import Count, Counter, nothing
 from hub.fusion.signal import Ear, Origin, Reading
 
@@ -54,9 +53,9 @@ class Surprise:
         self._counter = counter
         self._hours = hours_of(site.timezone, site.country)
         self._baseline = Baseline()
-        self._judge = Judge()
-        self.found: Found | None = None
-        """An anomaly that is new or has grown; who takes it leaves None."""
+        self._judge = Judge(self._baseline)
+        self.found: list[Found] = []
+        """Anomalies that are new or have grown; who takes them leaves none."""
         self._learned: Any = None
         """What the baseline dumps, until it learns again: it is large, and dumped often."""
         self._hour: Hour | None = None
@@ -133,19 +132,18 @@ class Surprise:
         readings: list[Reading] = []
         if observed:
             readings += [*self._long(hour, count), (f"{self._name}.count", float(count))]
-            self._judge.learned(self._bin, self._baseline.learn(hour, count), self._baseline)
+            self._keep(*self._judge.observed(hour, count, self._usual[1]))
+            self._judge.learned(self._bin, self._baseline.learn(hour, count))
             self._learned = None
         self._usual = [self._usual[1], self._baseline.usual(self._hour)]
         return readings
 
     def _long(self, hour: Hour, count: int) -> list[Reading]:
-        """The three full hours that end now."""
-        stretch = self._judge.stretch.add(hour, count, self._usual[1])
-        value = 0.0
-        if stretch is not None:
-            window = self._judge.window(HOURS, hour, self._bin, *stretch)
-            self._note(window)
-            value = round(window.surprise, 2)
+        """The three full hours that end now, or those since a counter stands still."""
+        windows = self._judge.long(hour, count, self._usual[1])
+        for window in windows:
+            self._keep(self._judge.look(self._bin, window))
+        value = round(max([0.0, *(window.surprise for window in windows)]), 2)
         name = self._name + LONG
         if value == self._longest:
             return []
@@ -167,7 +165,7 @@ class Surprise:
             window = self._judge.window(1, self._middle(bins), self._bin, count, mean, spread)
             values[self._name + end] = round(window.surprise, 2)
             if not end:
-                self._note(window)
+                self._keep(self._judge.look(self._bin, window))
                 low, high = self._judge.range(window.hour, self._bin, mean, spread)
                 values |= {f"{self._name}.low": float(low), f"{self._name}.high": float(high)}
         news = [(n, v) for n, v in values.items() if v != self._values.get(n, 0.0)]
@@ -180,15 +178,13 @@ class Surprise:
         here = (self._bin - self._hour.start) // STEP_MS
         return self._before if self._before is not None and 2 * here < bins else self._hour
 
-    def _note(self, window: Window) -> None:
-        anomaly = self._judge.look(self._bin, window)
-        if anomaly is not None:
-            self.found = self._judge.found(anomaly)
+    def _keep(self, *anomalies: Anomaly | None) -> None:
+        self.found += [self._judge.found(one) for one in anomalies if one is not None]
 
     def judged(self, start: int, verdict: str, at: int) -> bool:
         """Staff said at ``at`` (ms) what the anomaly that began at ``start`` was; whether that
         taught anything."""
-        news = self._judge.told(start, verdict, at, self._baseline)
+        news = self._judge.told(start, verdict, at)
         self._learned = None
         return news
 

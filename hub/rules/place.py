@@ -168,9 +168,11 @@ class PlaceAtWork:
             self._look(at, outcome)
 
     def _collect(self, signal: Surprise, outcome: Outcome) -> None:
-        if signal.found is not None:
-            outcome.anomalies.append(Unusual(self.site, self.id, signal.what, signal.found))
-            signal.found = None
+        if signal.found:
+            outcome.anomalies += [
+                Unusual(self.site, self.id, signal.what, found) for found in signal.found
+            ]
+            signal.found = []
 
     def judged(self, what: str, start: int, verdict: str, at: int, outcome: Outcome) -> None:
         """Staff said what the anomaly that began at ``start`` was, at ``at`` (ms)."""

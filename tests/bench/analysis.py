@@ -16,6 +16,7 @@ import psutil
 
 from configs.site import CountingLine, NodeOf, Place, Site, SiteFile
 from configs.values import Text
+from hub.analysis.anomaly import CLOCK, Kind
 from hub.analysis.bar import UNUSUAL
 from hub.analysis.baseline import Baseline
 from hub.analysis.flows import LEARN_MS, follow
@@ -48,9 +49,12 @@ REAL = [
 _SHORTLY = {begun + n for begun in BREAKS.values() for n in range(24)}
 WITHIN_H = 3
 FORTNIGHT_H = 14 * 24
+SOONER_H = 12
+"""Streets were emptied by the news of a lockdown, hours before it began."""
 SIGNALS = 5_000
 PLACES = 100
 YEAR_H = 8760
+CLOCK_H = 10 * 24
 
 
 @dataclass
@@ -75,6 +79,8 @@ class Judged:
     """What it would have been with nobody there at all."""
     anomalies: list[int] = field(default_factory=list)
     """The hours in which one began."""
+    clocks: list[tuple[int, str]] = field(default_factory=list)
+    """The hours in which a clock was told to be off, and which way."""
 
 
 @dataclass
@@ -96,7 +102,9 @@ def measure(folder: Path, steps: Steps) -> Iterator[Figure]:
     yield from _break_figures(judged)
     yield from _false_alarms(judged)
     steps.next("analysis: injected anomalies")
-    yield from _injected(streets)
+    yield from _injected(streets, judged)
+    steps.next("analysis: clocks")
+    yield from _clocks(streets, judged)
     steps.next("analysis: cost")
     yield from _cost()
     yield from _learn_from_store(folder, streets[0])
@@ -159,7 +167,8 @@ def _forecast_figures(
 
 
 def _judge(street: Street, changed: dict[int, float] | None = None) -> Judged:
-    baseline, judge, found = Baseline(), Judge(), Judged([], [], [])
+    baseline, found = Baseline(), Judged([], [], [])
+    judge = Judge(baseline)
     changed = changed or {}
     real = {n for first, last in REAL for n in range(at(first), at(last))}
     for number, hour in enumerate(hours()):
@@ -181,6 +190,8 @@ def _judge(street: Street, changed: dict[int, float] | None = None) -> Judged:
             found.anomalies.append(number)
             if number in real:
                 judge.bar.deserved()
+        others = judge.observed(hour, round(count), usual)
+        found.clocks += [(number, one.worst.kind) for one in others if one.worst.kind in CLOCK]
         baseline.learn(hour, count)
     return found
 
@@ -200,9 +211,12 @@ def _break_figures(judged: Sequence[Judged]) -> Iterator[Figure]:
             )
             title = f"break of {name}: told within {WITHIN_H} h{words}"
             yield Figure(PART, title, found, f"of {len(live)} alive")
-        after = [sum(begun <= n < begun + FORTNIGHT_H for n in s.anomalies) for s in live]
-        yield Figure(PART, f"break of {name}: anomalies in its first fortnight",
-                     statistics.fmean(after), "a sensor")  # fmt: skip
+        span = range(begun - SOONER_H, begun + FORTNIGHT_H)
+        after = [sum(n in span for n in sensor.anomalies) for sensor in live]
+        title = f"break of {name}: anomalies in its first fortnight"
+        yield Figure(PART, title, statistics.fmean(after), "a sensor")
+        title = f"break of {name}: sensors with one at most"
+        yield Figure(PART, title, sum(n <= 1 for n in after), f"of {len(live)} alive")
 
 
 def _awake(sensor: Judged, begun: int) -> int | None:
@@ -231,14 +245,17 @@ def _false_alarms(judged: Sequence[Judged]) -> Iterator[Figure]:
         yield Figure(PART, f"{name}: the worst place", max(rates), "", 1.0, better="lower")
 
 
-def _injected(streets: Sequence[Street]) -> Iterator[Figure]:
+def _injected(
+    streets: Sequence[Street], plain: Sequence[Judged], year: int = 2025
+) -> Iterator[Figure]:
+    """``plain`` are the same streets with nothing injected."""
     found = {kind: Injected() for kind in ("stuck", "doubled", "swapped", "burst")}
     by_chance = Injected()
     for index, street in enumerate(streets):
         rng = random.Random(index)
         changed: dict[int, float] = {}
         spans: list[tuple[str, range]] = []
-        for turn, day in enumerate(range(at("2025-01-15"), at("2025-12-15"), 24 * 10)):
+        for turn, day in enumerate(range(at(f"{year}-01-15"), at(f"{year}-12-15"), 24 * 10)):
             kind = list(found)[turn % len(found)]
             start = day + rng.randrange(8, 19)
             span = range(start, start + {"stuck": 12, "doubled": 6, "swapped": 2, "burst": 2}[kind])
@@ -247,8 +264,7 @@ def _injected(streets: Sequence[Street]) -> Iterator[Figure]:
                 changed |= dict(zip(span, values, strict=True))
                 spans.append((kind, span))
         _note(found, spans, _judge(street, changed))
-        plain = _judge(street)
-        _note(dict.fromkeys(found, by_chance), spans, plain)
+        _note(dict.fromkeys(found, by_chance), spans, plain[index])
     for kind, injected in found.items():
         yield Figure(PART, f"{kind}: found", 100 * len(injected.delays) / injected.total, "%")
         if injected.delays:
@@ -272,6 +288,41 @@ def _note(found: dict[str, Injected], spans: Sequence[tuple[str, range]], told: 
         delay = next((n for n in span if told.told[n] >= UNUSUAL), None)
         if delay is not None:
             found[kind].delays.append(delay - span.start + 1)
+
+
+def _clocks(
+    streets: Sequence[Street], plain: Sequence[Judged], first: int = 2024, last: int = 2025
+) -> Iterator[Figure]:
+    """Sensors whose clock goes an hour wrong for ten days, every second month; ``plain`` are the
+    same streets as they were."""
+    found = Injected()
+    for index, street in enumerate(streets):
+        begun = range(at(f"{first}-01-20") + 24 * index, at(f"{last}-12-01"), 24 * 60)
+        spans = {start: (Kind.EARLY, Kind.LATE)[turn % 2] for turn, start in enumerate(begun)}
+        changed = {
+            number: street.counts[number + (1 if kind == Kind.EARLY else -1)]
+            for start, kind in spans.items()
+            for number in range(start, start + CLOCK_H)
+        }
+        told = _judge(street, changed).clocks
+        for start, kind in spans.items():
+            if any(math.isnan(changed[number]) for number in range(start, start + CLOCK_H)):
+                continue
+            found.total += 1
+            # An hour into the day after, when a day is over.
+            delay = next((n for n, how in told if how == kind and 0 <= n - start <= CLOCK_H), None)
+            if delay is not None:
+                found.delays.append((delay - start) // 24)
+    yield Figure(PART, "clock an hour off for ten days: found",
+                 100 * len(found.delays) / found.total, "%")  # fmt: skip
+    yield Figure(PART, "clock: median delay", statistics.median(found.delays), "days")
+    for since, until in ((2019, 2023), (first, last)):
+        span = range(at(f"{since}-01-01"), at(f"{until + 1}-01-01"))
+        hours_seen = sum(not math.isnan(street.counts[n]) for street in streets for n in span)
+        false = sum(number in span for sensor in plain for number, _ in sensor.clocks)
+        rate = false / (hours_seen / YEAR_H)
+        name = f"clocks told off, {since} to {until}, where we moved none"
+        yield Figure(PART, name, rate, "a sensor and year")
 
 
 def _cost() -> Iterator[Figure]:

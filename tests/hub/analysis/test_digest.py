@@ -7,15 +7,19 @@ import pytest
 from click.testing import CliRunner
 
 import linli
+from configs.site import Site
+from configs.values import Text
 from hub.analysis import digest
+from hub.analysis.anomaly import Found, Kind, Window
 from hub.analysis.digest import Digest
 from hub.analysis.evidence import Event, distinct
-from hub.analysis.hours import HOUR_MS
+from hub.analysis.hours import HOUR_MS, Hour
 from hub.analysis.measure import effect
 from hub.analysis.words import Words
 from hub.series.sqlite import SqliteSeries
 from tests.hub.analysis import world
 
+HOUR = Hour(1_700_492_400_000, 15, holiday=False)  # a Monday, 15:00 UTC
 SPAN = ["--from", "2025-05-26", "--to", "2025-06-02"]
 
 
@@ -150,3 +154,37 @@ def test_a_site_that_never_counted_says_what_it_takes(built: tuple[Path, Digest]
     text = digest.page(built[1]._replace(flows=(), risks=()))
     assert "Nothing has been counted yet." in text
     assert "No risk was known in this time." in text
+
+
+@pytest.mark.parametrize(
+    ("found", "english", "chinese"),
+    [
+        (
+            Found(0, 0, Window(4, HOUR, 41, 20.0, 0.1, 4.0, Kind.STUCK), 12, 33),
+            "exactly 41 in each of the 4 hours to Monday 16:00: is the counter stuck?",
+            "截至周一 16:00 的 4 小时每小时均为 41：计数是否卡住？",
+        ),
+        (
+            Found(0, 0, Window(24, HOUR, 0, 0.0, 0.0, 2.75, Kind.LATE), 0, 0, "dismissed"),
+            (
+                "for days all hours have come about one hour late, morning and evening alike: is "
+                "the clock of the camera or gateway off? (dismissed)"
+            ),
+            "连日来全天人流都推迟约一小时，早晚皆然：摄像机或网关的时钟是否不准？ (已排除)",
+        ),
+        (
+            Found(0, HOUR.start, Window(1, HOUR, 0, 20.0, 0.1, 4.0), 12, 33, lasting=True),
+            (
+                "nothing at all for a Monday 15:00; usual 12–33, seen 0; different since, until "
+                "11-20 15:00 at least"
+            ),
+            "周一 15:00 完全没有；通常 12–33，实际 0；此后一直不同于以往，至少到 11-20 15:00",
+        ),
+    ],
+)
+def test_what_lasts_what_is_stuck_and_a_clock_have_words_of_their_own(
+    found: Found, english: str, chinese: str
+) -> None:
+    site = Site(id="s", name=Text("s", "s"), timezone="UTC")
+    assert Words(site, "en").anomaly(found) == english
+    assert Words(site, "zh").anomaly(found) == chinese

@@ -6,7 +6,7 @@ import random
 import msgspec
 import pytest
 
-from hub.analysis.anomaly import APART_MS, Anomaly, Verdict
+from hub.analysis.anomaly import APART_MS, Anomaly, Kind, Verdict
 from hub.analysis.bar import UNUSUAL, Bar
 from hub.analysis.baseline import Baseline
 from hub.analysis.hours import HOUR_MS, WEEK_H, Hours
@@ -23,16 +23,21 @@ class Place:
     """A baseline and its judge, one hour after the other."""
 
     def __init__(self) -> None:
-        self.baseline, self.judge = Baseline(), Judge()
+        self.baseline = Baseline()
+        self.judge = Judge(self.baseline)
+        self.others: list[Anomaly] = []
+        """Of what lasts, and of clocks."""
         self.number = 0
 
     def live(self, count: int) -> Anomaly | None:
         """An hour with so many."""
         hour = HOURS.at(MONDAY + self.number * HOUR_MS)
         self.number += 1
-        windows = self.judge.full(hour, count, self.baseline.usual(hour))
+        usual = self.baseline.usual(hour)
+        windows = self.judge.full(hour, count, usual)
         found = self.judge.look(hour.start + HOUR_MS, *windows)
-        self.judge.learned(hour.start + HOUR_MS, self.baseline.learn(hour, count), self.baseline)
+        self.others += self.judge.observed(hour, count, usual)
+        self.judge.learned(hour.start + HOUR_MS, self.baseline.learn(hour, count))
         return found
 
     def until(self, number: int) -> None:
@@ -42,7 +47,7 @@ class Place:
 
     def say(self, found: Anomaly | None, verdict: Verdict) -> None:
         assert found is not None
-        assert self.judge.told(found.start, verdict, found.end + 1, self.baseline)
+        assert self.judge.told(found.start, verdict, found.end + 1)
 
 
 def usually(number: int) -> int:
@@ -163,3 +168,83 @@ def test_what_was_said_survives_a_restart_to_the_bit(place: Place) -> None:
         one, other = place.live(90), again.live(90)
         assert (one is None) == (other is None)
     assert again.judge.dump() == place.judge.dump()
+
+
+def emptied(number: int) -> int:
+    """A fifth of the usual, and of the nights nothing: the day has another shape as well."""
+    return usually(number) // 5 if 8 <= number % 24 < 20 else 0
+
+
+def test_a_break_that_lasts_is_told_once_and_then_how_long_it_has_lasted(place: Place) -> None:
+    found = [place.live(emptied(place.number)) for _ in range(14 * 24)]
+    starts = {one.start for one in found if one}
+    assert len(starts) == 1
+    days = {one.lasted for one in place.others}
+    assert {one.start for one in place.others} == starts
+    assert len(days) == 1  # the same anomaly, carried on
+    kept = place.judge.found(place.others[-1])
+    assert kept.lasting
+    assert kept.end - kept.start > 12 * 24 * HOUR_MS
+
+
+def test_when_a_lasting_break_is_over_that_is_no_news_and_the_next_one_is(place: Place) -> None:
+    for _ in range(5 * 24):
+        place.live(usually(place.number) // 2 if place.number % 24 > 8 else 0)
+    assert place.judge.lasting.proven
+    back = [place.live(usually(place.number)) for _ in range(3 * 24)]
+    assert not any(back)
+    assert not place.judge.lasting.since
+    assert place.live(400) is not None
+
+
+def test_a_lasting_break_that_goes_much_deeper_is_told_again() -> None:
+    place = Place()
+    while place.number < NOON:
+        place.live(10 * usually(place.number))
+    for _ in range(9 * 24):
+        place.live(4 * usually(place.number))
+    assert place.judge.lasting.proven
+    assert any(place.live(0) for _ in range(6))
+
+
+def test_a_counter_that_stands_still_is_told_as_such_within_hours(place: Place) -> None:
+    found = [place.live(41) for _ in range(6)]
+    told = [one.worst for one in found if one]
+    assert told
+    assert {window.kind for window in told} == {Kind.STUCK}
+
+
+def test_the_same_count_again_and_again_is_usual_where_it_always_was() -> None:
+    place = Place()
+    for _ in range(4 * WEEK_H):
+        place.live(12)
+    assert not place.judge.memory.anomalies
+
+
+def scattered(hour: int, rng: random.Random) -> int:
+    """Mornings and evenings with a peak of their own, as chance makes them."""
+    of_day = hour % 24
+    mean = 4 + 90 * math.exp(-((of_day - 8) ** 2) / 4) + 70 * math.exp(-((of_day - 18) ** 2) / 6)
+    return max(0, round(rng.gauss(mean, 1.5 * math.sqrt(mean))))
+
+
+@pytest.mark.parametrize(("moved", "kind"), [(1, Kind.EARLY), (-1, Kind.LATE)])
+def test_a_clock_an_hour_off_is_told_once_within_a_week(moved: int, kind: Kind) -> None:
+    place, rng = Place(), random.Random(7)
+    while place.number < 6 * WEEK_H:
+        place.live(scattered(place.number, rng))
+    assert not place.others
+    for _ in range(10 * 24):
+        place.live(scattered(place.number + moved, rng))
+    told = [one for one in place.others if one.worst.kind == kind]
+    assert len(told) == 1
+    assert told[0].start < MONDAY + 7 * WEEK_H * HOUR_MS
+    assert place.judge.found(told[0]).worst.kind == kind
+
+
+def test_late_risers_are_no_clock() -> None:
+    place, rng = Place(), random.Random(8)
+    for number in range(9 * WEEK_H):
+        late = number >= 6 * WEEK_H and number % 24 < 13
+        place.live(scattered(number - late, rng))
+    assert not [one for one in place.others if one.worst.kind]
