@@ -50,7 +50,7 @@ JOBS = click.option(
 )
 
 
-def _target(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+def target(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
     """A file to write, refused before minutes of replay rather than after them."""
     if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
         raise click.BadParameter(f"{path} cannot be written: name a file in a folder that is there")
@@ -58,7 +58,7 @@ def _target(_context: click.Context, _option: click.Parameter, path: Path | None
 
 
 PLOT = click.option(
-    "--plot", type=PATH, callback=_target, help="Draw it into this HTML file."
+    "--plot", type=PATH, callback=target, help="Draw it into this HTML file."
 )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def cli() -> None:
 @SITE
 @WARM_UP
 @JOBS
-@click.option("--json", "json_file", type=PATH, callback=_target, help="Write everything there.")
+@click.option("--json", "json_file", type=PATH, callback=target, help="Write everything there.")
 @PLOT
 def backtest(
     path: Path, rules_path: Path, *, keep: bool, since: str, until: str, name: str, warm_up: str,

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from configs.site import SiteFile
-from hub.analysis import digest
+from hub.analysis import digest, export
 from hub.analysis.words import Words
 from hub.moments import moment
 from hub.rules_cli import (
@@ -19,6 +19,7 @@ from hub.rules_cli import (
     UNTIL,
     choose_site,
     failing_plainly,
+    target,
 )
 from hub.series.open import open_series
 
@@ -36,10 +37,13 @@ from hub.series.open import open_series
     "--measure", "measures", multiple=True, metavar="PLACE@TIME",
     help="Something was changed at a place then: what did it do to the alerts there?",
 )  # fmt: skip
+@click.option(
+    "--json", "json_file", type=PATH, callback=target, help="Write all findings there as well."
+)  # fmt: skip
 @click.option("--language", type=click.Choice(["en", "zh"]), help="Left out: the site's.")
 def cli(
     path: Path, since: str, until: str, name: str, out: Path, measures: tuple[str, ...],
-    language: str | None,
+    json_file: Path | None, language: str | None,
 ) -> None:  # fmt: skip
     """Write a digest: what was unusual, what comes next, and where small things pile up."""
     with failing_plainly():
@@ -61,8 +65,11 @@ def cli(
             )  # fmt: skip
     try:
         out.write_text(digest.page(found, language or ""), encoding="utf-8")
+        if json_file is not None:
+            json_file.write_bytes(export.document(found))
     except OSError as error:
-        raise click.ClickException(f"cannot write {out}: {error.strerror}") from error
+        where = error.filename or out
+        raise click.ClickException(f"cannot write {where}: {error.strerror}") from error
     _show(found, Words(site.site, language or ""))
     click.echo(str(out))
 

@@ -1,5 +1,6 @@
 """The digest: what stood out is told, in words, with its numbers."""
 
+import json
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -141,6 +142,34 @@ def test_analyse_writes_the_digest(
     text = out.read_text(encoding="utf-8")
     assert ("Hidden hazards" if language == "en" else "隐患") in text
     assert ("Bike shed" if language == "en" else "自行车棚") in result.output
+
+
+def test_analyse_writes_all_findings_as_json(built: tuple[Path, Digest], tmp_path: Path) -> None:
+    out, json_file = tmp_path / "digest.html", tmp_path / "digest.json"
+    command = ["analyse", "-c", str(built[0]), *SPAN, "--out", str(out), "--json", str(json_file)]
+    result = CliRunner().invoke(linli.main, [*command, "--measure", "lobby@2025-05-29"])
+    assert result.exit_code == 0, result.output
+    found, whole = built[1], json.loads(json_file.read_text(encoding="utf-8"))
+    assert (whole["format"], whole["site"]) == (1, "garden")
+    assert whole["end"] - whole["start"] == world.WEEK_MS
+    assert len(whole["anomalies"]) == sum(len(flow.anomalies) for flow in found.flows)
+    assert {"start", "end", "worst", "low", "high", "verdict"} < set(whole["anomalies"][0])
+    assert [one["place"] for one in whole["hazards"]["hazards"]] == ["bike-shed"]
+    assert {len(row["hours"]) for row in whole["coming"]["places"]} == {7 * 24}
+    assert [one["place"] for one in whole["measures"]] == ["lobby"]
+    flow = whole["flows"][0]
+    assert len(flow["seen"]) == len(found.flows[0].seen)
+    assert flow["seen"][-1]["low"] <= flow["seen"][-1]["usual"] <= flow["seen"][-1]["high"]
+    assert len(flow["ahead"]) == 7 * 24
+
+
+def test_a_json_file_that_cannot_be_written_is_refused_before_the_work(
+    built: tuple[Path, Digest],
+) -> None:
+    command = ["analyse", "-c", str(built[0]), *SPAN, "--json", "/nowhere/at/all.json"]
+    result = CliRunner().invoke(linli.main, command)
+    assert result.exit_code == 2
+    assert "name a file in a folder that is there" in result.output
 
 
 def test_a_measure_at_a_place_that_is_not_there_is_refused(built: tuple[Path, Digest]) -> None:
