@@ -7,6 +7,7 @@ order in which the live hub gave them to it, and no sort over the whole range is
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -58,6 +59,8 @@ class Unheard(Struct, frozen=True):
     """How long, until the time at which this is applied."""
 
 
+SAID: Final = (Report, Missed, Judged, Unheard)
+"""What is given to an engine besides records."""
 Applied = tuple[int, int, str, AnyRecord | Report | Missed | Judged | Unheard]
 """at (ms), rx (µs), node, record. No two have the same at and rx."""
 Advance = Callable[[int], None]

@@ -10,7 +10,7 @@ from configs.rules import Alternative
 from configs.site import SiteFile
 from hub.backtest.fired import Alerts, Fired
 from hub.backtest.misses import Misses, NearMiss
-from hub.backtest.reader import Applied, Judged, Missed, Report, Unheard
+from hub.backtest.reader import SAID, Applied, Judged, Missed, Report, Unheard
 from hub.rules.engine import Engine
 from hub.rules.place import Outcome
 from hub.series.points import SignalPoint
@@ -25,6 +25,9 @@ windows are right at the beginning. Higher: also what lasts longer than this is 
 def give(engine: Engine, site: str, told: Applied, outcome: Outcome) -> None:
     """Give an engine what the live one was given."""
     at, _, node, body = told
+    if not isinstance(body, SAID):  # of millions, nearly all
+        engine.take(site, node, body, at, outcome, late=False)
+        return
     match body:
         case Report():
             engine.told(site, body.place, f"reports.{body.kind}", body.open, at, outcome)
@@ -34,8 +37,6 @@ def give(engine: Engine, site: str, told: Applied, outcome: Outcome) -> None:
             engine.judged(site, body.place, body.what, body.start, body.verdict, at, outcome)
         case Unheard():
             engine.unheard(site, body.place, at - body.ms, at, outcome)
-        case _:
-            engine.take(site, node, body, at, outcome, late=False)
 
 
 class Replayer:
