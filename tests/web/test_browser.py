@@ -80,6 +80,7 @@ def log_in(browser: Browser, address: str, name: str, width: int = 1440) -> Page
     page.fill("#password", PASSWORD)
     page.click("button.primary")
     expect(page.locator("#line:not(.off)")).to_be_visible()
+    page.wait_for_load_state()
     return page
 
 
@@ -329,6 +330,7 @@ def test_a_camera_on_the_plan_leads_to_its_live_view_which_renews_itself(
     expect(page.locator("h1")).to_have_text("Shed camera")
     page.get_by_role("button", name="Look live").click()
     expect(page.locator(".watch .left")).to_be_visible()
+    page.wait_for_load_state()
     page.evaluate("window.same = true")
     page.evaluate(WATCH_SHIFTS)
     with engine.begin() as connection:

@@ -59,6 +59,7 @@ def begin(engine: Engine) -> None:
 
 
 def is_fit_for_a_phone(phone: Page) -> None:
+    phone.wait_for_load_state()  # what is there already may not have its style yet
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     found = Axe().run(phone, options=WCAG).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
