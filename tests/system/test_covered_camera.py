@@ -30,6 +30,7 @@ from web.roles import Role
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 FPS, CLEAR_S, COVERED_S = 4, 16, 12
+PICTURE = r'<img[^>]+src="/pictures/'
 VIEW = {"node": "gate-1", "source": "cam", "zone": "z"}
 SITE = {
     "site": {"id": "garden", "name": "Garden Court", "timezone": "Asia/Shanghai"},
@@ -124,9 +125,14 @@ def test_what_a_camera_tells_over_a_broker_and_what_a_resident_reports_there_fin
         alert = connection.execute(select(Alert.id, Alert.rule, Alert.place)).one()
     engine.dispose()
     assert (alert.rule, alert.place) == ("covered", "gate")
-    page = staff.client.get(f"/cases/{case.id}").text
-    assert f'href="/alerts/{alert.id}"' in page, "the case shows the alert of its place and time"
-    assert re.search(r'<img[^>]+src="/pictures/', page), "with the picture that the camera took"
+    wait_for(
+        "the case shows the alert of its place and time",
+        lambda: f'href="/alerts/{alert.id}"' in staff.client.get(f"/cases/{case.id}").text,
+    )
+    wait_for(  # a picture comes after its record
+        "with the picture that the camera took",
+        lambda: bool(re.search(PICTURE, staff.client.get(f"/cases/{case.id}").text)),
+    )
     staff.post(f"/cases/{case.id}/link", page="/cases", alert=alert.id)
     assert "Sensors confirm it" in resident.client.get(link).text
     assert f'href="/cases/{case.id}"' in staff.client.get(f"/alerts/{alert.id}").text

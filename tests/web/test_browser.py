@@ -117,8 +117,9 @@ def test_an_alert_arrives_is_taken_and_a_second_operator_follows(
     second.locator("dialog#resolve button.primary").click()
     expect(second.locator("dialog#resolve .which")).to_contain_text("wang had resolved it already")
     second.locator("dialog#resolve").get_by_role("button", name="Add as a note").click()
-    expect(second.locator("#toasts")).to_contain_text("Noted.")
     expect(second.locator("dialog#resolve")).to_be_hidden()
+    second.goto(f"{address}/alerts/{late}")
+    expect(second.locator("[data-story]")).to_contain_text("a fox")
 
 
 def test_a_place_changes_without_a_reload_and_nothing_jumps(
