@@ -248,7 +248,8 @@ API = (
 EMPTY = {
     "login.enter": 401, "people.password": 401, "account.log_in": 401, "account.password": 401,
     "account.delete": 401, "open311.create": 403, "residents.send": 422, "account.create": 422,
-    "patrols.plan": 422, "patrols.update": 422, "patrols.renew": 404, "first.show": 404, "first.create": 422, "alerts.drop": 404,
+    "patrols.plan": 422, "patrols.update": 422, "patrols.renew": 404,
+    "first.show": 404, "first.create": 422, "alerts.drop": 404,
     "totp.check": 400, "totp.confirm": 401, "totp.renew": 401, "totp.off": 401,
     **{endpoint: 404 for endpoint in PATHS if endpoint.startswith("tuning.")},
     **{f"api.{verb}": 400 for verb in API},
