@@ -76,6 +76,9 @@ class Camera(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file starts again when it ends."""
     fps: Annotated[float, Meta(gt=0, le=60)] = 5.0
     """Pictures analysed a second at most. Higher: faster alerts, more CPU."""
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Degrees clockwise that set its pictures upright: 180 where it hangs upside down, 90 or 270
+    where it lies on its side. Zones, lines and masks are drawn on the upright picture."""
     motion_gate: MotionGate = MotionGate()
     scene_faults: tuple[SceneFaultName, ...] = ("dark", "blurred", "covered", "moved", "frozen")
     """What is reported of the picture itself; leave out dark where the lights go off at night."""

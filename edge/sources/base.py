@@ -10,7 +10,11 @@ Errors::
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Protocol, Self
+
+import cv2
+import numpy as np
 
 from edge.frames import Frame
 
@@ -40,8 +44,6 @@ class Source(Protocol):
 
     fps: float
     """Pictures a second that ``read`` delivers at most (a live source)."""
-    size_wh: tuple[int, int]
-    """(0, 0) until the first picture of a live camera has come."""
     delivered: int
     """Pictures handed out."""
     skipped: int
@@ -64,9 +66,11 @@ class Source(Protocol):
 class Base(ABC):
     """Counting, iterating and closing, the same for every source."""
 
-    def __init__(self, *, fps: float, size_wh: tuple[int, int] = (0, 0), wait: Wait | None) -> None:
+    turn: int | None = None
+    """cv2's code of the quarter turns that set its pictures upright; None: they are."""
+
+    def __init__(self, *, fps: float, wait: Wait | None) -> None:
         self.fps = fps
-        self.size_wh = size_wh
         self.delivered = 0
         self.skipped = 0
         self.reconnects = 0
@@ -74,9 +78,16 @@ class Base(ABC):
         self._closed = threading.Event()
         self._wait: Wait = wait or self._closed.wait
 
-    @abstractmethod
     def read(self) -> Frame | None:
-        """The next picture; None at the end or when closed."""
+        """The next picture, upright; None at the end or when closed."""
+        frame = self._read()
+        if frame is None or self.turn is None:
+            return frame
+        return replace(frame, image=cv2.rotate(frame.image, self.turn).astype(np.uint8, copy=False))
+
+    @abstractmethod
+    def _read(self) -> Frame | None:
+        """The next picture as the camera gives it; None at the end or when closed."""
 
     def close(self) -> None:
         self._closed.set()

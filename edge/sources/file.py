@@ -45,7 +45,6 @@ class FileSource(Base):
         self.native_fps = native if 0 < native < 1000 else FALLBACK_FPS
         super().__init__(
             fps=self.native_fps if fast else min(fps, self.native_fps),
-            size_wh=(first.shape[1], first.shape[0]),
             wait=wait,
         )
         self._pending: Image | None = first
@@ -57,7 +56,7 @@ class FileSource(Base):
         self.broke_off = 0
         """How often the file ended before the length that it states."""
 
-    def read(self) -> Frame | None:
+    def _read(self) -> Frame | None:
         """The next picture, in its own memory; None at the end or when closed."""
         while not self._closed.is_set():
             image = self._next()

@@ -4,11 +4,20 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import cv2
+
 from configs.agent import Camera
 from edge.sources.base import Now, Source, SourceBroken, Wait
 from edge.sources.file import FileSource
 from edge.sources.simulated import SimulatedSource
 from edge.sources.stream import StreamSource
+
+TURNS = {
+    0: None,
+    90: cv2.ROTATE_90_CLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+}
 
 
 def open_source(
@@ -18,11 +27,21 @@ def open_source(
     wait: Wait | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Source:
-    """The source of a camera. Raises SourceBroken where its settings lead nowhere.
+    """The source of a camera, its pictures set upright.
+
+    Raises SourceBroken where its settings lead nowhere.
 
     A network or USB camera that is away now raises nothing: the source keeps trying and
     says why in ``down``.
     """
+    source = _opened(camera, now, wait, environment)
+    source.turn = TURNS[camera.rotate]
+    return source
+
+
+def _opened(
+    camera: Camera, now: Now, wait: Wait | None, environment: Mapping[str, str]
+) -> FileSource | SimulatedSource | StreamSource:
     fast = camera.pace == "fast"
     if camera.street is not None:
         return SimulatedSource(camera.street, now, fps=camera.fps, fast=fast, wait=wait)

@@ -23,7 +23,7 @@ class SimulatedSource(Base):
         wait: Wait | None = None,
     ) -> None:
         rate = settings.fps if fast else min(fps, settings.fps)
-        super().__init__(fps=rate, size_wh=settings.size_wh, wait=wait)
+        super().__init__(fps=rate, wait=wait)
         self.street = Street(settings)
         self._now = now
         self._fast = fast
@@ -35,7 +35,7 @@ class SimulatedSource(Base):
         """When the scene's time was 0; None before the first read."""
         return self._start_ts
 
-    def read(self) -> Frame | None:
+    def _read(self) -> Frame | None:
         """The next moment of the street; None when closed."""
         if self._start_ts is None:
             self._start_ts = self._now()

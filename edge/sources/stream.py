@@ -81,7 +81,7 @@ class StreamSource(Base):
         self._readers: list[threading.Thread] = []
         self._replace_reader()
 
-    def read(self) -> Frame | None:
+    def _read(self) -> Frame | None:
         """The newest picture not yet handed out; waits for one. None when closed."""
         with self._fresh:
             while not self._closed.is_set():
@@ -189,7 +189,6 @@ class StreamSource(Base):
             if not self._is_current():
                 return
             self._heard_at = ts
-            self.size_wh = (image.shape[1], image.shape[0])
             index = self._received
             self._received += 1
             if not self._even.wants(ts / 1000):

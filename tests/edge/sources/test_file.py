@@ -18,7 +18,7 @@ def test_a_fast_file_gives_every_picture_with_its_time(clip: Path) -> None:
     assert [frame.index for frame in frames] == list(range(20))
     assert [level(frame) for frame in frames] == list(range(20))
     assert (source.delivered, source.skipped, source.broke_off) == (20, 0, 0)
-    assert (source.fps, source.size_wh) == (10.0, (64, 48))
+    assert source.fps == 10.0
 
 
 def test_an_mp4_plays_too(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """A camera's settings choose its source, and what is wrong with them is said by name."""
 
+from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import pytest
 
 from configs.agent import Camera, StreetSettings
@@ -17,10 +20,24 @@ def test_settings_choose_the_source(clip: Path) -> None:
     assert isinstance(file, FileSource)
     street = open_source(Camera(id="b", street=StreetSettings(size_wh=(320, 240))), Clock())
     assert isinstance(street, SimulatedSource)
-    assert street.size_wh == (320, 240)
     for source in (file, street):
         source.close()
         assert source.read() is None
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_a_camera_that_hangs_askew_gives_upright_pictures(
+    clip: Path, degrees: Literal[0, 90, 180, 270]
+) -> None:
+    with closing(open_source(Camera(id="a", file=str(clip), pace="fast"), Clock())) as source:
+        straight = source.read()
+    askew = Camera(id="a", file=str(clip), pace="fast", rotate=degrees)
+    with closing(open_source(askew, Clock())) as source:
+        turned = source.read()
+    assert straight is not None
+    assert turned is not None
+    assert np.array_equal(turned.image, np.rot90(straight.image, -degrees // 90))
+    assert (turned.ts, turned.index, source.delivered) == (straight.ts, straight.index, 1)
 
 
 def test_a_camera_nowhere_is_refused() -> None:
