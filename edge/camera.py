@@ -430,8 +430,9 @@ class CameraWorker:
 
 
 def _drawn(camera: Camera) -> str:
-    """Names what is drawn on the picture: who draws anew means the view as it is."""
+    """Names what is drawn on the picture: who draws anew, or turns it, means the view as it is."""
     shapes = (
+        camera.rotate,
         [(each.id, each.polygon) for each in camera.zones],
         [(each.id, each.points) for each in camera.lines],
         camera.masks,
