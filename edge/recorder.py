@@ -35,6 +35,8 @@ class Recorder:
         """Hears of everything that was written, on the thread that wrote it."""
         self.problem = ""
         """Why the newest records could not be written; empty where they could."""
+        self._lost = self._logged = 0
+        """Records lost since the outbox could last be written; how many the log has told of."""
 
     def append(self, records: Sequence[AnyRecord]) -> list[int]:
         """The records' seqs; empty where they could not be written (logged and counted)."""
@@ -43,20 +45,30 @@ class Recorder:
         try:
             seqs = self._outbox.append(records)
         except OutboxFailed as error:
-            with self._lock:
-                self.failed += len(records)
-                self.problem = f"{error}; {self.failed} records are lost so far"
             self._metrics.records_failed.inc(len(records))
-            log.error("%s; %d records are lost", error, len(records))
+            self._lose(len(records), str(error))
             return []
         kinds = Counter(record.type for record in records)
         with self._lock:
             self.by_type += kinds
-            self.problem = ""
+            lost, self._lost, self._logged, self.problem = self._lost, 0, 0, ""
+        if lost:
+            log.warning("the outbox can be written again; %d records were lost meanwhile", lost)
         for kind, count in kinds.items():
             self._metrics.records_appended.labels(kind).inc(count)
         self.on_records(records)
         return seqs
+
+    def _lose(self, count: int, why: str) -> None:
+        """Log each time twice as many are lost: a full disk shall not be filled by its log."""
+        with self._lock:
+            self.failed += count
+            self._lost += count
+            self.problem = f"{why}; {self.failed} records are lost so far"
+            is_told = self._lost < 2 * self._logged
+            self._logged = self._logged if is_told else self._lost
+        if not is_told:
+            log.error("%s", self.problem)
 
     def picture(self, source: str, ts: int, seq: int, ref: str, jpeg: bytes) -> None:
         """Keep a picture, taken at ``ts`` (ms), to follow record ``seq`` and for the days after."""
