@@ -96,6 +96,7 @@ LEAST: dict[str, Role | None] = {
     "api.pictures_of": Role.VIEWER,
     "api.cameras": Role.VIEWER,
     "api.nodes": Role.VIEWER,
+    "api.devices": Role.VIEWER,
     "api.troubles": Role.VIEWER,
     "api.trend": Role.VIEWER,
     "api.alert_trend": Role.VIEWER,

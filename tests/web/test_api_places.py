@@ -103,3 +103,14 @@ def test_cameras_doors_and_what_is_broken_stand_as_on_the_pages(ask: Ask) -> Non
     assert "night-intrusion" in found["rules"]
     kinds = {(one["source"], one["kind"]) for one in ask("/api/v1/troubles").json["troubles"]}
     assert {("cam-lane", "fault"), ("door-shed", "battery")} <= kinds
+
+
+def test_devices_tell_what_they_run_and_what_hangs_on_them(ask: Ask) -> None:
+    found = {one["node"]: one for one in ask("/api/v1/devices").json["devices"]}
+    yard = found["yard-1"]
+    assert (yard["online"], yard["agent"], yard["clock_ms"]) == (True, "0.1.0", -40)
+    sources = {one["source"]: one for one in yard["sources"]}
+    assert sources["door-shed"]["values"]["battery"] == 9
+    assert sources["cam-lane"]["values"]["faults"] == ["blurred"]
+    assert {one["kind"] for one in yard["troubles"]} >= {"battery", "fault"}
+    assert all(one["node"] == "yard-1" for one in yard["troubles"])

@@ -81,6 +81,7 @@ PATHS = {
     "api.history": "/api/v1/rules/history",
     "api.mute": "/api/v1/silences",
     "api.end_silence": "/api/v1/silences/1/end",
+    "api.devices": "/api/v1/devices",
     "api.story": "/api/v1/alerts/{alert}/story",
     "api.acknowledge": "/api/v1/alerts/{alert}/acknowledge",
     "api.assign": "/api/v1/alerts/{alert}/assign",

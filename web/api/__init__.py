@@ -5,6 +5,7 @@ from web.api import (
     alerts,
     audit,
     cases,
+    devices,
     document,
     expected,
     handover,
@@ -16,6 +17,6 @@ from web.api import (
 from web.api.part import blueprint
 
 __all__ = [
-    "alerts", "audit", "blueprint", "cases", "document", "expected", "handover", "patrols",
-    "places", "rules", "trends",
+    "alerts", "audit", "blueprint", "cases", "devices", "document", "expected", "handover",
+    "patrols", "places", "rules", "trends",
 ]  # fmt: skip

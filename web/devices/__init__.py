@@ -60,11 +60,12 @@ def page() -> ResponseReturnValue:
     with here.reader.connect() as connection:
         now = take(connection, here)
     broken = troubles(now)
-    sites = [(file.site, _devices(now, file, broken)) for file in here.sites]
+    sites = [(file.site, devices_of(now, file, broken)) for file in here.sites]
     return render_template("devices/page.html", sites=sites, broken=broken)
 
 
-def _devices(now: Snapshot, file: SiteFile, broken: list[Trouble]) -> list[DeviceView]:
+def devices_of(now: Snapshot, file: SiteFile, broken: list[Trouble]) -> list[DeviceView]:
+    """The nodes of a site, each with its part of what is broken."""
     site = file.site.id
     abouts = {node.id: _about(now.nodes.get((site, node.id))) for node in file.nodes}
     models = [about["model"]["sha256"] for about in abouts.values() if about.get("model")]
