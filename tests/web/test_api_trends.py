@@ -77,6 +77,7 @@ def test_what_was_unusual_is_judged_over_the_api(call: Call, engine: Engine) -> 
     began = seed.unusual(engine, NOW)
     (one,) = call("/anomalies", place=GATE).json["anomalies"]
     assert (one["start"], one["counted"], one["verdict"]) == (began, 400, "")
+    assert (one["kind"], one["lasting"]) == ("", False)
     assert "times the usual" in one["says"]["en"]
     key = {name: one[name] for name in ("site", "place", "what", "start")}
     assert call("/anomalies/judge", {**key, "verdict": "dismissed"}).json["done"]

@@ -81,6 +81,10 @@ class AnomalyOut(Struct, frozen=True):
     low: int
     high: int
     """95 of 100 such stretches lie within."""
+    kind: str
+    """stuck, early or late (a clock may be off); "" for too many or too few."""
+    lasting: bool
+    """The place has been in another state since, or was for a time."""
     says: Words
     verdict: str
     """confirmed or dismissed; "" while nobody has said."""
@@ -249,7 +253,8 @@ def _anomaly(here: Console, entry: Entry) -> AnomalyOut:
     file, unsaid = here.site(entry.site) or here.sites[0], found._replace(verdict="")
     return AnomalyOut(
         entry.site, note.place, note.what, found.start, found.end, found.worst.hours,
-        found.worst.counted, found.worst.mean, found.low, found.high,
+        found.worst.counted, found.worst.mean, found.low, found.high, str(found.worst.kind),
+        found.lasting,
         Words(*(Spoken(file.site, language).anomaly(unsaid) for language in ("en", "zh"))),
         found.verdict, entry.by, note.at,
     )  # fmt: skip

@@ -35,6 +35,10 @@ class PatrolOut(Struct, frozen=True):
     signed: int
     """How many have signed up, those who wait too."""
     cancelled_at: int | None
+    changed_at: int | None
+    """When staff last changed it."""
+    was_at: int | None
+    """When it was to begin before it was moved."""
     checkpoints: list[CheckpointOut]
 
 
