@@ -191,3 +191,20 @@ def test_a_reason_for_many_is_there_again_where_none_was_marked(reader: Open) ->
         html = browser.client.get(answer.headers["Location"]).text
         assert "Mark some alerts first." in html
         assert 'value="siren test"' in html
+
+
+@pytest.mark.parametrize(
+    ("page", "verb", "typed", "says"),
+    [("/handover", "notes", {"note": "the shed key is back"}, "the shed key is back"),
+     ("/rules", "silences", {"scope": "garden/place:courtyard", "ends": "2026-12-24T06:00",
+                             "reason": "painters", "kind": "maintenance"}, "operator: painters")],
+)  # fmt: skip
+def test_notes_to_the_next_shift_and_planned_work_outlive_the_session_too(
+    reader: Open, turned: Clock, page: str, verb: str, typed: dict[str, str], says: str
+) -> None:
+    browser = reader("operator")
+    action, fields = Forms(browser.client.get(page).text).one(verb)
+    form = action, fields | typed
+    turned.ms += 13 * HOUR_MS
+    assert _send_again(browser, _send(browser, form), form).status_code == 302
+    assert says in browser.client.get(page).text
