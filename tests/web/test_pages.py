@@ -23,6 +23,7 @@ from hub.state.tables import Alert, Audit, NodeState, Notice, Picture
 from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
 from web import language
+from web.cases.words import EVENTS
 
 Open = Callable[[str], Reader]
 WEB = Path(language.__file__).parent
@@ -357,3 +358,12 @@ def test_outcomes_have_readable_texts() -> None:
         "done", "already acknowledged", "already resolved", "never fired", "no such alert",
         "already owned", "already judged so", "nothing said",
     ]  # fmt: skip
+
+
+def test_everything_that_the_log_can_tell_of_has_words() -> None:
+    told = re.compile(r'audit\.enter\(\s*\w+,\s*[\w.]+,\s*"([a-z.-]+)"')
+    sources = [path.read_text(encoding="utf-8") for room in ("hub", "web", "launch")
+               for path in sorted((WEB.parent / room).rglob("*.py"))]  # fmt: skip
+    actions = {action for text in sources for action in told.findall(text)}
+    assert len(actions) > 20
+    assert actions - set(language.ACTIONS) - {f"case.{kind}" for kind in EVENTS} == set()
