@@ -228,6 +228,8 @@ def _excuse(error: HTTPException) -> ResponseReturnValue:
         500: gettext("Something failed on our side. It is in the log; please try again."),
     }
     code = error.code or 500
+    if request.path.startswith(open311.V2):
+        return open311.excuse(code, error.name)
     text = words.get(code, error.description or "")
     if code == 401 and request.blueprint in PUBLIC:
         return account.ask()

@@ -205,3 +205,40 @@ def test_nobody_reports_where_no_keys_are_given(engine: Engine, data: Path, cloc
     answer = app.test_client().post(f"{V2}/requests.json", data=TOLD)
     close(app)
     assert answer.status_code == 403
+
+
+def test_where_there_are_several_sites_one_must_be_named(
+    engine: Engine, data: Path, clock: Clock
+) -> None:
+    del engine
+    garden = seed.site_file()
+    meadow = replace(garden, site=replace(garden.site, id="meadow", plan=""))
+    app = create_app(WebSettings(data=str(data)), [garden, meadow], now_ms=clock)
+    client = app.test_client()
+    told = {"code": 400, "description": (
+        "jurisdiction_id was not provided: name one of garden, meadow"
+    )}  # fmt: skip
+    for answer in (
+        client.get(f"{V2}/services.json"), client.get(f"{V2}/requests.json"),
+        client.post(f"{V2}/requests.json", data=TOLD),
+    ):  # fmt: skip
+        assert (answer.status_code, answer.json) == (400, [told])
+    assert client.get(f"{V2}/services.json?jurisdiction_id=meadow").status_code == 200
+    close(app)
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("nothing", 404), ("services.yaml", 404), ("requests/K00-0AB", 404), ("tokens", 404)],
+)
+def test_what_is_not_there_is_said_in_the_standards_words_too(
+    client: FlaskClient, path: str, code: int
+) -> None:
+    answer = client.get(f"{V2}/{path}")
+    assert answer.json == [{"code": code, "description": "Not Found"}]
+    root = etree.fromstring(client.get(f"{V2}/{path}/x.xml").data)
+    assert (root.tag, [e.tag for e in root], root.findtext("error/code")) == (
+        "errors", ["error"], str(code),
+    )  # fmt: skip
+    answer = client.delete(f"{V2}/requests.xml")
+    assert b"<code>405</code><description>Method Not Allowed</description>" in answer.data

@@ -27,7 +27,8 @@ from web.open311.xml import document
 from web.vault import vault
 
 log = logging.getLogger(__name__)
-blueprint = Blueprint("open311", __name__, url_prefix="/open311/v2")
+V2 = "/open311/v2"
+blueprint = Blueprint("open311", __name__, url_prefix=V2)
 PER_KEY = "600 per hour"
 SPAN = timedelta(days=90)
 """The standard's longest range of dates, and the default."""
@@ -56,6 +57,11 @@ def install(app: Flask) -> None:
 def _refuse(error: Refused) -> Response:
     form = "xml" if request.path.endswith(".xml") else "json"
     return _answer(form, "errors", "error", [_failure(error.code, str(error))], error.code)
+
+
+def excuse(code: int, description: str) -> Response:
+    """An error that befell a request before any of these views saw it."""
+    return _refuse(Refused(code, description))
 
 
 def too_many() -> Response:
@@ -151,6 +157,9 @@ def create(form: str) -> Response:
 def _site() -> SiteFile:
     sites = [file for file in console().sites if file.residents.open]
     asked = request.values.get("jurisdiction_id", "")
+    if not asked and len(sites) > 1:
+        names = ", ".join(file.site.id for file in sites)
+        raise Refused(400, f"jurisdiction_id was not provided: name one of {names}")
     found = [file for file in sites if asked in ("", file.site.id)]
     if not found:
         raise Refused(404, f"jurisdiction_id {asked!r} was not found")
