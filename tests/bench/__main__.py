@@ -33,6 +33,7 @@ from tests.bench import (
     hub,
     latency,
     peers,
+    residents,
     rules,
 )
 from tests.bench.progress import Steps
@@ -42,7 +43,7 @@ from tests.servers import influxdb
 
 PARTS = (
     "analysis", "backtest", "console", "crossings", "edge", "gate", "gateway", "hub",
-    "influxdb", "latency", "peers", "rules", "soak",
+    "influxdb", "latency", "peers", "residents", "rules", "soak",
 )  # fmt: skip
 
 
@@ -183,6 +184,10 @@ def _peers(_folder: Path, _wish: Wish, steps: Steps) -> Iterator[Figure]:
     return peers.measure(auckland.load(), steps)
 
 
+def _residents(folder: Path, _wish: Wish, steps: Steps) -> Iterator[Figure]:
+    return residents.measure(folder, steps)
+
+
 def _rules(folder: Path, wish: Wish, steps: Steps) -> Iterator[Figure]:
     return rules.measure(folder, rounds=wish.rounds, steps=steps)
 
@@ -207,6 +212,7 @@ _PARTS = {
     "influxdb": _influxdb,
     "latency": _latency,
     "peers": _peers,
+    "residents": _residents,
     "rules": _rules,
     "soak": _soak,
 }
@@ -216,7 +222,8 @@ def _count_steps(parts: tuple[str, ...], wish: Wish) -> int:
     rounds = 2 * wish.rounds
     steps = {
         "analysis": 5, "backtest": 2, "edge": rounds, "gate": 2, "hub": rounds + 1,
-        "influxdb": 2, "latency": 2, "peers": 2, "rules": wish.rounds, "console": 3, "soak": 2,
+        "influxdb": 2, "latency": 2, "peers": 2, "residents": 1, "rules": wish.rounds,
+        "console": 3, "soak": 2,
         "gateway": 1 + gateway.PARTS, "crossings": len(crossings.SEEDS),
     }  # fmt: skip
     return sum(steps[part] for part in parts)

@@ -1,18 +1,17 @@
 """Fifty residents report at the same moment over the wire, to the server that `linli web` runs."""
 
-import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import urllib3
 from sqlalchemy import Engine, func, select
 
 from configs.servers import WebSettings
 from hub import audit
 from hub.cases.tables import Case, CasePhoto, Reporter
 from tests.web import seed
+from tests.web.phones import Phone
 from web.serve import serve
 
 RESIDENTS = 50
@@ -41,51 +40,14 @@ def address(engine: Engine, data: Path) -> Iterator[str]:
     thread.join(60)
 
 
-class Phone:
-    """A browser of its own, with its own cookie and form."""
-
-    def __init__(self, address: str, number: int, photo: bytes) -> None:
-        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(60), retries=False)
-        self._address, self._number, self._photo = address, number, photo
-        self.links: set[str] = set()
-
-    def open(self) -> None:
-        page = self._pool.request("GET", f"{self._address}/report")
-        self._cookie = page.headers["Set-Cookie"].partition(";")[0]
-        text = page.data.decode()
-        self._form = {
-            name: _value(text, name) for name in ("csrf_token", "request_key")
-        } | {
-            "kind": "lighting", "where": "garden/courtyard", "text": f"lamp {self._number} is out",
-            "contact": f"1380000{self._number:04}",
-        }  # fmt: skip
-
-    def send(self) -> None:
-        """As often as somebody does whose answer got lost."""
-        for _ in range(1 + (self._number < LOST)):
-            photo = ("lamp.jpg", self._photo, "image/jpeg")
-            answer = self._pool.request(
-                "POST", f"{self._address}/report", fields=[*self._form.items(), ("photos", photo)],
-                headers={"Cookie": self._cookie, "Accept": "application/json"},
-            )  # fmt: skip
-            assert answer.status == 200, answer.data[:300]
-            self.links.add(answer.json()["link"])
-
-    def close(self) -> None:
-        self._pool.clear()
-
-
-def _value(text: str, name: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]+)"', text)
-    assert found is not None
-    return found[1]
-
-
 def test_of_fifty_who_report_at_once_nothing_is_lost_and_nothing_is_double(
     address: str, engine: Engine, data: Path
 ) -> None:
     photo = seed._street(1)
-    phones = [Phone(address, number, photo) for number in range(RESIDENTS)]
+    phones = [
+        Phone(address, number, photo, "garden/courtyard", tries=1 + (number < LOST))
+        for number in range(RESIDENTS)
+    ]
     for phone in phones:
         phone.open()
     problems: list[BaseException] = []
