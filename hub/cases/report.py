@@ -190,6 +190,17 @@ def spell(value: int | Share | Times, language: str) -> str:
     return str(value)
 
 
+HALF = Text("half within {typical}, of {count}", "半数在{typical}内，共 {count} 件")
+
+
+def plainly(value: int | Share | Times, language: str) -> str:
+    """The same without statisticians' words, for residents."""
+    if isinstance(value, Times) and value.median_s is not None:
+        typical = span(value.median_s, language)
+        return HALF.in_(language).format(typical=typical, count=value.count)
+    return spell(value, language)
+
+
 def span(seconds: float, language: str) -> str:
     """A length of time in one unit."""
     for name, size in UNITS:

@@ -59,7 +59,9 @@ def _recent(site: SiteFile, now: int) -> Sequence[pages.Row]:
     seen = read(console().engine, [site], now - RECENT_MS, now + 1, now)
     found = figures(seen)
     return [
-        pages.Row(pages.WORDS[name].in_(language()), pages.spell(getattr(found, name), language()))
+        pages.Row(
+            pages.WORDS[name].in_(language()), pages.plainly(getattr(found, name), language())
+        )
         for name in COLUMNS
         if pages.spell(getattr(found, name), language()) != "—"  # not every community walks
     ]
