@@ -117,3 +117,14 @@ def test_the_weekly_digest_stands_on_a_page_with_a_choice_of_weeks(
     older = browser.client.get("/expected/digest?site=garden&day=2026-11-16").text
     assert "<h1>Until 2026-11-16</h1>" in older
     assert browser.client.get("/expected/digest?site=../x&day=../../y").status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/trends", "/expected", "/expected/digest"])
+def test_the_pages_under_trends_are_tabs_of_each_other(reader: Open, address: str) -> None:
+    html = reader("viewer").client.get(f"{address}?place=garden/bike-shed").text
+    tabs = html.partition('<nav class="choices" aria-label="Trends">')[2].partition("</nav>")[0]
+    assert tabs.count("<a ") == 3
+    assert tabs.count('aria-current="page"') == 1
+    assert f'href="{address}' in tabs.partition(' aria-current="page"')[0].rpartition("<a ")[2]
+    if address != "/expected/digest":
+        assert tabs.count("place=garden/bike-shed") == 2
