@@ -13,7 +13,7 @@ import math
 from array import array
 from typing import Any, Final
 
-from hub.analysis.baseline import LEAST_MEAN, Baseline
+from hub.analysis.baseline import LEAST_MEAN, MOST, Baseline
 from hub.analysis.hours import WEEK_H, Hour
 
 PROVING_H: Final = 24
@@ -67,7 +67,8 @@ class Lasting:
             return None
         mean = self._before(hour)
         self._hours, self._quiet = self._hours + 1, self._quiet + 1
-        self._counted = self._counted * _DAY + count
+        # An hour with a crowd, however great, does not stand for a day.
+        self._counted = self._counted * _DAY + min(count, MOST * max(mean, 1.0))
         self._expected = self._expected * _DAY + mean
         self._noise = self._noise * _DAY**2 + mean + spread * mean**2
         if self.proven:

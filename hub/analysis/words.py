@@ -190,9 +190,11 @@ _TEXTS: Final[Mapping[str, Text]] = {
         "and 10 alerts are needed; there are {weeks} and {alerts}.",
         "{place}：数据不足。需要前后各两整周和 10 次告警；现有 {weeks} 周、{alerts} 次。",
     ),
-    "band": Text("grey: 95 of 100 such hours; line: seen; red: unusual; blue: forecast, 80 and "
-                 "95 %",
-                 "灰：95% 通常范围；线：实际；红：异常；蓝：预测（80% 与 95%）"),
+    "band": Text(
+        "Grey: where 95 of 100 such hours lie. Line: what was seen; a red ring: unusual. Blue: the "
+        "forecast, and where 80 and 95 of 100 such hours will lie.",
+        "灰：95% 通常范围。线：实际；红圈：异常。蓝：预测，及 80% 与 95% 的范围。",
+    ),
 }  # fmt: skip
 
 

@@ -197,6 +197,12 @@ def test_when_a_lasting_break_is_over_that_is_no_news_and_the_next_one_is(place:
     assert place.live(400) is not None
 
 
+def test_a_crowd_of_an_hour_is_nothing_that_lasts(place: Place) -> None:
+    assert place.live(2000) is not None
+    place.until(place.number + 72)
+    assert not place.others
+
+
 def test_a_lasting_break_that_goes_much_deeper_is_told_again() -> None:
     place = Place()
     while place.number < NOON:
