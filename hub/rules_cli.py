@@ -299,7 +299,7 @@ def _show_gaps(gaps: Sequence[Down], zone: ZoneInfo) -> None:
     if len(gaps) > GAPS_SHOWN:
         click.echo(f"and {len(gaps) - GAPS_SHOWN} shorter times like these")
     if gaps:
-        click.echo("what is a day leaves these out")
+        click.echo("numbers a day leave these times out")
 
 
 def _share(value: float | None) -> str:

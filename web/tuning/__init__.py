@@ -29,7 +29,7 @@ from hub.backtest.workers import Stretch
 from web.console import console
 from web.roles import wants_json
 from web.tuning import edits, schedule
-from web.tuning.drawn import SHOWN, changed, holes, lanes, summary
+from web.tuning.drawn import SHOWN, changed, holes, lanes, longest, summary
 from web.tuning.edits import Form
 from web.tuning.schedule import Schedule
 from web.tuning.trials import State, Trial, Trials
@@ -103,7 +103,7 @@ def trial(site: str, rule: str, trial: str) -> ResponseReturnValue:
         summary=summary(told, rule) if told is not None else None,
         changed=changed(told) if told is not None else (), shown=SHOWN,
         ticks=_ticks(one.stretch),
-        gaps=sorted(told.gaps, key=lambda gap: -gap.ms)[:GAPS] if told is not None else (),
+        gaps=longest(told, GAPS) if told is not None else (),
         holes=holes(told) if told is not None else (),
         target=target, writable=edits.writable(target), back=_back(one),
     )  # fmt: skip

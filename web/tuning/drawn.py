@@ -9,6 +9,7 @@ from configs.values import Text
 from hub.backtest.compare import Change, Comparison, Pair, RuleChange
 from hub.backtest.fired import Fired
 from hub.backtest.verdicts import Score
+from hub.uptime import Down
 from web.charts import WIDTH
 
 SHOWN = 100
@@ -66,6 +67,11 @@ def holes(found: Comparison) -> list[Bar]:
     """When nothing was heard, because the hub did not run."""
     edges = [(_x(found, gap.start), _x(found, gap.end)) for gap in found.gaps]
     return [Bar(round(left), round(max(right - left, 1), 1), "gap") for left, right in edges]
+
+
+def longest(found: Comparison, count: int) -> list[Down]:
+    """The longest of those times, in order."""
+    return sorted(sorted(found.gaps, key=lambda gap: -gap.ms)[:count])
 
 
 def _x(found: Comparison, ts: int) -> float:

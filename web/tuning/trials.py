@@ -17,6 +17,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
+import msgspec
+
 from configs.edit import Value
 from configs.servers import HubSettings
 from configs.site import SiteFile
@@ -115,7 +117,7 @@ class Trials:
         with self._lock:
             for other in self._trials.values():
                 if other.running and other.author == one.author:
-                    _end(other, State.ENDED)
+                    self._end(other, State.ENDED)
             if sum(other.running for other in self._trials.values()) >= AT_ONCE:
                 return False
             context = multiprocessing.get_context("spawn")
@@ -150,14 +152,14 @@ class Trials:
         """Stop it; one that is over stays as it is."""
         with self._lock:
             if one.running:
-                _end(one, State.ENDED)
+                self._end(one, State.ENDED)
 
     def close(self) -> None:
         """End them all."""
         with self._lock:
             for one in self._trials.values():
                 if one.running:
-                    _end(one, State.ENDED)
+                    self._end(one, State.ENDED)
 
     def _follow(self, one: Trial, pipe: Connection) -> None:
         deadline = time.monotonic() + self._limit_s
@@ -174,7 +176,6 @@ class Trials:
             pipe.close()
             if one.process is not None:
                 one.process.join()
-            self._shelf.put(one.keep())
 
     def _hear(self, one: Trial, word: str, told: Any) -> None:
         match word:
@@ -192,7 +193,12 @@ class Trials:
         with self._lock:
             if one.running:
                 one.why = why
-                _end(one, state)
+                self._end(one, state)
+
+    def _end(self, one: Trial, state: State) -> None:
+        """It is over, and kept as it is, before anybody sees it so; the lock is held."""
+        self._shelf.put(msgspec.structs.replace(one.keep(), state=state))
+        _end(one, state)
 
 
 def _end(one: Trial, state: State) -> None:
