@@ -61,6 +61,11 @@ class HubSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     keep_anomalies: Duration = Duration(730 * 86_400_000)
     """What was unusual, and what staff said of it."""
 
+    @property
+    def session(self) -> str:
+        """The name of its persistent session at the broker."""
+        return f"linli-{self.id}"
+
 
 class HubFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A hub.yaml."""

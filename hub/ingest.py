@@ -80,7 +80,7 @@ class Ingest:
         self._said = ""
         self.trouble: str | None = "not connected to the broker yet"
         self._client = mqtt.client(
-            settings.mqtt, f"linli-{settings.id}", clean_session=False, manual_ack=True
+            settings.mqtt, settings.session, clean_session=False, manual_ack=True
         )
         self._client.reconnect_delay_set(1, 30)
         self._client.on_connect = self._on_connect

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from configs.site import SiteFile
+from launch.hold import hold_place
 from launch.supervisor import Child, Supervisor, answers, listens, python
 
 log = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ def start_site(supervisor: Supervisor, path: Path, site: SiteFile, *, hub_port: 
         port = site.broker.port
         argv = python("-m", "launch.broker", str(port))
         supervisor.start(Child("broker", argv, logs / "broker.log", listens(port), ends_first=True))
+        hold_place(site.hub, [site.site.id])
     config = str(path)
     supervisor.start(
         Child(
