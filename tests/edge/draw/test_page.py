@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import configs
+from edge.draw import pictures
 from edge.draw.pictures import Pictures
 from edge.draw.server import DrawServer
 from tests.edge.fakes import ScriptedDetector, boxes
@@ -37,7 +38,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def server(path: Path) -> Iterator[DrawServer]:
+def server(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DrawServer]:
+    monkeypatch.setattr(pictures, "FIRST_S", 60.0)  # a picture that is late is a fault of the page
     with DrawServer(path, Pictures(ScriptedDetector([boxes((320, 400))]))) as made:
         yield made
 
