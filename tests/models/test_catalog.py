@@ -330,7 +330,7 @@ def test_what_needs_no_inference_library_runs_without_one(tmp_path: Path) -> Non
         "from models.cli import cli\n"
         "cli(sys.argv[1:])\n"
     )
-    run = partial(subprocess.run, capture_output=True, text=True, check=False, timeout=60)
+    run = partial(subprocess.run, capture_output=True, text=True, check=False, timeout=240)
     words = [sys.executable, "-c", code]
     listed = run([*words, "list", "--folder", str(tmp_path)])
     assert listed.returncode == 0, listed.stderr

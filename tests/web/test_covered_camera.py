@@ -113,7 +113,7 @@ def test_a_covered_camera_and_a_residents_report_find_each_other_and_the_residen
     notifier.step()
     clock.ms += 3000
     for work in notifier.step():
-        work.result(20)
+        work.result(60)
     notifier._pool.shutdown()
     (letter,) = mailbox.read()
     assert "Sensors confirm what you told us." in letter.body

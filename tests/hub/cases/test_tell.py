@@ -75,7 +75,7 @@ class Post:
         for ahead in (0, 3000):
             self.now = now + ahead
             for work in self.notifier.step():
-                work.result(20)
+                work.result(60)
 
     def told(self, name: str) -> list[str]:
         """Titles of what a route got."""
