@@ -3,13 +3,14 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from configs import ConfigError, load_edge
+from edge.commands import NEAR_MS
 from edge.picture_ring import FOLDER, Kept, kept_in
 
 CONFIG_WRONG, NOTHING, CANNOT = 2, 1, 1
@@ -60,7 +61,7 @@ def list_(config: Path, camera: str, since: int, until: int, *, as_json: bool) -
             click.echo(f"{_iso(each.ts)}  {each.source:<20} {each.size / 1000:6.1f} kB  {each.ref}")
     if not as_json:
         size = sum(each.size for each in found) / 1e6
-        click.echo(f"{len(found)} pictures, {size:.1f} MB")
+        click.echo(f"{_counted(len(found))}, {size:.1f} MB")
 
 
 @cli.command()
@@ -68,7 +69,7 @@ def list_(config: Path, camera: str, since: int, until: int, *, as_json: bool) -
 @CAMERA
 @SINCE
 @UNTIL
-@click.option("--at", type=_When(), help="Only each camera's picture nearest to this time.")
+@click.option("--at", type=_When(), help="Each camera's nearest picture, a minute off at most.")
 @click.option(
     "--to", type=click.Path(path_type=Path, file_okay=False), required=True, help="A folder."
 )
@@ -76,10 +77,7 @@ def export(config: Path, camera: str, since: int, until: int, at: int | None, to
     """Copy pictures into a folder, named after camera and time."""
     found = _found(config, camera, since, until)
     if at is not None:
-        found = [
-            min((each for each in found if each.source == name), key=lambda e: abs(e.ts - at))
-            for name in sorted({each.source for each in found})
-        ]
+        found = _nearest(found, at)
     ring = _folder(config)
     copied = 0
     try:
@@ -94,9 +92,26 @@ def export(config: Path, camera: str, since: int, until: int, at: int | None, to
     except OSError as error:
         click.echo(f"edge: {to} cannot be written: {error.strerror or error}", err=True)
         sys.exit(CANNOT)
-    click.echo(f"{copied} pictures in {to}")
+    click.echo(f"{_counted(copied)} in {to}")
     if not copied:
         sys.exit(NOTHING)
+
+
+def _nearest(found: Sequence[Kept], at: int) -> list[Kept]:
+    """Each camera's picture of that moment; of those that have none it is said so."""
+    chosen = []
+    for name in sorted({each.source for each in found}):
+        best = min((each for each in found if each.source == name), key=lambda e: abs(e.ts - at))
+        if abs(best.ts - at) <= NEAR_MS:
+            chosen.append(best)
+        else:
+            words = f"{name}: no picture from within a minute; the nearest is of {_iso(best.ts)}"
+            click.echo(words, err=True)
+    return chosen
+
+
+def _counted(pictures: int) -> str:
+    return f"{pictures} picture{'' if pictures == 1 else 's'}"
 
 
 def _folder(config: Path) -> Path:
@@ -108,11 +123,11 @@ def _folder(config: Path) -> Path:
 
 
 def _found(config: Path, camera: str, since: int, until: int) -> list[Kept]:
-    found: Iterable[Kept] = kept_in(_folder(config))
-    chosen = [each for each in found if since <= each.ts <= until]
-    return sorted(
-        (each for each in chosen if camera in ("", each.source)), key=lambda each: each.ts
-    )
+    found = kept_in(_folder(config))
+    of_it = [each for each in found if camera in ("", each.source)]
+    if camera and not of_it:
+        click.echo(f"edge: no picture of a camera {camera!r} is kept", err=True)
+    return sorted((each for each in of_it if since <= each.ts <= until), key=lambda each: each.ts)
 
 
 def _iso(ts: int) -> str:

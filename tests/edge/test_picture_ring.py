@@ -187,7 +187,11 @@ def test_what_is_kept_is_listed_and_taken_along(tmp_path: Path) -> None:
     done = asked(config, "export", "--to", str(folder), "--at", "2023-11-14T22:13:21.300+00:00")
     assert "2 pictures in" in done.output, done.output
     assert sorted(each.read_bytes()[:4] for each in folder.iterdir()) == [b"\x01" * 4, b"yard"]
-    assert asked(config, "export", "--to", str(folder), "--camera", "attic").exit_code == 1
+    none = asked(config, "export", "--to", str(folder), "--camera", "attic")
+    assert (none.exit_code, "no picture of a camera 'attic'" in none.stderr) == (1, True)
+    late = asked(config, "export", "--to", str(folder), "--at", "2023-11-14T22:15:00+00:00")
+    assert (late.exit_code, len(list(folder.iterdir()))) == (1, 2), "another moment is not that one"
+    assert "yard: no picture from within a minute; the nearest is of 2023-11-1" in late.stderr
     assert "is no time such as" in asked(config, "list", "--since", "yesterday").stderr
     config.write_text("site: s\nnode: n\npictures: {keep: 10m}\n")
     wrong = asked(config, "list")
