@@ -14,6 +14,11 @@ from configs.agent import EdgeFile
 from edge.commission.service import NAME, UNIT_FOLDER, Service, Unfit, unit
 
 CONFIG_WRONG, CANNOT_INSTALL = 2, 1
+BOOTED = Path("/run/systemd/system")
+"""Is there where systemd runs the device, see sd_booted(3)."""
+NO_SYSTEMD = (
+    "this device has no systemd that runs; --print shows what another supervisor should run"
+)
 
 
 @click.command("install-service")
@@ -105,6 +110,8 @@ def _hold_against(user: str, files: Sequence[Path]) -> None:
 
 
 def _install(text: str, data: Path, user: str) -> None:
+    if not BOOTED.is_dir():
+        raise Unfit(NO_SYSTEMD)
     owner = pwd.getpwnam(user)
     data.mkdir(parents=True, exist_ok=True)
     os.chown(data, owner.pw_uid, owner.pw_gid)
@@ -122,5 +129,10 @@ def _explained(error: Exception, user: str) -> str:
     if isinstance(error, PermissionError):
         return f"{error.filename} cannot be written; run it as root (sudo)"
     if isinstance(error, FileNotFoundError) and error.filename == "systemctl":
-        return "this device has no systemd; --print shows what another supervisor should run"
+        return NO_SYSTEMD
+    if isinstance(error, subprocess.CalledProcessError):
+        return (
+            f"`{' '.join(error.cmd)}` failed, what it said stands above; `systemctl status {NAME}` "
+            "may say more. The unit is written, so the command may be given again by hand"
+        )
     return str(error)

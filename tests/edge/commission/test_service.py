@@ -83,11 +83,20 @@ def test_what_stands_in_the_way_is_explained(
     assert shown.exit_code == 1
     assert "useradd --system" in shown.stderr
     monkeypatch.setattr(service_cli, "UNIT_FOLDER", tmp_path / "units")
+    monkeypatch.setattr(service_cli, "BOOTED", tmp_path / "not-booted")
     (tmp_path / "units").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path))
     shown = CliRunner().invoke(linli.main, [*arguments[:-1], "root"])
     assert shown.exit_code == 1
     assert "this device has no systemd" in shown.stderr
+    assert list((tmp_path / "units").iterdir()) == [], "nothing is left of it"
+    monkeypatch.setattr(service_cli, "BOOTED", tmp_path)
+    monkeypatch.setattr("os.chown", lambda *_: None)
+    (tmp_path / "systemctl").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    shown = CliRunner().invoke(linli.main, [*arguments[:-1], "root"])
+    assert shown.exit_code == 1
+    assert "`systemctl daemon-reload` failed" in shown.stderr
     config.write_text("site: x\n")
     assert CliRunner().invoke(linli.main, arguments).exit_code == 2
 
