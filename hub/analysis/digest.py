@@ -36,7 +36,8 @@ from hub.series.points import SeriesStore
 _STYLE: Final = (
     ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;"
     "margin:2em auto;padding:0 1em}.scroll{overflow-x:auto}h3{margin-bottom:0}"
-    "small{opacity:.75}td,th{padding:.1em .8em;text-align:end}th:first-child{text-align:start}"
+    "small{opacity:.75}td,th{padding:.1em .8em;text-align:end;white-space:nowrap}"
+    "th:first-child{text-align:start}"
 )
 
 BRIEF: Final = 5

@@ -21,6 +21,8 @@ _DAYS: Final = {
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     "zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
 }
+MOST_ODDS: Final = 1_000_000
+"""Rarer than this no model of chance is to be believed, so that no more is said."""
 _TEXTS: Final[Mapping[str, Text]] = {
     "title": Text("What stood out: {site}", "值得关注：{site}"),
     "flows": Text("Coming, going and staying", "人流与停留"),
@@ -89,9 +91,9 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "coming-drawn": Text("The {count} places with the most are drawn; the table has all.",
                          "图中为预计最多的 {count} 个地点；表中为全部地点。"),
     "coming-little": Text(
-        "Not enough data to foresee: {events} alerts and reports in {days:.0f} days; 20 in 7 days "
-        "are needed.",
-        "数据不足，无法预计：{days:.0f} 天内共 {events} 次告警与上报；至少需要 7 天内 20 次。",
+        "Not enough data to foresee: {events} alerts and reports in {days:.0f} days; 20 of them "
+        "and 7 days are needed.",
+        "数据不足，无法预计：{days:.0f} 天内共 {events} 次告警与上报；至少需要 20 次和 7 天。",
     ),
     "coming-cell": Text(
         "{day} {start:02d}:00–{end:02d}:00 · expected {mean}; one or more: {percent} %; "
@@ -101,7 +103,7 @@ _TEXTS: Final[Mapping[str, Text]] = {
     ),
     "coming-patrol": Text(
         "{span} a patrol matters most at {place}, {day} {start:02d}:00–{end:02d}:00: "
-        "{mean} alerts or reports expected, one or more with {percent} %.",
+        "{mean} alerts or reports expected; chance of one or more: {percent} %.",
         "{span}巡逻最应关注：{place}，{day} {start:02d}:00–{end:02d}:00，预计 {mean} 次告警或"
         "上报，至少一次的概率 {percent}%。",
     ),
@@ -120,7 +122,8 @@ _TEXTS: Final[Mapping[str, Text]] = {
         "{expected:.1f} 次（{chance}）",
     ),
     "chance": Text("chance alone: 1 in {odds:,}", "偶然概率：{odds:,} 分之一"),
-    "look": Text("Most of all {rules}. Look at the place at that time, and at what they have in "
+    "chance-less": Text("chance alone: less than 1 in {odds:,}", "偶然概率：不到 {odds:,} 分之一"),
+    "look": Text("Most of all: {rules}. Look at the place at that time, and at what they have in "
                  "common.", "主要为 {rules}。请在该时段到现场查看，并找出共同原因。"),
     "no-hazard": Text("No place has more small things than chance would make of {events}.",
                       "{events} 件小事中，没有超出偶然的聚集。"),
@@ -187,7 +190,8 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "unclear": Text("This may well be chance.", "这很可能只是偶然。"),
     "effect-little": Text(
         "{place}: not enough data. Two whole weeks before and after within the time of the digest "
-        "and 10 alerts are needed; there are {weeks} and {alerts}.",
+        "and 10 alerts are needed; there are {weeks} weeks and "
+        "{alerts} alerts.",
         "{place}：数据不足。需要前后各两整周和 10 次告警；现有 {weeks} 周、{alerts} 次。",
     ),
     "band": Text(
@@ -293,11 +297,12 @@ class Words:
 
     def hazard(self, hazard: Hazard, place: Text) -> str:
         """A pile, how unlikely it is, and what to look at."""
-        odds = round(1 / max(hazard.chance, 1e-9))
+        odds = round(1 / max(hazard.chance, 1 / MOST_ODDS))
+        chance = "chance-less" if odds >= MOST_ODDS else "chance"
         start = hazard.block * BLOCK_H
         return self(
             "hazard", place=self.of(place), start=start, end=start + BLOCK_H,
-            events=hazard.events, expected=hazard.expected, chance=self("chance", odds=odds),
+            events=hazard.events, expected=hazard.expected, chance=self(chance, odds=odds),
         )  # fmt: skip
 
     def kinds(self, kinds: Sequence[tuple[str, int]], site: SiteFile) -> str:
