@@ -40,7 +40,8 @@ def test(route: str, path: Path, site: str) -> None:
     if len(named) != 1:
         known = [found.id for file in sites for found in file.routes]
         problem = "is in several sites; say --site" if named else "is no route of this file"
-        click.echo(f"{route!r} {problem}. {did_you_mean(route, known)}".rstrip(), err=True)
+        hint = did_you_mean(route, known) if known else "It has none: write them under routes:"
+        click.echo(f"{route!r} {problem}. {hint}".rstrip(), err=True)
         sys.exit(2)
     file, chosen = named[0]
     started = time.monotonic()

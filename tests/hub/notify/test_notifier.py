@@ -167,3 +167,17 @@ def test_the_trial_says_what_happened(tmp_path: Path) -> None:
     unknown = run(path, "rom")
     assert unknown.exit_code == 2
     assert "did you mean 'room'?" in unknown.output
+
+
+def test_a_route_to_try_that_is_not_there_is_said_with_what_to_do(tmp_path: Path) -> None:
+    path, said_of = tmp_path / "site.yaml", "{id: s, name: S, timezone: UTC}"
+    for routes, said in (
+        ("", "'rom' is no route of this file. It has none: write them under routes:"),
+        (
+            "routes: [{id: room, kind: mqtt}]",
+            "'rom' is no route of this file. did you mean 'room'?",
+        ),
+    ):
+        path.write_text(f"site: {said_of}\nnodes: []\nplaces: []\n{routes}\n", encoding="utf-8")
+        ran = CliRunner().invoke(cli, ["test", "rom", "-c", str(path)])
+        assert (ran.exit_code, ran.output.strip()) == (2, said)
