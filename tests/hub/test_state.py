@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import make_url
 
 from hub.state import store
@@ -38,3 +39,7 @@ def test_a_database_that_does_not_answer_is_named_without_its_password() -> None
     engine.dispose()
     assert "127.0.0.1:1" in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_the_migrations_are_one_chain() -> None:
+    (_head,) = ScriptDirectory(str(store.MIGRATIONS)).get_heads()
