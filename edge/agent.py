@@ -178,7 +178,7 @@ class Agent:
         """None, or why the node is not doing its work."""
         reasons = [each for each in (self.link.problem, self.recorder.problem) if each]
         reasons += [
-            f"camera {each.camera.id} is {each.condition}"
+            f"camera {each.camera.id} is {each.how}"
             for each in self.cameras
             if each.condition in (Condition.STARTING, Condition.LOST)
         ]

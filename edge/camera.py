@@ -159,6 +159,11 @@ class CameraWorker:
         """The picture's size, once one has come."""
         return self._scene.size_wh if self._scene is not None else None
 
+    @property
+    def how(self) -> str:
+        """Its condition, and why where that is known."""
+        return f"{self.condition}: {self.detail}" if self.detail else str(self.condition)
+
     def start(self) -> None:
         """Begin watching."""
         self._thread.start()

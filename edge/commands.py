@@ -78,7 +78,7 @@ class Commands:
             return False, f"no camera {command.source!r} on this node"
         able = [each for each in chosen if each.condition in _ABLE]
         if not able:
-            away = (f"camera {each.camera.id} is {_how(each)}" for each in chosen)
+            away = (f"camera {each.camera.id} is {each.how}" for each in chosen)
             return False, "; ".join(away)
         for camera in able:
             camera.snapshot()
@@ -123,7 +123,3 @@ class Commands:
         if frame is None:
             return BlurCheck(False, "no picture yet")
         return check_blur(frame.image, self._detector, worker.camera)
-
-
-def _how(worker: CameraWorker) -> str:
-    return f"{worker.condition}: {worker.detail}" if worker.detail else str(worker.condition)

@@ -62,8 +62,7 @@ class Live:
 def _told(worker: CameraWorker) -> Answer:
     view = worker.watch()
     if view is None:
-        how = f"{worker.condition}: {worker.detail}" if worker.detail else f"{worker.condition}"
-        return text(503, f"camera {worker.camera.id} has no picture yet ({how})")
+        return text(503, f"camera {worker.camera.id} has no picture yet ({worker.how})")
     try:
         jpeg = render(view.frame.image, view.people, worker.camera)
     except ValueError as error:

@@ -137,7 +137,7 @@ def test_one_broken_camera_leaves_the_other_watching(
     assert "check the camera's file" in sick.detail
     ready = agent.ready()
     assert ready is not None
-    assert "camera bad is lost" in ready
+    assert "camera bad is lost: " in ready, "and why"
     assert not agent.node_health().ok
 
 

@@ -24,7 +24,7 @@ def _ask(source: str, *cameras: tuple[str, Condition, str]) -> tuple[Done, list[
         SimpleNamespace(
             camera=SimpleNamespace(id=name),
             condition=condition,
-            detail=detail,
+            how=f"{condition}: {detail}" if detail else str(condition),
             snapshot=lambda name=name: asked.append(name),
         )
         for name, condition, detail in cameras
