@@ -148,6 +148,10 @@ class Baseline:
         seen = self._holiday_seen[slot % 24] if hour.holiday else self._seen[slot]
         return Usual(shape * (level or self.level).after(ahead), self._spread(_cell(slot)), seen)
 
+    def shape(self, of_week: int) -> float:
+        """How an hour of the week stands to the others; 0 for one of which nothing is known."""
+        return self._weekly(of_week) or 0.0
+
     def week(self) -> "array[float]":
         """The mean of each hour of the week, at the level of the last week."""
         slow = self.level.slow

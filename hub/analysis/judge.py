@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from hub.analysis.anomaly import CLOCK, Anomaly, Found, Kind, Memory, Verdict, Window
+from hub.analysis.anomaly import Anomaly, Found, Kind, Memory, Verdict, Window
 from hub.analysis.bar import UNUSUAL, Bar
 from hub.analysis.baseline import Baseline, Learned, Usual
 from hub.analysis.hours import HOUR_MS, Hour
@@ -81,7 +81,8 @@ class Judge:
         found = self.memory.note(at, max(windows, key=lambda window: window.surprise))
         if found is not None:
             self.lasting.unusual(found.start, self._baseline)
-            if found.start == at:
+            # What is told by other means says nothing of how far counts scatter.
+            if found.start == at and found.worst.kind == Kind.COUNT:
                 self.bar.alarm()
         return found
 
@@ -116,7 +117,7 @@ class Judge:
     def told(self, start: int, verdict: str, at: int) -> bool:
         """Staff judged the anomaly that began at ``start``; whether that taught anything."""
         news = self.memory.judge(start, verdict, at, self._baseline)
-        if news is not None and verdict == Verdict.CONFIRMED and news.worst.kind not in CLOCK:
+        if news is not None and verdict == Verdict.CONFIRMED and news.worst.kind == Kind.COUNT:
             self.bar.deserved()
         return news is not None
 

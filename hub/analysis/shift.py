@@ -11,7 +11,7 @@ import math
 from typing import Any, Final
 
 from hub.analysis.baseline import Baseline, Usual
-from hub.analysis.hours import Hour
+from hub.analysis.hours import WEEK_H, Hour
 
 HALF_H: Final = 12
 LEAST_HOURS: Final = 10
@@ -63,12 +63,12 @@ class Shift:
             return shown
         half, mean = self._halves[of_day // HALF_H], max(usual.mean, LEAST_MEAN)
         weight = 1 / (1 + usual.spread * mean)
+        level = mean / max(baseline.shape(hour.of_week), 1e-6)
         half.hours += 1
         half.counted += weight * count
         half.usual += weight * mean
         for number, way in enumerate(WAYS):
-            beside = baseline.usual(Hour(hour.start, (hour.of_week + way) % 168, holiday=False))
-            other = max(beside.mean if beside else mean, LEAST_MEAN)
+            other = max(level * baseline.shape((hour.of_week + way) % WEEK_H), LEAST_MEAN)
             half.other[number] += weight * other
             half.gain[number] += weight * count * math.log(other / mean)
         return shown

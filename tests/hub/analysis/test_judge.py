@@ -218,6 +218,7 @@ def test_a_counter_that_stands_still_is_told_as_such_within_hours(place: Place) 
     told = [one.worst for one in found if one]
     assert told
     assert {window.kind for window in told} == {Kind.STUCK}
+    assert place.judge.bar.height == UNUSUAL  # it says nothing of how far counts scatter
 
 
 def test_the_same_count_again_and_again_is_usual_where_it_always_was() -> None:
