@@ -69,6 +69,8 @@ class Ingest:
         self.on_reload: Callable[[Sequence[SiteFile]], None] = lambda _sites: None
         """Called with each configuration that took over."""
         self._last_rx_us = 0
+        self._looked_at: int | None = None
+        """When the worker last looked at what had arrived, ms."""
         self._arrived: deque[tuple[Arrived, int, int]] = deque()
         """(message, mid, QoS)."""
         self._links: deque[bool] = deque()
@@ -196,6 +198,7 @@ class Ingest:
         now = self._now_us() // 1000
         while self._links:
             self._pipeline.watermark.link(up=self._links.popleft(), now=now)
+        self._note_stall(now)
         while self._configured:
             self._retrying(lambda: self._configure(self._configured[0], now))
             self._configured.popleft()
@@ -212,6 +215,12 @@ class Ingest:
         self._metrics.held.set(self._pipeline.watermark.held(now))
         # Also under load that never ends, or the journal could not be trimmed.
         self._retrying(lambda: self._upkeep.run(now, self._pipeline.checkpoint))
+
+    def _note_stall(self, now: int) -> None:
+        """Else time would run ahead of what the broker held back while a commit had to wait."""
+        since, self._looked_at = self._looked_at, now
+        if since is not None and now - since > self._settings.settle:
+            self._pipeline.watermark.stalled(now - since, now)
 
     def _configure(self, wish: Sequence[SiteFile] | str, now: int) -> None:
         if isinstance(wish, str):

@@ -61,6 +61,8 @@ class _Node:
         self.heard_all_at = 0
         """When all that may lie behind its last message will have come: what piled up in
         ``lag`` is here in less than ``lag``."""
+        self.resumed_at = 0
+        """When the hub last went on after a stall."""
         self.seen = 0
         """The newest event time it has told, on the hub's clock."""
         self.cut_at = now
@@ -70,6 +72,11 @@ class _Node:
     def cut(self, now: int) -> None:
         """From now on it must be heard anew."""
         self.live, self.cut_at, self.least_lag = False, now, 2**62
+
+    def stall(self, ms: int, now: int) -> None:
+        """The hub has looked at nothing for so long; what came meanwhile may wait elsewhere."""
+        self.resumed_at = now
+        self.heard_all_at = max(self.heard_all_at, now + ms)
 
     def hear(self, batch: Batch, rx: int) -> None:
         """Learn from a batch whether it is live or catching up."""
@@ -82,7 +89,9 @@ class _Node:
             self.seen = max(self.seen, min(newest + self.baseline, rx))
         if lag <= BACKLOG_MS:
             self.live = True
-            self.heard_all_at = rx + lag
+            # What was here before a stall was over says nothing of what the broker still holds.
+            before = self.heard_all_at if rx <= self.resumed_at else 0
+            self.heard_all_at = max(before, rx + lag)
             # Right after a cut the fastest message so far may itself have waited: only a
             # whole window of messages can say that the clock is further behind.
             if self.offset.ms < self.baseline or rx - self.cut_at > OFFSET_WINDOW_MS:
@@ -113,6 +122,13 @@ class Watermark:
         self._link_up = up
         for node in self._nodes.values():
             node.cut(now)
+
+    def stalled(self, ms: int, now: int) -> None:
+        """The hub looked at nothing for so long until ``now``: its store did not take a write, or
+        the machine stood still. A broker delivers so many messages and waits for them to be
+        acknowledged; the rest comes in less time than it took to pile up."""
+        for node in self._nodes.values():
+            node.stall(min(ms, self._patience_ms), now)
 
     def state(self, site: str, node: str, state: State, now: int) -> None:
         """A node went online or offline."""

@@ -78,6 +78,32 @@ def test_time_waits_for_what_may_lie_behind_a_message_that_is_a_little_late(hub:
     assert hub.alerts() == []
 
 
+def test_time_waits_for_what_the_broker_held_back_while_the_hub_stood_still(hub: Hub) -> None:
+    hub.take(T0, batch("b", T0, door_record(1, T0, is_open=True)))
+    hub.pipeline.watermark.stalled(6000, T0 + 6100)
+    hub.take(T0 + 6100)
+    hub.rx_us = (T0 + 400) * 1000  # it was here when the hub stopped to look
+    early = Arrived(*batch("b", T0 + 390, door_record(2, T0 + 390, is_open=True)), hub.rx_us)
+    hub.pipeline.commit(hub.pipeline.prepare([early], T0 + 6101), T0 + 6101)
+    hub.take(T0 + 6150)
+    assert hub.alerts() == [], "the broker may hold that the door was shut in time"
+    hub.take(T0 + 6200, batch("b", T0 + 2500, door_record(3, T0 + 2500, is_open=False)))
+    hub.take(T0 + 6300, batch("b", T0 + 6290, door_record(4, T0 + 6290, is_open=True)))
+    hub.take(T0 + 10_400)
+    assert hub.alerts() == []
+    hub.take(T0 + 10_600)
+    assert [row[0] for row in hub.alerts()] == ["open"], "and it goes on as before"
+
+
+def test_after_a_stall_nobody_waits_for_longer_than_it_took(hub: Hub) -> None:
+    hub.take(T0, batch("b", T0, door_record(1, T0, is_open=True)))
+    hub.pipeline.watermark.stalled(5000, T0 + 5000)
+    hub.take(T0 + 9_900)
+    assert hub.alerts() == []
+    hub.take(T0 + 10_100)
+    assert [row[4] for row in hub.alerts()] == [T0 + 4000]
+
+
 def test_patience_with_a_silent_node_ends(hub: Hub) -> None:
     hub.take(T0, batch("b", T0, door_record(1, T0, is_open=True)))
     hub.take(T0 + 100, ("linli/v1/s/b/state", encode(State(online=False))))
