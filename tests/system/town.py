@@ -90,11 +90,17 @@ def _cross(ts: int) -> AnyRecord:
 
 
 def play(worlds: list[dict[str, Edge]], start: int, length_s: float) -> None:
-    """Give every world the same records, each when its time has come, from ``start`` (ms)."""
+    """Give every world the same records, each when its time has come, from ``start`` (ms).
+
+    Where the disk holds up what plays them, all that follows happens later: nobody sees now what
+    was a second ago, and a hub would be right to decide without it.
+    """
+    behind = 0
     steps = [(offset, node, records) for node in NODES for offset, records in _plan(node, length_s)]
     for offset, node, records in sorted(steps, key=lambda step: step[:2]):
-        while now_ms() < start + offset:
+        while now_ms() < start + behind + offset:
             time.sleep(0.002)
-        stamped = [replace(record, ts=record.ts + start) for record in records]
+        behind = max(behind, now_ms() - start - offset)
+        stamped = [replace(record, ts=record.ts + start + behind) for record in records]
         for edges in worlds:
             edges[node].append(stamped)
