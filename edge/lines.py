@@ -121,8 +121,8 @@ class LineWatch:
         if walker is None:
             walker = self._walkers[track] = Walker(track, ts)
         distance = self._right_of(spot)
-        walker.way.append(Step(ts, spot, distance))
-        walker.seen(tracks.xyxy[row], int(tracks.label[row]), float(tracks.score[row]))
+        step = Step(ts, spot, distance)
+        walker.seen(step, tracks.xyxy[row], int(tracks.label[row]), float(tracks.score[row]))
         over = self._over(walker, spot, distance, ts) or self._came(walker, ts)
         return [(walker, over)] if over is not None else self._met(walker, ts)
 

@@ -10,7 +10,7 @@ from wire.records import Direction
 
 Spot = tuple[float, float]
 
-KEPT_LOOKS: Final = 20
+KEPT_MS: Final = 4_000
 SPEED_MS: Final = 1_000
 """A speed is taken over this long."""
 LEAST_LOOKS: Final = 3
@@ -40,7 +40,7 @@ class Walker:
     def __init__(self, track: int, born_ts: int) -> None:
         self.track = track
         self.born_ts = born_ts
-        self.way: deque[Step] = deque(maxlen=KEPT_LOOKS)
+        self.way: deque[Step] = deque()
         self.side: Direction | None = None
         """Where it was last clearly on one side."""
         self.clear: Spot = (0.0, 0.0)
@@ -58,8 +58,11 @@ class Walker:
         self.met_ts: int | None = None
         """When it last met somebody on the line."""
 
-    def seen(self, xyxy: FloatArray, label: int, score: float) -> None:
-        """What the detector says of it now."""
+    def seen(self, step: Step, xyxy: FloatArray, label: int, score: float) -> None:
+        """Where it stands, and what the detector says of it, now."""
+        self.way.append(step)
+        while step.ts - self.way[0].ts > KEPT_MS:
+            self.way.popleft()
         self.box, self.high = xyxy, float(xyxy[3] - xyxy[1])
         self.label, self.score, self.best_score = label, score, max(self.best_score, score)
 

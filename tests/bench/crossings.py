@@ -1,11 +1,12 @@
 """Whether the agent counts right who crosses a line, each way: twenty people, hiding each other.
 
-The simulated street at five pictures a second, with the boxes that a perfect detector would give
-and with those that the model finds in the rendered pictures. Nothing was tuned on these scenes.
+The simulated street at five and at ten pictures a second, with the boxes that a perfect detector
+would give and with those that the model finds in the rendered pictures. Nothing was tuned on these
+scenes.
 """
 
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,8 @@ from wire.records import Direction
 BAR: Final = 0.03
 SEEDS: Final = range(101, 109)
 PEOPLE: Final = 20
-STEP_MS: Final = 200
+STEPS_MS: Final = {5: 200, 10: 100}
+"""Pictures a second → ms from one to the next."""
 END_MS: Final = 80_000
 BEGIN_MS: Final = 2_000
 """Crossings before it are not asked of an agent that has only begun to look."""
@@ -69,15 +71,15 @@ def measure(*, model: str, steps: Steps) -> Iterator[Figure]:
     """The error each way, over all scenes and in the mean one."""
     cv2.setNumThreads(1)  # as the agent does
     detector, _ = make_detector(EdgeFile(site="s", node="n", model=Model(name=model)))
-    perfect: list[Scene] = []
-    real: list[Scene] = []
+    found: dict[str, list[Scene]] = defaultdict(list)
     for seed in SEEDS:
         steps.next(f"crossings: scene {seed - SEEDS.start + 1} of {len(SEEDS)}")
-        for scenes, scene in zip((perfect, real), _scene(seed, detector), strict=True):
-            scenes.append(scene)
-    yield Figure("crossings", "people over the line", _sum(real).truth.total(), "")
-    yield from _figures("a perfect detector", perfect)
-    yield from _figures(Path(model).stem, real)
+        for name, scene in _scene(seed, detector, Path(model).stem).items():
+            found[name].append(scene)
+    everybody = _sum(next(iter(found.values()))).truth.total()
+    yield Figure("crossings", "people over the line", everybody, "")
+    for name, scenes in found.items():
+        yield from _figures(name, scenes)
 
 
 def _figures(who: str, scenes: Sequence[Scene]) -> Iterator[Figure]:
@@ -97,15 +99,26 @@ def _sum(scenes: Sequence[Scene]) -> Scene:
     return Scene(counted, truth)
 
 
-def _scene(seed: int, detector: AnyDetector) -> tuple[Scene, Scene]:
-    """With a perfect detector's boxes, and with this one's."""
+def _scene(seed: int, detector: AnyDetector, model: str) -> dict[str, Scene]:
+    """With a perfect detector's boxes and with this one's, at each rate."""
     street = Street(StreetSettings(seed=seed, people=PEOPLE))
-    perfect, real = (_Counter(detector.labels, street.size_wh) for _ in range(2))
+    counters = {
+        (who, fps): _Counter(detector.labels, street.size_wh)
+        for fps in STEPS_MS
+        for who in ("a perfect detector", model)
+    }
     person = detector.labels.index("person")
-    for ts in range(0, END_MS + LATE_MS + STEP_MS, STEP_MS):
+    step_ms = min(STEPS_MS.values())
+    for ts in range(0, END_MS + LATE_MS + max(STEPS_MS.values()), step_ms):
         boxes = [each.box for each in street.truth(ts).people if each.visible > SEEN]
-        perfect.look(Detections.of(boxes, [0.9] * len(boxes), [person] * len(boxes)), ts)
-        real.look(detector.detect(street.frame(ts)), ts)
+        perfect = Detections.of(boxes, [0.9] * len(boxes), [person] * len(boxes))
+        real = detector.detect(street.frame(ts))
+        for (who, fps), counter in counters.items():
+            if ts % STEPS_MS[fps] == 0:
+                counter.look(real if who == model else perfect, ts)
     crossings = truth_crossings(street, GATE_LINE, BEGIN_MS, END_MS)
     truth = Counter(each.direction for each in crossings)
-    return Scene(perfect.counted, truth), Scene(real.counted, truth)
+    return {
+        f"{who}, {fps} a second": Scene(counter.counted, truth)
+        for (who, fps), counter in counters.items()
+    }
