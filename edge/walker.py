@@ -11,6 +11,7 @@ from wire.records import Direction
 Spot = tuple[float, float]
 
 KEPT_MS: Final = 4_000
+"""So much of the way is kept, however many looks that is."""
 SPEED_MS: Final = 1_000
 """A speed is taken over this long."""
 LEAST_LOOKS: Final = 3
