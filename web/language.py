@@ -1,7 +1,6 @@
 """What the reader reads: English or Chinese, times by the site's clock, values with units."""
 
 import io
-import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -16,7 +15,9 @@ from flask import Flask, request, session
 from flask_babel import Babel, get_locale, gettext, lazy_gettext
 from flask_login import current_user
 
+from configs import words
 from configs.values import Text
+from configs.words import FAULTS
 from web.console import console
 
 DAYS = {"en": ("d MMM", "d MMM y"), "zh": ("M月d日", "y年M月d日")}
@@ -28,18 +29,6 @@ TAGS = {"en": "en", "zh": "zh-Hans"}
 """For the ``lang`` attribute."""
 CATALOGUES = Path(__file__).parent / "translations"
 _ = lazy_gettext
-LABELS = {
-    "person": _("person"),
-    "bicycle": _("bicycle"),
-    "motorcycle": _("motorcycle"),
-    "car": _("car"),
-    "truck": _("truck"),
-    "bus": _("bus"),
-    "dog": _("dog"),
-    "cat": _("cat"),
-    "backpack": _("backpack"),
-    "suitcase": _("suitcase"),
-}
 SEVERITIES = {
     "critical": _("Critical"),
     "high": _("High"),
@@ -179,50 +168,6 @@ SCOPES = {
     "rule": _("rule"),
     "source": _("camera or sensor"),
 }
-FAULTS = {
-    "dark": _("picture too dark"),
-    "blurred": _("picture blurred"),
-    "covered": _("camera covered"),
-    "moved": _("camera moved"),
-    "frozen": _("picture frozen"),
-    "lost": _("no picture"),
-}
-SIGNALS = {
-    "occupancy.person": _("People"),
-    "presence.person": _("Presence"),
-    "flow.in": _("In per minute"),
-    "flow.out": _("Out per minute"),
-    "dwell.person": _("Longest stay"),
-    "door.open_s": _("Door open for"),
-    "door.forced": _("Door forced"),
-    "patrol.missed": _("Checkpoints missed"),
-    "tailgating": _("Came in behind others"),
-    "silence_s": _("Silent for"),
-    "scene.fault": _("Picture faults"),
-    "surprise.flow": _("Unusual coming and going"),
-    "surprise.door": _("Unusual opening of doors"),
-    "surprise.occupancy": _("Unusual number of people"),
-    "surprise.dwell": _("Unusual number of long stays"),
-    "risk": _("Risk"),
-}
-SURPRISES = {
-    "3h": _("three hours"),
-    "15m": _("15 minutes"),
-    "5m": _("5 minutes"),
-    "low": _("usual, at least"),
-    "high": _("usual, at most"),
-    "count": _("last hour"),
-}
-TAKES = {
-    "mean": _("mean"),
-    "max": _("maximum"),
-    "min": _("minimum"),
-    "sum": _("sum"),
-    "last": _("last"),
-    "rate": _("rate"),
-    "count": _("number of changes"),
-}
-SIDES = {"above": _("above"), "below": _("below"), "equals": _("equal to")}
 NUMBERS = {
     "above": _("above"),
     "below": _("below"),
@@ -255,18 +200,6 @@ HOLIDAYS = {
     "never": _("never on them"),
     "also": _("on them too"),
 }
-_THRESHOLD = re.compile(
-    r"(?:(?P<take>\w+) of )?(?P<signal>.+?)(?: over (?P<over>[\d.e+]+) s)?"
-    r" (?P<side>above|below|equals) (?P<limit>-?[\d.e+-]+)(?: for (?P<held>[\d.e+]+) s)?"
-)
-"""How the hub spells a condition (`hub.rules.threshold.spell`)."""
-FAMILIES = {
-    "occupancy": _("Count"),
-    "presence": _("Presence"),
-    "dwell": _("Longest stay"),
-    "stationary": _("Standing still for"),
-    "reports": _("Open reports"),
-}
 
 
 def install(app: Flask) -> None:
@@ -290,7 +223,7 @@ def install(app: Flask) -> None:
         "brief": brief,
         "trouble": trouble,
         "flaw": flaw,
-        "label": lambda name: str(LABELS.get(name, name)),
+        "label": lambda name: words.label(name, language()),
     }
     app.jinja_env.globals |= {
         "LANGUAGES": LANGUAGES,
@@ -347,9 +280,10 @@ def said(text: Text) -> str:
     return text.in_(language())
 
 
-def word(key: str, words: Mapping[str, Any]) -> str:
+def word(key: str, known: Mapping[str, Any]) -> str:
     """The reader's word for a key; a key that has none stands for itself."""
-    return str(words.get(key, key))
+    found = known.get(key, key)
+    return said(found) if isinstance(found, Text) else str(found)
 
 
 def trouble(kind: str, detail: str) -> str:
@@ -402,76 +336,24 @@ def iso(ts: int) -> str:
 
 def span(seconds: float) -> str:
     """A length of time in its two largest units; does not break over lines."""
-    whole = max(0, round(seconds))
-    d, h, m, s = whole // 86_400, whole // 3600 % 24, whole // 60 % 60, whole % 60
-    words = [
-        gettext("%(d)d d", d=d) if d else "",
-        gettext("%(h)d h", h=h) if h else "",
-        gettext("%(m)d min", m=m) if m and not d else "",
-        gettext("%(s)d s", s=s) if s and not d and not h else "",
-    ]
-    return " ".join(word for word in words if word).replace(" ", "\u00a0") or str(gettext("0 s"))
+    return words.span(seconds, language())
 
 
 def signal(name: str) -> str:
     """What a signal is called."""
-    if name in SIGNALS:
-        return str(SIGNALS[name])
-    family, _dot, label = name.partition(".")
-    if family == "surprise":
-        whole, _dot, end = name.rpartition(".")
-        return f"{SIGNALS[whole]} · {SURPRISES[end]}" if end in SURPRISES else name
-    if name.startswith("scene.fault."):
-        return str(FAULTS.get(name.removeprefix("scene.fault."), name))
-    for flow in ("flow.in", "flow.out"):
-        if name.startswith(f"{flow}."):
-            label = name.removeprefix(f"{flow}.")
-            return f"{SIGNALS[flow]} · {LABELS.get(label, label)}"
-    if family in FAMILIES:
-        return f"{FAMILIES[family]} · {LABELS.get(label, label)}"
-    return name
+    return words.signal(name, language())
 
 
 def value(number: float | None, name: str) -> str:
     """A signal's value as people say it."""
-    if number is None:
-        return "—"
-    if name.startswith("presence."):
-        return f"{number:.0%}"
-    if name.startswith(("dwell.", "stationary.")) or name.endswith("_s"):
-        return span(number)
-    if name == "door.forced":
-        return str(gettext("yes") if number else gettext("no"))
-    return f"{number:g}"
+    return words.value(number, name, language())
 
 
-def limit_of(text: str) -> float | None:
-    """The number in a condition as the hub spells it, where it is one of the signal's values."""
-    found = _THRESHOLD.fullmatch(text)
-    if found is None or found["take"] in ("count", "rate", "sum"):
-        return None
-    return float(found["limit"])
+def threshold(text: str, name: str) -> str:
+    """The hub's condition in the reader's language, without the signal's name."""
+    return words.threshold(text, name, language())
 
 
 def brief(text: str) -> str:
     """The first unit of a value: what fits a small cell."""
     return text.partition("\u00a0")[0] if " " not in text else text
-
-
-def threshold(text: str, name: str) -> str:
-    """The hub's condition in the reader's language, without the signal's name; a text that is
-    no such condition stays as it is."""
-    found = _THRESHOLD.fullmatch(text)
-    if found is None:
-        return text
-    limit = float(found["limit"])
-    shown = f"{limit:g}" if found["take"] == "count" else value(limit, name)
-    words = f"{SIDES[found['side']]} {shown}"
-    if found["take"]:
-        over = span(float(found["over"]))
-        words = gettext(
-            "%(take)s over %(over)s %(words)s", take=TAKES[found["take"]], over=over, words=words
-        )
-    if found["held"]:
-        words = gettext("%(words)s for %(held)s", words=words, held=span(float(found["held"])))
-    return str(words)

@@ -3,6 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from configs import words
 from configs.notify import Route
 from configs.rules import Severity
 from hub.notify.item import CaseStep, Item, Message
@@ -20,16 +21,16 @@ SEVERITIES = {
 }
 KINDS = {
     DeliveryKind.FIRING: {"en": "", "zh": ""},
-    DeliveryKind.RISEN: {"en": "worse: ", "zh": "加重:"},
-    DeliveryKind.ESCALATION: {"en": "nobody has acknowledged: ", "zh": "尚无人确认:"},
-    DeliveryKind.REMINDER: {"en": "still: ", "zh": "仍在持续:"},
-    DeliveryKind.RESOLVED: {"en": "ended: ", "zh": "已结束:"},
-    DeliveryKind.TEST: {"en": "test: ", "zh": "测试:"},
+    DeliveryKind.RISEN: {"en": "worse: ", "zh": "加重："},
+    DeliveryKind.ESCALATION: {"en": "nobody has acknowledged: ", "zh": "尚无人确认："},
+    DeliveryKind.REMINDER: {"en": "still: ", "zh": "仍在持续："},
+    DeliveryKind.RESOLVED: {"en": "ended: ", "zh": "已结束："},
+    DeliveryKind.TEST: {"en": "test: ", "zh": "测试："},
     DeliveryKind.DIGEST: {"en": "", "zh": ""},
-    DeliveryKind.LETTER: {"en": "news of a report: ", "zh": "上报进展:"},
-    DeliveryKind.CASE_GIVEN: {"en": "a report for you: ", "zh": "有上报交给您:"},
-    DeliveryKind.CASE_DUE: {"en": "a report is due soon: ", "zh": "上报即将到期:"},
-    DeliveryKind.CASE_LATE: {"en": "a report is overdue: ", "zh": "上报已逾期:"},
+    DeliveryKind.LETTER: {"en": "news of a report: ", "zh": "上报进展："},
+    DeliveryKind.CASE_GIVEN: {"en": "a report for you: ", "zh": "有上报交给您："},
+    DeliveryKind.CASE_DUE: {"en": "a report is due soon: ", "zh": "上报即将到期："},
+    DeliveryKind.CASE_LATE: {"en": "a report is overdue: ", "zh": "上报已逾期："},
 }
 WORDS = {
     "since": {"en": "Since {since}", "zh": "开始于 {since}"},
@@ -37,18 +38,17 @@ WORDS = {
     "by": {"en": "Ended by {name}", "zh": "由 {name} 结束"},
     "late": {
         "en": "Told late: the records came after an outage",
-        "zh": "迟到的通知:记录在中断后才到达",
+        "zh": "迟到的通知：记录在中断后才到达",
     },
-    "value": {"en": "{text} (was {value:g})", "zh": "{text}(当时为 {value:g})"},
-    "advice": {"en": "What to do: {advice}", "zh": "处置建议:{advice}"},
+    "advice": {"en": "What to do: {advice}", "zh": "处置建议：{advice}"},
     "more": {"en": "and {count} more", "zh": "另有 {count} 条"},
-    "all": {"en": "All alerts: {link}", "zh": "全部告警:{link}"},
+    "all": {"en": "All alerts: {link}", "zh": "全部告警：{link}"},
     "several": {"en": "{count} alerts", "zh": "{count} 条告警"},
     "answer": {"en": "Answer due by {due}", "zh": "应于 {due} 前答复"},
     "solve": {"en": "Solution due by {due}", "zh": "应于 {due} 前解决"},
     "owner": {"en": "Dealt with by {owner}", "zh": "负责人 {owner}"},
     "nobody": {"en": "Nobody deals with it yet", "zh": "尚无负责人"},
-    "digest": {"en": "From the quiet hours: {title}", "zh": "免打扰时段汇总:{title}"},
+    "digest": {"en": "From the quiet hours: {title}", "zh": "免打扰时段汇总：{title}"},
 }  # fmt: skip
 
 
@@ -96,6 +96,14 @@ def headline(item: Item, language: str) -> str:
     return f"[{severity}] {kind}{code}{title}"
 
 
+def causes(item: Item, language: str) -> list[str]:
+    """Why it fired: each condition in words, with the value that met it."""
+    return [
+        words.cause(cause["text"], cause["signal"], cause.get("value"), language)
+        for cause in item.values
+    ]
+
+
 def describe(item: Item, route: Route) -> str:
     """All that a message says of one alert."""
     language = route.language
@@ -110,10 +118,7 @@ def describe(item: Item, route: Route) -> str:
     if item.late:
         lines.append(_say("late", route))
     if item.active:
-        lines += [
-            _say("value", route, **value) if value.get("value") is not None else value["text"]
-            for value in item.values
-        ]
+        lines += causes(item, language)
         if item.advice.in_(language):
             lines.append(_say("advice", route, advice=item.advice.in_(language)))
     lines += [found for found in (link(route.base_url, item),) if found]

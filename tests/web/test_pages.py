@@ -14,11 +14,7 @@ from flask import Flask
 from flask_babel import force_locale
 from sqlalchemy import Engine, func, insert, select, update
 
-from configs.rules import Condition, Take
-from configs.signals import known_signals
-from configs.values import Duration
 from hub import desk
-from hub.rules.threshold import spell
 from hub.state.tables import Alert, Audit, NodeState, Notice, Picture
 from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
@@ -302,40 +298,6 @@ def test_times_are_by_the_sites_clock(app: Flask) -> None:
             with force_locale(locale):
                 assert language.clock(NOW - 86_400_000, "garden") == day
                 assert language.clock(NOW - 365 * 86_400_000, "garden", seconds=False) == year
-
-
-@pytest.mark.parametrize(
-    ("seconds", "en", "zh"),
-    [(0, "0 s", "0 秒"), (59.6, "1 min", "1 分钟"), (74, "1 min 14 s", "1 分钟 14 秒"),
-     (7260, "2 h 1 min", "2 小时 1 分钟"), (90_000, "1 d 1 h", "1 天 1 小时")],
-)  # fmt: skip
-def test_spans_are_said_in_two_units(app: Flask, seconds: float, en: str, zh: str) -> None:
-    with app.test_request_context():
-        for locale, words in (("en", en), ("zh", zh)):
-            with force_locale(locale):
-                assert language.span(seconds).replace("\xa0", " ") == words
-
-
-def test_thresholds_as_the_hub_spells_them_are_said_in_the_readers_language(app: Flask) -> None:
-    over = Condition(signal="occupancy.person", above=8, over=Duration(20_000), take=Take.MAX)
-    held = Condition(signal="presence.person", below=0.3, for_=Duration(3000))
-    with app.test_request_context(), force_locale("zh"):
-        words = language.threshold(spell(over), over.signal).replace("\xa0", " ")
-        assert words == "20 秒内最大值高于 8"
-        words = language.threshold(spell(held), held.signal).replace("\xa0", " ")
-        assert words == "低于 30%，持续 3 秒"
-        often = Condition(signal="door.open_s", above=3, over=Duration(60_000), take=Take.COUNT)
-        words = language.threshold(spell(often), often.signal).replace("\xa0", " ")
-        assert words == "1 分钟内变化次数高于 3"
-        assert language.threshold("something else", "x") == "something else"
-
-
-def test_every_signal_has_a_name_that_people_read(app: Flask) -> None:
-    with app.test_request_context(), force_locale("zh"):
-        for name in (*known_signals(), "stationary.car"):
-            assert language.signal(name) != name
-    with app.test_request_context():
-        assert set(language.TAKES) == set(Take)
 
 
 def test_every_text_of_the_console_is_in_the_chinese_catalogue_and_no_other() -> None:

@@ -8,10 +8,11 @@ from msgspec import UNSET, Struct
 
 from configs.site import Place
 from configs.values import Text
+from configs.words import FAULTS, LABELS, limit_of
 from hub.series.points import SeriesStore, Stored
 from web.charts import Curve, curve
 from web.console import Console, console
-from web.language import FAULTS, LABELS, limit_of, span, word
+from web.language import span, word
 from web.now.snapshot import AlertView, sources_of
 from wire.records import (
     AnyRecord,

@@ -436,6 +436,6 @@ def newest_picture(site: str, rows: list[RowMapping]) -> PictureView | None:
 
 
 def faults_of(row: RowMapping) -> list[str]:
-    """What is wrong with a camera: keys of `web.language.FAULTS`, or the node's own words."""
+    """What is wrong with a camera: keys of `configs.words.FAULTS`, or the node's own words."""
     faults = [str(fault) for fault in row["values"].get("faults") or ()]
     return faults or ([] if row["ok"] else [row["detail"] or "lost"])

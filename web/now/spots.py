@@ -30,7 +30,7 @@ class SpotView(Struct, frozen=True):
     """A camera that said nothing for long; sensors may be silent for a day."""
     open: bool
     fault: str
-    """A key of `web.language.FAULTS`, the node's own words, "tamper" or "unavailable"."""
+    """A key of `configs.words.FAULTS`, the node's own words, "tamper" or "unavailable"."""
 
     @property
     def id(self) -> str:

@@ -16,7 +16,7 @@ from hub.notify.item import Item, Message, Sent
 from hub.notify.senders.base import SendLater
 from hub.notify.senders.http import Poster
 from hub.notify.tables import DeliveryKind
-from hub.notify.text import headline, link
+from hub.notify.text import causes, headline, link
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 CONTENT_TYPE = "application/cap+xml"
@@ -110,7 +110,7 @@ def _info(alert: ElementTree.Element, item: Item, route: Route, language: str) -
     _add(info, "onset", _time(item.fired_ts, item.timezone))
     _add(info, "senderName", item.site_name.in_(language))
     _add(info, "headline", headline(item, language))
-    _add(info, "description", "; ".join(str(value["text"]) for value in item.values))
+    _add(info, "description", "; ".join(causes(item, language)))
     _add(info, "instruction", item.advice.in_(language))
     _add(info, "web", link(route.base_url, item))
     for name, value in (("alert", item.alert), ("rule", item.rule), ("place", item.place)):

@@ -119,10 +119,10 @@ def test_a_deadline_is_told_before_it_is_missed_to_the_owner_and_then_to_manager
     due = f"[Medium] a report is due soon: {code} Fire lane or exit blocked · Gate"
     assert (post.told("wang"), post.told("managers")) == ([due], [])
     post.at(MONDAY_10 + 6 * HOUR)
-    soon = f"[中] 上报即将到期:{code} 消防通道堵塞 · 大门"
+    soon = f"[中] 上报即将到期：{code} 消防通道堵塞 · 大门"
     assert (post.told("wang"), post.told("managers")) == ([due, due], [soon])
     post.at(MONDAY_10 + DAY)  # 18:00 comes first: it is due at 9:00 of Tuesday
-    late = f"[中] 上报已逾期:{code} 消防通道堵塞 · 大门"
+    late = f"[中] 上报已逾期：{code} 消防通道堵塞 · 大门"
     assert post.told("managers") == [soon, late]
     post.at(MONDAY_10 + 2 * DAY)
     Post(office, post.file).at(MONDAY_10 + 2 * DAY)  # a hub that was started again

@@ -43,7 +43,7 @@ def test_a_mail_arrives(mailbox: tuple[Mailbox, int], monkeypatch: pytest.Monkey
     (mail,) = box.read()
     assert mail.subject == "[高] 人群 · 庭院"
     assert "li@court.example" in mail.to
-    assert "处置建议:请派人。" in mail.body
+    assert "处置建议：请派人。" in mail.body
 
 
 def test_a_mail_server_that_says_no_is_tried_again_and_the_address_stays_secret(

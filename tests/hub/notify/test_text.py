@@ -19,7 +19,7 @@ def test_a_message_says_what_where_since_when_why_and_what_to_do() -> None:
         "[High] Crowd · Yard",
         "Court · Since 2023-11-15 06:13:20",
         "Told late: the records came after an outage",
-        "occupancy.person above 2 (was 4)",
+        "People: 4 (above 2)",
         "What to do: Send somebody.",
         "https://linli.example/alerts/a1",
     ]
@@ -28,7 +28,7 @@ def test_a_message_says_what_where_since_when_why_and_what_to_do() -> None:
 def test_it_speaks_the_readers_language() -> None:
     ended = item(kind=DeliveryKind.RESOLVED, resolved_ts=T0 + 60_000, resolved_by="li")
     title, body = compose(message(ended), people(language="zh"))
-    assert title == "[高] 已结束:人群 · 庭院"
+    assert title == "[高] 已结束：人群 · 庭院"
     assert body.splitlines()[1:] == [
         "花园 · 2023-11-15 06:13:20 至 2023-11-15 06:14:20",
         "由 li 结束",
