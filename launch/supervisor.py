@@ -4,6 +4,7 @@ of theirs before all others."""
 import ctypes
 import logging
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -24,6 +25,9 @@ STOP_S = 15.0
 RESTART_S = (1.0, 2.0, 5.0, 15.0, 30.0)
 """Pauses before a process that died is started again; the last one repeats."""
 TAIL_LINES = 15
+PORTS = range(24_000, 32_000)
+"""Where free ports are looked for: below those that systems give away by themselves, so that none
+is taken by a connection before the process it is for listens there."""
 
 
 class LaunchError(Exception):
@@ -197,14 +201,19 @@ def listens(port: int) -> Callable[[], bool]:
 
 def free_port(wanted: int = 0) -> int:
     """``wanted``, if nothing on loopback has it, or any free port."""
+    while not (wanted and _is_free(wanted)):
+        wanted = random.choice(PORTS)  # noqa: S311 - no secret
+    return wanted
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wanted))
+            probe.bind(("127.0.0.1", port))
         except OSError:
-            return free_port()
-        port: int = probe.getsockname()[1]
-        return port
+            return False
+        return True
 
 
 def python(*args: str) -> list[str]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 CHECKOUT = Path(__file__).parent.parent
 SHARED = CHECKOUT.parent / "shared"
@@ -40,9 +41,24 @@ def chromium() -> Iterator[Browser]:
         pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
+        found = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=ARGUMENTS.split(), timeout=PATIENCE_MS
+        )
+        _be_patient(found)
         yield found
         found.close()
+
+
+def _be_patient(browser: Browser) -> None:
+    """What is done on a page, too, may take as long as what is expected of it."""
+    plain = browser.new_context
+
+    def new_context(**options: Any) -> BrowserContext:
+        context = plain(**options)
+        context.set_default_timeout(PATIENCE_MS)
+        return context
+
+    browser.new_context = new_context  # type: ignore[method-assign]
 
 
 @pytest.fixture

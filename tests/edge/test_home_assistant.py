@@ -186,7 +186,7 @@ def test_what_a_former_configuration_announced_is_taken_back(
     stale = f"{NODE}/gone_door/config"
     foreign = "homeassistant/binary_sensor/somebody_else/gone_door/config"
     for topic in (stale, foreign):
-        assistant.client.publish(topic, b'{"name":"x"}', 1, retain=True).wait_for_publish(10)
+        assistant.client.publish(topic, b'{"name":"x"}', 1, retain=True).wait_for_publish(60)
     assert home.use(settings)
     assistant.until(stale, b"")
     assert not home.use(settings), "nothing has changed"

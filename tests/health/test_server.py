@@ -8,6 +8,7 @@ import urllib3
 from prometheus_client import CollectorRegistry, Counter
 
 from health import HealthServer
+from tests.servers import free_port
 
 REGISTRY = CollectorRegistry()
 Counter("linli_test_things", "Things", registry=REGISTRY).inc(3)
@@ -80,6 +81,6 @@ def test_a_ready_check_that_fails_is_not_ready_and_is_logged(
 
 
 def test_closing_frees_the_port() -> None:
-    first = HealthServer("127.0.0.1", 0, REGISTRY, lambda: None)
+    first = HealthServer("127.0.0.1", free_port(), REGISTRY, lambda: None)
     first.close()
     HealthServer("127.0.0.1", first.port, REGISTRY, lambda: None).close()

@@ -9,11 +9,12 @@ import pytest
 
 from configs.servers import HubSettings
 from launch.hold import hold_place
-from launch.supervisor import Child, LaunchError, Supervisor, free_port, listens, python
+from launch.supervisor import Child, LaunchError, Supervisor, listens, python
+from tests.servers import free_port
 from wire import mqtt
 from wire.mqtt import Broker
 
-DEADLINE_S = 30
+DEADLINE_S = 60
 
 
 @pytest.fixture

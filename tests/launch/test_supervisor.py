@@ -7,14 +7,13 @@ from launch.supervisor import Child, Supervisor
 
 MORTAL = """
 import pathlib, signal, sys
-def end(*_):
-    with open(sys.argv[2], "a") as book:
-        book.write(sys.argv[1] + "\\n")
-    sys.exit()
-signal.signal(signal.SIGTERM, end)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 pathlib.Path(sys.argv[3]).touch()
-signal.pause()
+signal.sigwait([signal.SIGTERM])
+with open(sys.argv[2], "a") as book:
+    book.write(sys.argv[1] + "\\n")
 """
+"""Blocked, the signal waits however early it comes."""
 
 
 def _child(folder: Path, name: str, *, ends_first: bool = False) -> Child:

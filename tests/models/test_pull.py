@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from models.catalog import resolve
 from models.cli import cli
 from models.pull import Puller, PullFailed, WrongFile
+from tests.servers import free_port
 
 CONTENT = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -59,7 +60,7 @@ class Host:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 """Quiet."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", free_port()), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
 

@@ -13,7 +13,7 @@ class Phone:
     ) -> None:
         """``tries``: how often it is sent, as by somebody whose answer got lost."""
         self._tries, self._where = tries, where
-        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(60), retries=False)
+        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(240), retries=False)
         self._address, self._number, self._photo = address, number, photo
         self.links: set[str] = set()
 

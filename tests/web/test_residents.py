@@ -205,7 +205,7 @@ def test_me_too_joins_an_open_report(reader: Open, engine: Engine, data: Path) -
         "/report/similar?kind=fire-lane&where=garden/fire-lane&text=van in the lane"
     ).text
     assert f"/report/{told['case']}/me-too" in found
-    assert "van" not in found  # nobody has looked yet whether it may be shown
+    assert "A van" not in found  # nobody has looked yet whether it may be shown
     answer = resident.post(f"/report/{told['case']}/me-too", page="/report", request_key="k" * 20)
     assert "1 more see it too." in resident.client.get(answer.headers["Location"]).text
     with engine.connect() as connection:

@@ -125,7 +125,7 @@ def test_found_contacts_and_usb_cameras_are_taken(
     ]
     gateway.publish(
         "zigbee2mqtt/bridge/devices", json.dumps(listed), 1, retain=True
-    ).wait_for_publish(10)
+    ).wait_for_publish(60)
     gateway.disconnect()
     gateway.loop_stop()
     shown = init(tmp_path, "--yes", "--site", "g", "--broker", f"127.0.0.1:{broker.port}")
@@ -149,7 +149,9 @@ def test_a_camera_answers_the_probe_and_its_own_address_is_taken() -> None:
 
     thread = threading.Thread(target=answer)
     thread.start()
-    found = discovery.network_cameras(1.0, group=camera.getsockname())
+    # The time of the search is over once both answers have been read.
+    clock = iter((0.0, 0.0, 0.0, 60.0))
+    found = discovery.network_cameras(60.0, group=camera.getsockname(), clock=clock.__next__)
     thread.join()
     camera.close()
     assert b"NetworkVideoTransmitter" in asked[0]
@@ -213,7 +215,7 @@ class _OnvifCamera(BaseHTTPRequestHandler):
 @pytest.fixture
 def onvif_camera() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _OnvifCamera)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"127.0.0.1:{server.server_address[1]}"
     server.shutdown()

@@ -108,7 +108,7 @@ def test_the_clock_is_compared_by_ntp(
 
 
 def test_the_clock_is_compared_with_a_page() -> None:
-    with HealthServer("127.0.0.1", 0, CollectorRegistry(), lambda: None) as page:
+    with HealthServer("127.0.0.1", free_port(), CollectorRegistry(), lambda: None) as page:
         url = f"http://127.0.0.1:{page.port}/healthz"
         assert only(clock.examine("", url)).verdict is Verdict.GOOD
         assert only(clock.examine("", url, now=lambda: 1000.0)).verdict is Verdict.FAILED

@@ -69,7 +69,7 @@ def test_a_defect_of_one_route_is_counted_and_tried_again(tmp_path: Path) -> Non
     world.fire("busy")
     world.now = T0
     (work,) = made.step()
-    assert isinstance(work.exception(5), ZeroDivisionError)
+    assert isinstance(work.exception(60), ZeroDivisionError)
     senders["machine"].answer = lambda _message: None
     (work,) = made.step()
     assert work.result(60) == 1

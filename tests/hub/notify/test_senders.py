@@ -79,7 +79,7 @@ class Hook:
 
 
 @contextmanager
-def serving(hook: Hook, port: int = 0) -> Iterator[int]:
+def serving(hook: Hook, port: int | None = None) -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -96,7 +96,7 @@ def serving(hook: Hook, port: int = 0) -> Iterator[int]:
         def handle_error(self, request: Any, client_address: Any) -> None:
             """A client that has gone away is part of these tests."""
 
-    server = Server(("127.0.0.1", port), Handler)
+    server = Server(("127.0.0.1", port or free_port()), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
