@@ -6,7 +6,6 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
@@ -19,7 +18,7 @@ import configs
 from configs.servers import HubSettings
 from configs.site import SiteFile
 from configs.values import Duration
-from hub import desk, explain, silences
+from hub import desk, explain, moments, silences
 from hub.series.open import open_series
 from hub.series.points import SeriesError
 from hub.state import store
@@ -117,7 +116,12 @@ def note(path: Path, alert: str, text: str, actor: str) -> None:
 @click.argument("alert", required=False)
 @_site
 @click.option("--place", default="", help="Ask about a place where nothing fired.")
-@click.option("--at", "moment", default="", help="When: 2026-03-01T22:15:00, by the site's clock.")
+@click.option(
+    "--at",
+    "moment",
+    default="",
+    help="2026-03-01T22:15:00 by the site's clock, 10m for so long ago, or now.",
+)
 @click.option("--rule", default="", help="Only this rule.")
 @click.option("--before", default="2h", show_default=True, help="How much to replay for it.")
 @click.option("--json", "as_json", is_flag=True)
@@ -133,7 +137,7 @@ def explain_(
                 said: Any = explain.alert(engine, series, sites, alert)
             elif place and moment:
                 file = _site_of(sites, site)
-                at = _moment(moment, file)
+                at = moments.moment(moment, file.site.timezone, _now())
                 said = explain.absence(
                     engine, series, file, place, at=at, rule=rule, before_ms=_length(before)
                 )
@@ -163,7 +167,7 @@ def create(
     with opened(path) as (engine, _settings, sites):
         file, now = _site_of(sites, site), _now()
         _check_scope(file, rule, place, source)
-        starts_at = _moment(start, file) if start else now
+        starts_at = moments.moment(start, file.site.timezone, _now()) if start else now
         quiet = silences.create(
             engine, site=file.site.id, rule=rule, place=place, source=source,
             kind=silences.Kind.MAINTENANCE if maintenance else silences.Kind.SILENCE,
@@ -262,16 +266,6 @@ def _check_scope(file: SiteFile, rule: str, place: str, source: str) -> None:
             raise _Failed(f"{file.site.id} has no {what} {name!r}: {', '.join(sorted(known))}")
     if not (rule or place or source):
         raise _Failed("name a --rule, a --place or a --source; all of a site is too much")
-
-
-def _moment(written: str, file: SiteFile) -> int:
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        raise _Failed(f"expected a time such as 2026-03-01T22:15:00, got {written!r}") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(file.site.timezone))
-    return round(moment.timestamp() * 1000)
 
 
 def _length(written: str) -> int:

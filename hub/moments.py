@@ -11,14 +11,16 @@ from configs.values import Duration
 
 def moment(text: str, timezone: str, now: int) -> int:
     """Milliseconds since the epoch of ``2025-06-01``, ``2025-06-01T08:00`` (by the site's clock),
-    or ``7d``: so long before ``now`` (ms). Raises UsageError."""
+    ``7d``: so long before ``now`` (ms), or ``now``. Raises UsageError."""
+    if text == "now":
+        return now
     with contextlib.suppress(ValueError):
         return now - int(Duration.parse(text))
     try:
         local = datetime.fromisoformat(text)
     except ValueError:
         raise click.UsageError(
-            f"{text!r} is no time; write 2025-06-01, 2025-06-01T08:00, or 7d for so long ago"
+            f"{text!r} is no time; write 2025-06-01, 2025-06-01T08:00, 7d for so long ago, or now"
         ) from None
     if local.tzinfo is None:
         local = local.replace(tzinfo=ZoneInfo(timezone))
