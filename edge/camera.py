@@ -189,7 +189,7 @@ class CameraWorker:
         return self._view
 
     def redraw(self, camera: Camera) -> None:
-        """From the next picture on, use this camera's zones, lines, masks and blurring.
+        """From the next picture on, use this camera's zones, lines, masks, blurring and rate.
 
         Everything else of it must be as before; no picture is missed and no track is lost.
         """
@@ -200,7 +200,7 @@ class CameraWorker:
         self._showcase.finish(self._now() - WAIT_MS)  # where nothing better comes any more
         if self.condition in (Condition.STARTING, Condition.WATCHING):
             silent_ms = self._now() - self._heard_at
-            if silent_ms > LOST_MS + 3000 / self.camera.fps:
+            if silent_ms > LOST_MS + 3000 / self.camera.wanted_fps:
                 down = self._source.down if self._source is not None else None
                 self._lose(str(down) if down else f"no picture for {silent_ms / 1000:.0f} s")
 
@@ -230,20 +230,21 @@ class CameraWorker:
     def _described(self, fps: float) -> str:
         notes: list[str] = sorted(self._faults.active)
         if self.slow:
-            notes.append(f"device too slow: {fps:g} of {self.camera.fps:g} pictures a second")
+            wanted = self.camera.wanted_fps
+            notes.append(f"device too slow: {fps:g} of {wanted:g} pictures a second")
         return self.detail or self.condition.value + (f" ({', '.join(notes)})" if notes else "")
 
     def _judge_pace(self, lasted_ms: int, busy_ms: int, fps: float) -> None:
         """Whether the camera did nothing but look and wait for its turn to."""
         if lasted_ms < PACE_MS:
             return
-        slow = busy_ms > BUSY * lasted_ms and fps < self.camera.fps
+        slow = busy_ms > BUSY * lasted_ms and fps < self.camera.wanted_fps
         self._metrics.slow.labels(self.camera.id).set(slow)
         if slow and not self.slow:
             log.warning(
                 "camera %s: the device is too slow for %g pictures a second, it manages %g; "
                 "lower fps, take a smaller model or fewer cameras",
-                self.camera.id, self.camera.fps, fps,
+                self.camera.id, self.camera.wanted_fps, fps,
             )  # fmt: skip
         elif self.slow and not slow:
             log.info("camera %s: the device keeps up again", self.camera.id)
@@ -355,6 +356,8 @@ class CameraWorker:
             return
         if _drawn(camera) != _drawn(self.camera):
             self._faults.accept()
+        if self._source is not None and camera.wanted_fps != self.camera.wanted_fps:
+            self._source.set_fps(camera.wanted_fps)
         self.camera = self._showcase.camera = camera
         if self._scene is not None:
             self._recorder.append(self._scene.redraw(camera, ts))

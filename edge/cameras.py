@@ -17,7 +17,7 @@ from edge.shared_detector import SharedDetector
 from edge.sources import Source
 from wire.records import SourceAbout
 
-REDRAWN: Final = ("zones", "lines", "masks", "blur", "unblurred_reason")
+REDRAWN: Final = ("zones", "lines", "masks", "blur", "unblurred_reason", "fps")
 """What of a camera may change while it is watched."""
 
 Now = Callable[[], int]
@@ -118,8 +118,8 @@ class Cameras:
             else:
                 workers.append(worker)
                 if worker.camera != camera:
+                    changes.append(_told(worker.camera, camera))
                     worker.redraw(camera)
-                    changes.append(f"camera {camera.id} redrawn")
         self.workers = workers
         return changes
 
@@ -174,6 +174,13 @@ class Cameras:
             on_finished=self._on_finished,
             memory=None if camera.file else Path(self._settings.data),
         )
+
+
+def _told(old: Camera, new: Camera) -> str:
+    """What changes of a camera that stays open, for people: lines may change its rate."""
+    if new.wanted_fps == old.wanted_fps:
+        return f"camera {new.id} redrawn"
+    return f"camera {new.id} redrawn, {new.wanted_fps:g} pictures a second from now on"
 
 
 def _is_another(old: Camera, new: Camera, files: tuple[EdgeFile, EdgeFile]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 
-from configs.agent import Model, StreetSettings
+from configs.agent import LINED_FPS, USUAL_FPS, Model, StreetSettings
 from edge.detect import Detector
 from edge.frames import Image
 from edge.street import Street
@@ -15,8 +15,6 @@ from models.catalog import ModelFile
 
 USABLE = 0.7
 """The share of the time that detection may take: the rest decodes video, tracks and sends."""
-USUAL_FPS = 5.0
-"""Pictures a second of one camera, as edge.yaml has it by default."""
 LEAST_RUNS = 5
 QUIET = 0.1
 """Other programs may use so much of the processors before the figures are doubted."""
@@ -40,8 +38,13 @@ class Speed:
 
     @property
     def cameras(self) -> int:
-        """How many cameras at the usual rate."""
+        """How many cameras without lines."""
         return int(self.fps / USUAL_FPS)
+
+    @property
+    def lined(self) -> int:
+        """How many cameras with lines, which take more pictures."""
+        return int(self.fps / LINED_FPS)
 
 
 class Others:
@@ -113,7 +116,7 @@ def recommendation(speed: Speed) -> str:
     if speed.cameras >= 1:
         return (
             f"{head}: up to {_counted(speed.cameras, 'camera')} at {USUAL_FPS:g} pictures a "
-            f"second, or one at {int(speed.fps)}"
+            f"second ({speed.lined} with lines, at {LINED_FPS:g}), or one at {int(speed.fps)}"
         )
     if speed.fps >= 1:
         return (

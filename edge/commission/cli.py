@@ -12,6 +12,7 @@ import click
 from msgspec.structs import replace
 
 from configs import ConfigError
+from configs.agent import LINED_FPS, USUAL_FPS
 from edge.commission import search, write
 from edge.commission.plan import (
     CAMERA_PASSWORD_ENV,
@@ -80,7 +81,12 @@ def _doors(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...])
     "--find/--no-find", default=True, show_default=True, help="Look for cameras and contacts."
 )
 @click.option("--model", default="starter", show_default=True, help="A name of the catalog.")
-@click.option("--fps", type=click.FloatRange(0.1, 60), default=5.0, show_default=True)
+@click.option(
+    "--fps",
+    type=click.FloatRange(0.1, 60),
+    help=f"Pictures analysed a second. Default: {USUAL_FPS:g}, and {LINED_FPS:g} where lines are "
+    "drawn.",
+)
 @click.option("--data", default="data", show_default=True, help="Folder of the outbox.")
 @click.option("--yes", is_flag=True, help="Ask nothing; take all that is found.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")

@@ -42,7 +42,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     password_file: str = ""
     data: str = "data"
     model: str = "starter"
-    fps: float = 5.0
+    fps: float | None = None
+    """None: by what is drawn on the picture."""
     cameras: tuple[CameraPlan, ...] = ()
     doors: tuple[DoorPlan, ...] = ()
 
@@ -99,7 +100,8 @@ def _cameras(plan: Plan) -> Iterator[str]:
         if camera.username:
             yield f"    username: {_quoted(camera.username)}"
             yield f"    password_env: {CAMERA_PASSWORD_ENV}  # from edge.env"
-        yield f"    fps: {plan.fps:g}  # pictures analysed a second"
+        if plan.fps is not None:
+            yield f"    fps: {plan.fps:g}  # pictures analysed a second"
         yield "    zones:  # `linli edge draw` draws zones, lines and privacy masks on the picture"
         yield "      - {id: view, polygon: [[0, 0], [1, 0], [1, 1], [0, 1]]}"
 

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from configs.agent import Camera
+from configs.agent import LINED_FPS, Camera
 from edge.doctor import network
 from edge.doctor.finding import Finding, failed, good, warning
 from edge.frames import Image
@@ -22,7 +22,7 @@ DARK = 28.0
 BLURRED = 12.0
 """Sharpness under which a picture is blurred. Higher: complains earlier."""
 SLOW = 0.7
-"""A camera may give this share of the pictures that its ``fps`` asks for."""
+"""A camera may give this share of the pictures that are wanted of it."""
 SHARPNESS_WIDTH_PX = 640
 
 Open = Callable[[Camera, Callable[[], int]], Source]
@@ -155,11 +155,19 @@ def _rate(part: str, camera: Camera, look: Look) -> Finding:
     says = f"{width}×{height}, {look.fps:.1f} pictures a second"
     if camera.file:
         return good(part, says, **figures)
-    if look.fps < camera.fps * SLOW:
+    if look.fps < camera.wanted_fps * SLOW:
+        asks = "its lines ask" if camera.lines and camera.fps is None else "fps asks"
         return warning(
             part,
-            f"{says}, though fps asks for {camera.fps:g}",
+            f"{says}, though {asks} for {camera.wanted_fps:g}",
             "raise the camera's own frame rate, use its substream, or check the network to it",
+            **figures,
+        )
+    if camera.lines and camera.wanted_fps < LINED_FPS:
+        return warning(
+            part,
+            f"{says}; with fps: {camera.wanted_fps:g} who crosses its lines is counted less well",
+            f"leave fps out, then it is {LINED_FPS:g} where lines are drawn",
             **figures,
         )
     if width > 1920:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cv2
 
-from configs.agent import EdgeFile
+from configs.agent import LINED_FPS, USUAL_FPS, EdgeFile
 from edge.doctor.finding import Finding, failed, good, warning
 from models.bench import Speed, measure, street_picture
 from models.catalog import ModelError, folders, resolve
@@ -51,15 +51,17 @@ def faces(settings: EdgeFile) -> list[Finding]:
 
 def judge(part: str, speed: Speed, settings: EdgeFile) -> Finding:
     """Whether the speed carries the file's cameras."""
-    asked = sum(camera.fps for camera in settings.cameras)
+    asked = sum(camera.wanted_fps for camera in settings.cameras)
     says = (
         f"{speed.ms_median:.0f} ms a picture on {speed.provider}: carries {speed.cameras} "
-        f"camera{'' if speed.cameras == 1 else 's'} at 5 pictures a second"
+        f"camera{'' if speed.cameras == 1 else 's'} at {USUAL_FPS:g} pictures a second, "
+        f"or {speed.lined} with lines at {LINED_FPS:g}"
     )
     figures = {
         "infer_ms": round(speed.ms_median, 1),
         "infer_p95_ms": round(speed.ms_p95, 1),
         "cameras": float(speed.cameras),
+        "cameras_with_lines": float(speed.lined),
         "fps": round(speed.fps, 1),
         "asked_fps": asked,
     }

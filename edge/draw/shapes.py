@@ -59,9 +59,10 @@ def version(path: Path) -> str:
 
 
 def shown(camera: Camera) -> dict[str, Any]:
-    """A camera's shapes for the page."""
+    """A camera's shapes for the page, and how many pictures a second they ask for."""
     return {
         "id": camera.id,
+        "fps": camera.wanted_fps,
         "zones": [_shown(each, "polygon") for each in camera.zones],
         "lines": [_shown(each, "points") for each in camera.lines],
         "masks": camera.masks,

@@ -56,6 +56,9 @@ class Source(Protocol):
     def read(self) -> Frame | None:
         """The next picture; waits for it. None once there is none any more, or when closed."""
 
+    def set_fps(self, fps: float) -> None:
+        """Deliver at most so many a second from the next picture on; the reader calls it."""
+
     def close(self) -> None:
         """Release the camera or file. May be called again."""
 
@@ -88,6 +91,10 @@ class Base(ABC):
     @abstractmethod
     def _read(self) -> Frame | None:
         """The next picture as the camera gives it; None at the end or when closed."""
+
+    @abstractmethod
+    def set_fps(self, fps: float) -> None:
+        """Deliver at most so many a second from the next picture on."""
 
     def close(self) -> None:
         self._closed.set()

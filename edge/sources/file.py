@@ -56,6 +56,12 @@ class FileSource(Base):
         self.broke_off = 0
         """How often the file ended before the length that it states."""
 
+    def set_fps(self, fps: float) -> None:
+        """Deliver at most so many a second from the next picture on; read fast, it gives all."""
+        if not self._fast:
+            self.fps = min(fps, self.native_fps)
+            self._even = Even(fps)
+
     def _read(self) -> Frame | None:
         """The next picture, in its own memory; None at the end or when closed."""
         while not self._closed.is_set():

@@ -42,12 +42,12 @@ def open_source(
 def _opened(
     camera: Camera, now: Now, wait: Wait | None, environment: Mapping[str, str]
 ) -> FileSource | SimulatedSource | StreamSource:
-    fast = camera.pace == "fast"
+    fast, fps = camera.pace == "fast", camera.wanted_fps
     if camera.street is not None:
-        return SimulatedSource(camera.street, now, fps=camera.fps, fast=fast, wait=wait)
+        return SimulatedSource(camera.street, now, fps=fps, fast=fast, wait=wait)
     if camera.file:
         path = Path(camera.file)
-        return FileSource(path, now, fps=camera.fps, fast=fast, loop=camera.loop, wait=wait)
+        return FileSource(path, now, fps=fps, fast=fast, loop=camera.loop, wait=wait)
     address = camera.url or camera.usb
     if address is None:
         raise SourceBroken(f"camera {camera.id} has no url, file, usb or street; give it one")
@@ -55,7 +55,7 @@ def _opened(
         camera.id,
         address,
         now,
-        fps=camera.fps,
+        fps=fps,
         username=camera.username,
         password=_password(camera, environment),
         wait=wait,

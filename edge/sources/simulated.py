@@ -1,5 +1,7 @@
 """The simulated street as a camera."""
 
+import math
+
 from configs.agent import StreetSettings
 from edge.frames import Frame
 from edge.sources.base import Base, Now, Wait
@@ -22,8 +24,8 @@ class SimulatedSource(Base):
         fast: bool = False,
         wait: Wait | None = None,
     ) -> None:
-        rate = settings.fps if fast else min(fps, settings.fps)
-        super().__init__(fps=rate, wait=wait)
+        self._most_fps = settings.fps
+        super().__init__(fps=settings.fps if fast else min(fps, settings.fps), wait=wait)
         self.street = Street(settings)
         self._now = now
         self._fast = fast
@@ -34,6 +36,12 @@ class SimulatedSource(Base):
     def start_ts(self) -> int | None:
         """When the scene's time was 0; None before the first read."""
         return self._start_ts
+
+    def set_fps(self, fps: float) -> None:
+        """Render so many a second from the next picture on; read fast, it gives its own rate."""
+        if not self._fast:
+            before, self.fps = self.fps, min(fps, self._most_fps)
+            self._index = math.ceil(self._index * self.fps / before)
 
     def _read(self) -> Frame | None:
         """The next moment of the street; None when closed."""

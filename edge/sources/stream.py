@@ -93,6 +93,11 @@ class StreamSource(Base):
                 self._watch_for_stall()
         return None
 
+    def set_fps(self, fps: float) -> None:
+        """Deliver at most so many a second from the next picture on; the stream goes on."""
+        self.fps = fps
+        self._even = Even(fps)
+
     def close(self) -> None:
         """Stop reading; a reader that hangs in the driver is left to end by itself."""
         super().close()

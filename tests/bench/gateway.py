@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import psutil
 import yaml
 
+from configs.agent import LINED_FPS, USUAL_FPS
 from edge.sources.file import FileSource
 from launch.supervisor import Child, Supervisor, answers, free_port, listens, python, tail
 from tests.bench.edge import MB, agent_settings
@@ -24,7 +25,7 @@ from tests.bench.rig import Stuck
 from tests.bench.table import Figure
 
 CAMERAS: Final = 4
-FPS: Final = 5.0
+FPS: Final = USUAL_FPS
 BAR_PACE: Final = 0.95
 BAR_CORES: Final = 2.0
 WARM_S: Final = 10.0
@@ -128,6 +129,8 @@ def measure_four(folder: Path, *, video: Path, model: str, steps: Steps) -> Iter
     yield Figure(part, "CPU for a picture", 1000 * spent_s, "ms")
     yield Figure(part, "cores that all of them need", spent_s * CAMERAS * FPS, "", BAR_CORES,
                  "lower")  # fmt: skip
+    yield Figure(part, f"… with lines, at {LINED_FPS:g} a second, at most",
+                 spent_s * CAMERAS * LINED_FPS, "", BAR_CORES, "lower")  # fmt: skip
     yield Figure(part, f"memory with {CAMERAS} cameras", last.rss / MB, "MB")
 
 

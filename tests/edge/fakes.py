@@ -49,12 +49,11 @@ class ScriptedDetector:
 class ScriptedSource:
     """``count`` grey pictures, ``step_ms`` apart, then the end, or waiting until closed."""
 
-    fps = 10.0
-
     def __init__(
         self, count: int, *, start: int, step_ms: int = 100, size_wh: tuple[int, int] = (640, 480)
     ) -> None:
         self.size_wh = size_wh
+        self.fps = 10.0
         self.delivered = self.skipped = self.reconnects = 0
         self.down: SourceDown | None = None
         self.ends = True
@@ -72,6 +71,9 @@ class ScriptedSource:
         )
         self.delivered += 1
         return frame
+
+    def set_fps(self, fps: float) -> None:
+        self.fps = fps
 
     def close(self) -> None:
         self._closed.set()

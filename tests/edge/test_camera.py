@@ -269,7 +269,7 @@ def test_a_device_that_is_too_slow_says_so_once(rig: Rig, caplog: pytest.LogCapt
     worker = rig.run(SlowDetector(rig.clock, 400), lambda _: source)
     until(lambda: worker.condition is Condition.FINISHED)
     with caplog.at_level(logging.INFO):
-        assert worker.health().detail == ("finished (device too slow: 2.5 of 5 pictures a second)")
+        assert worker.health().detail == ("finished (device too slow: 2.5 of 10 pictures a second)")
         rig.clock.ms += 1_000
         assert "too slow" in worker.health().detail, "too early to tell"
         assert rig.metric("linli_edge_camera_slow") == 1

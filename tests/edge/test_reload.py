@@ -36,10 +36,13 @@ class Standing:
 
     def __init__(self) -> None:
         self.opened: list[str] = []
+        self.sources: dict[str, Source] = {}
 
     def __call__(self, camera: Camera, now: Callable[[], int]) -> Source:
         self.opened.append(camera.id)
-        return _Endless(now())
+        made = self.sources[camera.id] = _Endless(now())
+        made.fps = camera.wanted_fps
+        return made
 
 
 class _Endless(ScriptedSource):
@@ -62,6 +65,7 @@ def text(
     port: int,
     cameras: Sequence[str] = ("a", "b"),
     zones: Sequence[str] = ("yard",),
+    own: dict[str, Any] | None = None,
     **more: Any,
 ) -> str:
     drawn = [{"id": zone, "polygon": WHOLE} for zone in zones]
@@ -76,6 +80,7 @@ def text(
                     "file": "x.avi",
                     "zones": drawn if each == "a" else [],
                     "motion_gate": {"enabled": False},
+                    **((own or {}) if each == "a" else {}),
                 }
                 for each in cameras
             ],
@@ -148,6 +153,22 @@ def test_a_new_zone_loses_no_track_and_no_picture(
     listener.wait_for(lambda: any(isinstance(m, State) and not m.online for _, m in listener.heard))
     seqs = listener.seqs()
     assert sorted(set(seqs)) == list(range(1, max(seqs) + 1)), "no record is missing"
+
+
+def test_a_line_drawn_on_a_running_camera_makes_it_look_more_often(
+    agent: Agent, listener: Listener, path: Path, broker: Server, opened: Standing
+) -> None:
+    line = {"lines": [{"id": "gate", "points": [[0.9, 0], [0.9, 1]]}]}
+    path.write_text(text(broker.port, own=line))
+    done = ask(listener, Do("l1", "reload"))
+    until(lambda: opened.sources["a"].fps == 10)
+    # The agent may have seen the change before the command came.
+    told = "camera a redrawn, 10 pictures a second from now on"
+    assert done.detail in (told, "nothing has changed")
+    path.write_text(text(broker.port, own={**line, "fps": 4}))
+    until(lambda: opened.sources["a"].fps == 4)
+    assert opened.opened == ["a", "b"], "no camera was opened again"
+    assert agent.cameras[0].health().ok
 
 
 def _entered(listener: Listener) -> list[str]:

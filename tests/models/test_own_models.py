@@ -351,8 +351,9 @@ def test_a_second_thread_must_earn_its_place() -> None:
 @pytest.mark.parametrize(
     ("ms", "told"),
     [
-        (14.0, "m with 1 thread: up to 10 cameras at 5 pictures a second, or one at 50"),
-        (130.0, "m with 1 thread: up to 1 camera at 5 pictures a second, or one at 5"),
+        (14.0, "m with 1 thread: up to 10 cameras at 5 pictures a second (5 with lines, at 10),"),
+        (14.0, "or one at 50"),
+        (130.0, "up to 1 camera at 5 pictures a second (0 with lines, at 10), or one at 5"),
         (200.0, "one camera at 3 pictures a second"),
         (600.0, "one camera at 1 picture a second"),
         (2000.0, "too slow here"),

@@ -6,12 +6,12 @@ const ZH = {
   camera: "摄像头", save: "保存", addZone: "+ 区域", addLine: "+ 计数线", addMask: "+ 隐私遮挡",
   hint: "拖动角点，或用 Tab 选中后用方向键移动（按住 Shift 微调）。双击边线或按 Insert 增加角点，按 Delete 删除。",
   zone: "区域", line: "计数线", mask: "隐私遮挡", name: "名称", labels: "类别", turn: "调换方向", remove: "删除",
-  left: "左", right: "右", corner: "角点", saved: "已保存", unsaved: "尚未保存", nothing: "还没有任何图形",
+  left: "左", right: "右", corner: "角点", saved: "已保存", pace: "现在每秒分析的画面数", unsaved: "尚未保存", nothing: "还没有任何图形",
   badName: "名称只能用小写字母、数字和 -，且不能重复；类别不能为空", few: "区域至少要有三个角点",
 };
 const EN = {
   zone: "Zone", line: "Line", mask: "Mask", name: "Name", labels: "Labels", turn: "Swap direction", remove: "Remove",
-  left: "left", right: "right", corner: "corner", saved: "Saved", unsaved: "Not saved yet", nothing: "Nothing is drawn yet",
+  left: "left", right: "right", corner: "corner", saved: "Saved", pace: "pictures looked at a second now", unsaved: "Not saved yet", nothing: "Nothing is drawn yet",
   badName: "A name has lower-case letters, digits and -, each only once; labels must not be empty", few: "A polygon keeps three corners",
 };
 const chinese = navigator.language.startsWith("zh");
@@ -262,6 +262,9 @@ function wrong() {
   return bad || twice(names("zone")) || twice(names("line"));
 }
 
+// Pictures a second: lines ask for more.
+const pace = () => told.cameras.find((each) => each.id === at("camera").value)?.fps;
+
 async function save() {
   if (wrong()) { say(t("badName"), true); return; }
   const of = (kind) => shapes.filter((each) => each.kind === kind);
@@ -277,9 +280,10 @@ async function save() {
     }),
   }).catch((error) => ({ ok: false, text: async () => String(error) }));
   if (!answer.ok) { say(await answer.text(), true); return; }
+  const before = pace();
   told = await answer.json();
   touched(false);
-  say(`${t("saved")}: ${told.file}`);
+  say(`${t("saved")}: ${told.file}${pace() === before ? "" : ` · ${t("pace")}: ${pace()}`}`);
 }
 
 at("save").addEventListener("click", save);

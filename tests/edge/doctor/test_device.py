@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 import linli
-from configs.agent import Camera, DoorSensor, EdgeFile, Model, StreetSettings, Webhooks
+from configs.agent import Camera, DoorSensor, EdgeFile, Line, Model, StreetSettings, Webhooks
 from edge.doctor import Doctor, Verdict, cameras, clock, machine, model, sensors
 from edge.doctor.finding import Finding
 from edge.frames import Image
@@ -161,6 +162,17 @@ def test_a_model_that_is_too_slow_for_the_cameras_is_told_with_figures() -> None
     assert model.judge("model m", fast, wants).verdict is Verdict.GOOD
 
 
+def test_a_line_asks_for_more_of_the_model() -> None:
+    some = Speed("m", "CPU", 1, 10, ms_median=60.0, ms_p95=70.0)
+    plain = EdgeFile(site="s", node="n", cameras=(camera(), camera("plain")))
+    assert model.judge("model m", some, plain).verdict is Verdict.GOOD
+    finding = model.judge("model m", some, replace(plain, cameras=(LINED, camera("plain"))))
+    assert finding.says == (
+        "60 ms a picture on CPU: carries 2 cameras at 5 pictures a second, or 1 with lines at 10; "
+        "the cameras here ask for 15 pictures a second and get 10"
+    )
+
+
 def test_a_model_that_is_not_there_fails() -> None:
     wants = EdgeFile(site="s", node="n", model=Model(name="/nowhere.onnx"))
     assert only(model.examine(wants, seconds=0)).verdict is Verdict.FAILED
@@ -168,6 +180,22 @@ def test_a_model_that_is_not_there_fails() -> None:
 
 def camera(name: str = "cam", **more: object) -> Camera:
     return Camera(id=name, **more)  # type: ignore[arg-type]
+
+
+LINED = camera("gate", lines=(Line(id="gate", points=((0.5, 0), (0.5, 1))),))
+
+
+@pytest.mark.parametrize(
+    ("gate", "words"),
+    [
+        (LINED, "pictures a second, though its lines ask for 10"),
+        (replace(LINED, fps=5), "; with fps: 5 who crosses its lines is counted less well"),
+    ],
+)
+def test_a_line_that_is_counted_at_too_low_a_rate_is_told(gate: Camera, words: str) -> None:
+    street = replace(gate, street=StreetSettings(size_wh=(320, 240), fps=5))
+    finding = only(cameras.examine([street], seconds=0.5))
+    assert (finding.verdict, words in finding.says) == (Verdict.WARNING, True)
 
 
 def test_the_face_detectors_that_cameras_name_are_tried(shared: Path, tmp_path: Path) -> None:

@@ -134,7 +134,9 @@ def test_a_zone_a_line_and_a_mask_are_drawn_by_mouse_and_keys(
     if folder := os.environ.get("LINLI_SCREENSHOTS"):
         page.screenshot(path=f"{folder}/draw.png")
     page.keyboard.press("Control+s")
-    expect(page.locator("#said")).to_have_text("Saved: edge.yaml")
+    expect(page.locator("#said")).to_have_text(
+        "Saved: edge.yaml · pictures looked at a second now: 10"
+    )
     yard = configs.load_edge(path).cameras[0]
     (lawn,), (gate,), (mask,) = yard.zones, yard.lines, yard.masks
     assert lawn.polygon[0] == pytest.approx((0.2, 0.3), abs=0.005)

@@ -52,6 +52,14 @@ def test_a_paced_file_gives_at_most_fps_pictures_evenly(clip: Path) -> None:
     assert source.fps == 5
 
 
+def test_a_paced_file_takes_another_rate_where_it_is(clip: Path) -> None:
+    clock = Clock()
+    source = FileSource(clip, clock, fps=5, wait=clock.wait)
+    first = [frame.index for _, frame in zip(range(3), source, strict=False)]
+    source.set_fps(10)
+    assert (first, [frame.index for frame in source]) == ([0, 2, 4], list(range(5, 20)))
+
+
 def test_a_slow_reader_of_a_paced_file_skips_what_is_late(clip: Path) -> None:
     clock = Clock()
     source = FileSource(clip, clock, fps=10, wait=clock.wait)

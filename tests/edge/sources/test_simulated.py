@@ -17,6 +17,17 @@ def test_the_street_plays_by_the_clock() -> None:
     np.testing.assert_array_equal(frames[3].image, source.street.frame(600))
 
 
+def test_another_rate_goes_on_from_where_the_street_is() -> None:
+    clock = Clock()
+    source = SimulatedSource(StreetSettings(fps=10), clock, fps=5, wait=clock.wait)
+    seen = []
+    for fps in (5, 10, 3):
+        source.set_fps(fps)
+        seen += [frame.ts - 1_000_000 for _, frame in zip(range(3), source, strict=False)]
+    assert seen == [0, 200, 400, 600, 700, 800, 1_000, 1_333, 1_667]
+    assert source.skipped == 0
+
+
 def test_a_slow_reader_of_the_street_skips_to_the_present() -> None:
     clock = Clock()
     source = SimulatedSource(StreetSettings(fps=10), clock, fps=10, wait=clock.wait)

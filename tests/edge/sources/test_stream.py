@@ -52,6 +52,28 @@ def test_a_stream_gives_at_most_fps_pictures() -> None:
     source.close()
 
 
+def test_a_stream_takes_another_rate_without_connecting_anew() -> None:
+    clock = Clock()
+    made = threading.Event()
+
+    def script() -> Iterator[Image]:
+        made.wait(DEADLINE_S)
+        for number in range(1, 11):
+            if number == 6:
+                source.set_fps(25)
+            yield from steps(10 * number, clock=clock, step_ms=40)
+
+    opener = FakeOpener(script())
+    source = stream(opener, clock, fps=1)
+    made.set()
+    assert opener.exhausted.wait(DEADLINE_S)
+    frame = source.read()
+    assert frame is not None
+    assert (level(frame), source.fps) == (10, 25), "at one a second the first was the only one"
+    opener.let_go.set()
+    source.close()
+
+
 def test_a_camera_that_is_away_is_tried_again_until_it_answers(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
