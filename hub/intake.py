@@ -138,6 +138,7 @@ class Intake:
         node = self.ledger.nodes[topic.site, topic.node]
         if node.online != state.online:
             node.online, node.online_at = state.online, rx
+        self.ledger.look_at_node(topic.site, topic.node, rx)
         self.watermark.state(topic.site, topic.node, state, rx)
         self._news_of_node(topic, work)
 
@@ -185,6 +186,7 @@ class Intake:
         cursor = self.ledger.cursor(site, name, batch.epoch, min(seqs))
         if not node.online:
             node.online, node.online_at = True, rx
+            self.ledger.look_at_node(site, name, rx)
             self._news_of_node(topic, work)
         fresh = [record for record in batch.records if cursor.admit(record.seq, rx)]
         node.unknown += sum(cursor.admit(record.seq, rx) for record in batch.unknown)

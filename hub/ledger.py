@@ -13,8 +13,17 @@ from msgspec import UNSET, Struct, to_builtins
 from sqlalchemy import Connection, Executable, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from configs.site import SiteFile
 from hub.admit import Cursor, Gap
-from hub.state.tables import EpochCursor, NodeState, Picture, PlaceState, SourceState
+from hub.state.tables import (
+    EpochCursor,
+    NodeState,
+    Picture,
+    PlaceState,
+    SourceState,
+    TroubleSpell,
+)
+from hub.troubles import Sign, TroubleBook, of_node, of_source
 from wire.records import (
     AGENT,
     AnyRecord,
@@ -59,6 +68,9 @@ class Source(Struct):
     told: str = ""
     """The ref of the newest picture that a record spoke of; it may still be on its way."""
     told_ts: int = 0
+    fault_ts: dict[str, int] = {}
+    """When word of a fault came last; of one that is missing, not before ``fault_since``."""
+    fault_since: int = 0
 
 
 class Ledger:
@@ -69,6 +81,7 @@ class Ledger:
         self.sources: dict[SourceKey, Source] = defaultdict(Source)
         self.cursors: dict[SourceKey, Cursor] = {}
         """(site, node, epoch) → cursor."""
+        self.troubles = TroubleBook()
         self.changed_nodes: set[NodeKey] = set()
         self.changed_sources: set[SourceKey] = set()
         self.changed_cursors: set[SourceKey] = set()
@@ -78,7 +91,9 @@ class Ledger:
         for row in connection.execute(select(NodeState.__table__)).mappings():
             self.nodes[row["site"], row["node"]] = _from_row(Node, row)
         for row in connection.execute(select(SourceState.__table__)).mappings():
-            self.sources[row["site"], row["node"], row["source"]] = _from_row(Source, row)
+            source = _from_row(Source, row)
+            source.fault_since = source.last_ts
+            self.sources[row["site"], row["node"], row["source"]] = source
         for row in connection.execute(select(EpochCursor.__table__)).mappings():
             gaps = [Gap(*gap) for gap in row["gaps"]]
             self.cursors[row["site"], row["node"], row["epoch"]] = Cursor(
@@ -93,7 +108,7 @@ class Ledger:
         self.changed_cursors.add(key)
         return self.cursors[key]
 
-    def count_lost(self, opened_before: int) -> int:
+    def count_lost(self, opened_before: int, now: int) -> int:
         """Call long-open gaps lost; the records lost in all outboxes of all nodes."""
         lost: dict[NodeKey, int] = defaultdict(int)
         for (site, node, epoch), cursor in self.cursors.items():
@@ -104,6 +119,7 @@ class Ledger:
             if self.nodes[key].lost != count:
                 self.nodes[key].lost = count
                 self.changed_nodes.add(key)
+                self.look_at_node(*key, now)
         return sum(lost.values())
 
     def hear(self, site: str, node: str, record: AnyRecord) -> bool:
@@ -113,12 +129,53 @@ class Ledger:
         told = False
         if record.evidence is not UNSET and record.ts >= source.told_ts:
             source.told, source.told_ts = record.evidence, record.ts
+        take = _TAKES.get(type(record))
         if record.ts >= source.last_ts:
             source.last_ts = record.ts
-            take = _TAKES.get(type(record))
-            told = take is not None and take(source, record)
+        elif type(record) is not SceneFault:
+            take = None
+        if take is not None:
+            told = take(source, record)
+            self._look_at(key, record.ts)
         self.changed_sources.add(key)
         return told
+
+    def attend(
+        self, connection: Connection, sites: Iterable[SiteFile], added: Iterable[str], now: int
+    ) -> None:
+        """Keep the book of what is broken for these sites from ``now`` (ms) on, of which those
+        ``added`` were not watched before."""
+        nodes = {(file.site.id, node.id) for file in sites for node in file.nodes}
+        begins = self.troubles.load(connection, added, now)
+        self.troubles.attend(nodes, now)
+        for site, node in sorted(nodes - set(self.nodes)):
+            self.troubles.look((site, node, ""), (Sign("unseen"),), now)
+        for site, node in sorted(nodes & set(self.nodes)):
+            state = self.nodes[site, node]
+            known = site in begins and not state.online
+            self.troubles.remember((site, node, ""), self._signs_of_node(site, node))
+            self.look_at_node(site, node, min(state.online_at, now) if known else now)
+        for key in [key for key in self.sources if key[:2] in nodes and key[2] != AGENT]:
+            self._look_at(key, now)
+
+    def look_at_node(self, site: str, node: str, ts: int) -> None:
+        """Put on the books what is broken of a node at ``ts`` (ms), and what is no more."""
+        self.troubles.look((site, node, ""), self._signs_of_node(site, node), ts)
+
+    def _signs_of_node(self, site: str, node: str) -> Iterable[Sign]:
+        state, agent = self.nodes[site, node], self.sources.get((site, node, AGENT))
+        return of_node(
+            online=state.online, clock_ms=state.clock_ms, lost=state.lost,
+            agent=agent.values if agent is not None else {},
+        )  # fmt: skip
+
+    def _look_at(self, key: SourceKey, ts: int) -> None:
+        if key[2] == AGENT:
+            self.look_at_node(*key[:2], ts)
+        else:
+            source = self.sources[key]
+            signs = of_source(ok=source.ok, detail=source.detail, values=source.values)
+            self.troubles.look(key, signs, ts)
 
     def write(self, connection: Connection) -> None:
         """Write back what has changed; call `written` once that is committed."""
@@ -134,13 +191,15 @@ class Ledger:
             [{"site": key[0], "node": key[1], "epoch": key[2], **to_builtins(self.cursors[key])}
              for key in self.changed_cursors],
         )  # fmt: skip
+        upsert(connection, TroubleSpell.__table__, self.troubles.rows)
 
     def write_sources(self, connection: Connection) -> None:
         """Write back the sources that have changed."""
         rows = []
         for site, node, source in self.changed_sources:
             row = to_builtins(self.sources[site, node, source])
-            del row["told"], row["told_ts"]
+            for name in ("told", "told_ts", "fault_ts", "fault_since"):
+                del row[name]
             rows.append({"site": site, "node": node, "source": source, **row})
         upsert(connection, SourceState.__table__, rows)
 
@@ -148,6 +207,7 @@ class Ledger:
         """What has changed is committed."""
         self.changed_nodes.clear()
         self.changed_cursors.clear()
+        self.troubles.written()
         if sources:
             self.changed_sources.clear()
 
@@ -179,9 +239,15 @@ def _take_health(source: Source, record: NodeHealth) -> bool:
 
 
 def _take_fault(source: Source, record: SceneFault) -> bool:
+    # A node that was cut off tells of now first and of before later: its camera may say that it
+    # sees people before the hub hears that it was turned away meanwhile.
+    fault = str(record.fault)
+    if record.ts < source.fault_ts.get(fault, source.fault_since):
+        return False
+    source.fault_ts[fault] = record.ts
     before = source.values
     faults = set(before.get("faults", ()))
-    (faults.add if record.active else faults.discard)(str(record.fault))
+    (faults.add if record.active else faults.discard)(fault)
     source.values = {**before, "faults": sorted(faults)}
     return before != source.values
 

@@ -8,7 +8,7 @@ follows on disk, after which the messages may be acknowledged.
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -102,6 +102,7 @@ class Pipeline:
         with self._database.begin() as connection:
             self._close_orphans(connection, self.sites, now)
             self.resume.begin(connection, self.sites, self.engine, self.ledger, now)
+            self.ledger.attend(connection, self.sites, _names(self.sites), now)
 
     def _close_orphans(self, connection: Connection, sites: Sequence[SiteFile], now: int) -> None:
         names = {file.site.id for file in sites}
@@ -125,7 +126,8 @@ class Pipeline:
         with self._database.begin() as connection:
             self._close_orphans(connection, [*before, *sites], now)
             audit.enter(connection, "hub", "configuration.reload", "", "\n".join(changes), now)
-            self.resume.uptime.adopt(connection, [file.site.id for file in sites], now)
+            self.resume.uptime.adopt(connection, _names(sites), now)
+            self.ledger.attend(connection, sites, set(_names(sites)) - set(_names(before)), now)
             self._write_checkpoint(connection)
         self.sites = sites
         self._people.forget()
@@ -251,6 +253,7 @@ class Pipeline:
             or work.outcome.anomalies
             or ledger.changed_nodes
             or ledger.changed_cursors
+            or ledger.troubles.rows
             or (flush and (self._changed_places or ledger.changed_sources))
         )
 
@@ -329,6 +332,10 @@ class Pipeline:
     def _write_checkpoint(self, connection: Connection) -> None:
         row = {"name": "engine", "n": self._journal_n, "state": self.engine.dump()}
         upsert(connection, Checkpoint.__table__, [row])
+
+
+def _names(sites: Iterable[SiteFile]) -> list[str]:
+    return [file.site.id for file in sites]
 
 
 def _entry(work: Work) -> Entry | None:

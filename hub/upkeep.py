@@ -8,7 +8,7 @@ from sqlalchemy import Engine, delete, func, select
 
 from configs.servers import HubSettings
 from configs.site import SiteFile
-from hub import live, uptime
+from hub import live, troubles, uptime
 from hub.analysis import annotations
 from hub.cases import blocks, contacts
 from hub.cases.escalate import Escalator
@@ -65,7 +65,7 @@ class Upkeep:
         if now - self._ran_at < EVERY_MS:
             return
         self._ran_at = now
-        self._metrics.lost.set(self._ledger.count_lost(now - LOST_AFTER_MS))
+        self._metrics.lost.set(self._ledger.count_lost(now - LOST_AFTER_MS, now))
         self._metrics.missing.set(sum(c.missing for c in self._ledger.cursors.values()))
         checkpoint(now)
         self._trim()
@@ -89,6 +89,7 @@ class Upkeep:
         retention.purge(self._database, now - self._settings.keep_deliveries)
         live.purge(self._database, now - live.KEEP_MS)
         uptime.purge(self._database, now - self._settings.keep_records)
+        troubles.purge(self._database, now - self._settings.keep_records)
         annotations.purge(self._database, now - self._settings.keep_anomalies)
         pictures = self._purge_pictures(now - self._settings.keep_pictures)
         try:

@@ -98,6 +98,12 @@ class Console:
         """What the configuration says of a camera or sensor."""
         return self._sources.get((site, node, source))
 
+    def node_name(self, site: str, node: str) -> Text:
+        """What people call it; its id where the configuration has no name."""
+        file = self._sites.get(site)
+        named = (one.name for one in (file.nodes if file is not None else ()) if one.id == node)
+        return next((name for name in named if name.en), Text(node, node))
+
     def source_name(self, site: str, node: str, source: str) -> Text:
         """What people call it; its id where the configuration has no name."""
         found = self._sources.get((site, node, source))

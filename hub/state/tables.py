@@ -190,6 +190,31 @@ class NodeState(Base):
     bad: Mapped[int] = mapped_column(default=0)
 
 
+class TroubleSpell(Base):
+    """Something of a node, a camera or a sensor was broken for a while. Kept as long as records
+    are; a row of the kind "unkept" says until when nothing is on the books of a site."""
+
+    __tablename__ = "trouble_spell"
+    __table_args__ = (Index("ix_trouble_spell_until", "site", "until"),)
+
+    site: Mapped[str] = mapped_column(String(63), primary_key=True)
+    node: Mapped[str] = mapped_column(String(63), primary_key=True)
+    source: Mapped[str] = mapped_column(String(63), primary_key=True)
+    """"" for the node itself."""
+    kind: Mapped[str] = mapped_column(String(20), primary_key=True)
+    """As `hub.troubles.Sign` has it."""
+    what: Mapped[str] = mapped_column(String(63), primary_key=True)
+    """Which fault of a camera."""
+    since: Mapped[int] = mapped_column(primary_key=True)
+    """Event time; of what the hub itself noticed, its clock."""
+    until: Mapped[int | None]
+    """NULL: it lasts."""
+    detail: Mapped[str] = mapped_column(String(200), default="")
+    """The number at its worst, or the node's own words."""
+    size: Mapped[float] = mapped_column(default=0.0)
+    """Of that number, larger is worse."""
+
+
 class EpochCursor(Base):
     """Which records of a node's outbox the hub has: all up to ``high`` but the gaps."""
 

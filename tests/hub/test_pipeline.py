@@ -152,9 +152,9 @@ def test_garbage_on_every_topic_is_kept_with_its_reason_and_all_else_goes_on(hub
 def test_a_gap_that_stays_is_lost_and_one_that_fills_is_not(hub: Hub) -> None:
     hub.take(T0, batch("a", T0, count_record(1, T0, 0), count_record(5, T0 + 5, 0)))
     hub.take(T0, batch("a", T0, count_record(3, T0 + 3, 0)))
-    assert hub.pipeline.ledger.count_lost(T0 + 1) == 2
+    assert hub.pipeline.ledger.count_lost(T0 + 1, T0 + 1) == 2
     hub.take(T0, batch("a", T0, count_record(2, T0 + 2, 0)))
-    assert hub.pipeline.ledger.count_lost(T0 + 1) == 1
+    assert hub.pipeline.ledger.count_lost(T0 + 1, T0 + 1) == 1
 
 
 def test_a_picture_joins_its_record_and_its_alert(hub: Hub) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, insert, select, update
 
 from hub.cases.tables import Case
 from hub.patrols.tables import Patrol
-from hub.state.tables import Audit
+from hub.state.tables import Audit, TroubleSpell
 from tests.web import seed
 from tests.web.conftest import NOW
 from web import tokens
@@ -46,8 +46,29 @@ def test_a_shift_is_told_as_on_its_page(call: Call, engine: Engine, data: Path) 
     before = call("/handover", hours=8, until=NOW - 8 * HOUR).json
     assert (before["past"], before["broken"]) == (True, [])
     assert before["during"] != now["during"]
+    unknown = {"site": "garden", "start": NOW - 16 * HOUR, "end": NOW - 8 * HOUR, "kept": False}
+    assert (before["outages"], before["unknown"]) == ([], [unknown])
     assert len(call("/handover", hours=24, limit=1).json["during"]) == 1
     assert call("/handover", hours=25).status_code == 400
+
+
+def test_what_was_broken_in_a_shift_is_told_with_when_it_was_mended(
+    call: Call, engine: Engine
+) -> None:
+    spell = {"site": "garden", "node": "gate-1", "source": "cam-gate", "kind": "fault",
+             "what": "dark", "detail": "", "size": 0.0}  # fmt: skip
+    spells = [
+        {**spell, "since": NOW - hours * HOUR, "until": NOW - hours * HOUR + 60_000}
+        for hours in (3, 2)
+    ]
+    with engine.begin() as connection:
+        connection.execute(insert(TroubleSpell), spells)
+    (outage,) = call("/handover", hours=8).json["outages"]
+    assert outage == {
+        "site": "garden", "node": "gate-1", "source": "cam-gate", "kind": "fault",
+        "name": {"en": "Gate camera", "zh": "大门摄像头"}, "detail": "dark", "times": 2,
+        "since": NOW - 3 * HOUR, "until": NOW - 2 * HOUR + 60_000, "ms": 120_000,
+    }  # fmt: skip
 
 
 def test_a_note_is_left_to_the_next_shift(call: Call) -> None:

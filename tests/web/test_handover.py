@@ -8,16 +8,17 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, insert, update
 
 from hub import audit, desk
-from hub.state.tables import Audit
+from hub.state.tables import Audit, HubRun, TroubleSpell
 from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
 from web import audit as audit_page
 from web import handover
 
 Open = Callable[[str], Reader]
+MINUTE = 60_000
 
 
 def words(html: str) -> str:
@@ -71,7 +72,7 @@ def test_a_shift_of_before_has_an_address_of_its_own_and_leads_to_its_neighbours
     assert "Past shift:" in words(past.text)
     assert later not in past.text
     assert 'id="note-left"' not in past.text
-    assert "What was broken then is not kept" in past.text
+    assert "is not on the books" in past.text
     ways = dict(re.findall(r'href="([^"]+)" rel="(prev|next)"', past.text))
     (before,), (after,) = ([w for w, rel in ways.items() if rel == r] for r in ("prev", "next"))
     before, after = (browser.client.get(way.replace("&amp;", "&")).text for way in (before, after))
@@ -79,6 +80,66 @@ def test_a_shift_of_before_has_an_address_of_its_own_and_leads_to_its_neighbours
     assert "In this shift 0" in words(after)
     assert "the shed key is back" in words(after)
     assert 'rel="next"' not in browser.client.get("/handover?until=2199-01-01").text
+
+
+def _breaks(engine: Engine, *spells: tuple[str, str, str, str, int, int | None, str]) -> None:
+    """Of garden: (node, source, kind, what, since, until in minutes from NOW, detail)."""
+    rows = [
+        {"site": "garden", "node": node, "source": source, "kind": kind, "what": what,
+         "since": NOW + since * MINUTE, "until": None if until is None else NOW + until * MINUTE,
+         "detail": detail, "size": 0.0}
+        for node, source, kind, what, since, until, detail in spells
+    ]  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(insert(TroubleSpell), rows)
+
+
+def test_a_shift_that_is_over_says_what_was_broken_in_it_and_what_was_mended(
+    reader: Open, clock: Clock, engine: Engine
+) -> None:
+    _breaks(
+        engine,
+        ("", "", "unkept", "", -9_000_000, -5000, ""),
+        ("gate-1", "", "offline", "", -700, -600, ""),  # over before the shift began
+        ("yard-1", "", "offline", "", -500, -470, ""),
+        ("yard-1", "", "offline", "", -300, -290, ""),
+        ("yard-1", "cam-lane", "fault", "blurred", -20, None, ""),
+        ("yard-1", "door-shed", "battery", "", -60, 200, "9"),
+        ("gate-1", "", "lost", "", -30, -30, "12"),
+        ("gate-1", "cam-gate", "tamper", "", 10, None, ""),  # after it
+    )
+    with engine.begin() as connection:
+        ran = [(NOW - 900 * MINUTE, NOW - 200 * MINUTE), (NOW - 100 * MINUTE, NOW + 800 * MINUTE)]
+        rows = [{"site": "garden", "started_at": a, "seen_at": b} for a, b in ran]
+        connection.execute(insert(HubRun), rows)
+    clock.ms += 10 * 60 * MINUTE
+    client = reader("viewer").client
+    until = datetime.fromtimestamp(NOW / 1000, ZoneInfo("Asia/Shanghai")).strftime("%FT%H:%M")
+    text = words(client.get(f"/handover?hours=8&until={until}").text)
+    broken = text.partition("Broken as it ended ")[2]
+    assert broken.startswith("2 Shed door battery low 9% since")
+    lasting, _, mended = broken.partition("Mended in the shift ")
+    assert "Lane camera picture blurred since" in lasting
+    assert re.match(r"2 Courtyard cabinet offline \S+ \S+ \S+ – .+? · 2 times · 20 min", mended)
+    assert re.search(r"Gatehouse records lost for good 12 [^·–]+ The hub did not run from", mended)
+    assert "tampered" not in text
+    now = words(client.get("/handover?hours=24").text)
+    assert "Lane camera picture blurred, since" in now
+    assert re.search(r"Mended in the shift 4 .*Shed door battery low 9%", now)
+    assert "is not on the books" not in now
+    before = words(client.get("/handover?hours=24&until=2026-11-10T00:00").text)
+    assert re.search("What was broken from [^.]+ to [^.]+ is not on the books", before)
+    assert "Mended in the shift" not in before
+
+
+def test_a_shift_at_a_site_of_ones_own_tells_nothing_broken_of_others(
+    reader: Open, engine: Engine
+) -> None:
+    rows = {"site": "elsewhere", "node": "gate-1", "source": "", "kind": "hot", "what": "",
+            "since": NOW - MINUTE, "until": NOW, "detail": "90", "size": 90.0}  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(insert(TroubleSpell), rows)
+    assert "too hot" not in reader("viewer").client.get("/handover").text
 
 
 def test_all_alerts_and_notes_of_a_shift_are_a_click_away(

@@ -12,9 +12,10 @@ from web.api.part import does, reads
 from web.api.patrols import PatrolOut, patrol_of
 from web.api.places import TroubleOut, trouble_of
 from web.api.rules import SilenceOut, silence_of
-from web.api.shapes import Done, Id, Limit, Note, When, moment_of
+from web.api.shapes import Done, Id, Limit, Note, When, Words, moment_of
 from web.console import console
 from web.handover import HOURS, Shift, read
+from web.handover.broken import Outage
 
 
 class SeverityOut(Struct, frozen=True):
@@ -35,6 +36,36 @@ class NoteOut(Struct, frozen=True):
     text: str
 
 
+class OutageOut(Struct, frozen=True):
+    """Something that was broken in a shift, however often it came and went."""
+
+    site: str
+    node: str
+    source: str
+    """Empty: the node itself."""
+    name: Words
+    kind: str
+    detail: str
+    """A number at its worst, or the fault's name."""
+    since: int
+    """When it began first, also before the shift."""
+    until: int | None
+    """When it was mended last; null: it was not by the end of the shift."""
+    times: int
+    ms: int
+    """How much of the shift it was broken."""
+
+
+class UnknownOut(Struct, frozen=True):
+    """A stretch of a shift of which the hub knows nothing of what was broken."""
+
+    site: str
+    start: int
+    end: int
+    kept: bool
+    """The hub kept book and did not run; else it kept none yet, or it is past its retention."""
+
+
 class HandoverOut(Struct, frozen=True):
     """A shift."""
 
@@ -48,7 +79,10 @@ class HandoverOut(Struct, frozen=True):
     during: list[AlertOut]
     """The newest that fired or ended in it; all are in the list of alerts."""
     broken: list[TroubleOut]
-    """Now; of a shift that is over nothing is known of it."""
+    """Now; empty for a shift that is over."""
+    outages: list[OutageOut]
+    """What was broken in the shift."""
+    unknown: list[UnknownOut]
     quiet: list[SilenceOut]
     notes: list[NoteOut]
     """Of the shift and the one before, newest first."""
@@ -71,6 +105,14 @@ class HandedOver(Struct, frozen=True):
     note: Note
 
 
+def outage_of(one: Outage) -> OutageOut:
+    """As it is answered."""
+    return OutageOut(
+        one.site, one.node, one.source, Words.of(one.name), one.kind, one.detail, one.since,
+        one.until, one.times, one.ms,
+    )  # fmt: skip
+
+
 @reads("/handover", HandoverOut, HandoverQuery)
 def handover(asked: HandoverQuery) -> HandoverOut:
     """What is open, what happened in the shift, what is broken or quiet, and notes."""
@@ -83,7 +125,10 @@ def handover(asked: HandoverQuery) -> HandoverOut:
         shift.start, end, shift.past,
         [SeverityOut(*one) for one in seen.figures],
         [alert_of(one) for one in seen.open], [alert_of(one) for one in seen.during],
-        [trouble_of(one) for one in seen.broken], [silence_of(one) for one in seen.quiet],
+        [trouble_of(one) for one in seen.broken],
+        [outage_of(one) for one in seen.outages.outages],
+        [UnknownOut(one.site, one.start, one.end, one.kept) for one in seen.outages.unknown],
+        [silence_of(one) for one in seen.quiet],
         [NoteOut(*one) for one in seen.notes[: asked.limit]],
         [patrol_of(one) for one in seen.missed],
     )  # fmt: skip

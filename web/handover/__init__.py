@@ -1,5 +1,5 @@
-"""The end of a shift, this one's or one of before: what is open, what happened, what is broken, and
-notes to the next."""
+"""The end of a shift, this one's or one of before: what is open, what happened, what is or was
+broken, and notes to the next."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -20,6 +20,8 @@ from hub.silences import Quiet
 from hub.state.tables import Alert, HandoverNote
 from web.cases.words import place_name
 from web.console import Console, console
+from web.handover import broken
+from web.handover.broken import Broken
 from web.now.snapshot import AlertView, alerts, firing_alerts, take
 from web.now.troubles import Trouble, troubles
 from web.roles import acting
@@ -74,6 +76,9 @@ class Seen(Struct, frozen=True):
     figures: Sequence[Any]
     """(severity, alerts, taken, slowest_ms), of all alerts and not only those listed."""
     broken: Sequence[Trouble]
+    """Now; nothing where the shift is over."""
+    outages: Broken
+    """What was broken in it."""
     quiet: Sequence[Quiet]
     notes: Sequence[Any]
     """(site, at, author, text) of the shift and the one before, newest first."""
@@ -100,6 +105,7 @@ def read(here: Console, shift: Shift, limit: int) -> Seen:
             during=alerts(connection, here, *happened, limit=limit),
             figures=_figures(connection, here, happened),
             broken=() if shift.past else troubles(seen),
+            outages=broken.read(connection, here, start, end),
             quiet=[
                 one for one in quiet
                 if one.site in mine and one.ends_at > end
@@ -128,6 +134,7 @@ def page() -> ResponseReturnValue:
         unanswered=sum(one.alerts - one.taken for one in seen.figures),
         slowest_s=max((one.slowest_ms or 0 for one in seen.figures), default=0) / 1000,
         broken=seen.broken,
+        outages=seen.outages,
         quiet=seen.quiet,
         notes=seen.notes[: ALL if whole else NOTES],
         noted=len(seen.notes),

@@ -212,7 +212,7 @@ class Snapshot:
                 for fault in faults_of(row)
             ),
             offline=tuple(
-                self._name(site, node)
+                self.console.node_name(site, node)
                 for node in sorted({node for node, _ in feeds})
                 if (row := self.nodes.get((site, node))) is not None and not row["online"]
             ),
@@ -220,13 +220,13 @@ class Snapshot:
 
     def node(self, site: str, node: str) -> NodeView:
         """A node as it is."""
-        row = self.nodes.get((site, node))
+        row, name = self.nodes.get((site, node)), self.console.node_name(site, node)
         if row is None:
-            return NodeView(site, node, self._name(site, node), *(False, False), *(0,) * 6, "")
+            return NodeView(site, node, name, *(False, False), *(0,) * 6, "")
         return NodeView(
             site=site,
             node=node,
-            name=self._name(site, node),
+            name=name,
             known=True,
             online=row["online"],
             since=row["online_at"],
@@ -237,11 +237,6 @@ class Snapshot:
             clock_ms=row["clock_ms"],
             agent=str(row["about"].get("agent", "")),
         )
-
-    def _name(self, site: str, node: str) -> Text:
-        file = self.console.site(site)
-        names = [n.name for n in file.nodes if n.id == node and n.name.en] if file else []
-        return names[0] if names else Text(node, node)
 
     def _door(self, site: str, node: str, source: str, controlled: bool) -> DoorView:
         row = self.sources.get((site, node, source))

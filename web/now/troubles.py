@@ -6,17 +6,9 @@ from msgspec import Struct
 from sqlalchemy import RowMapping
 
 from configs.values import Text
-from web.now.snapshot import Snapshot, faults_of
+from hub.troubles import Sign, of_node, of_source
+from web.now.snapshot import Snapshot
 from wire.records import AGENT
-
-BATTERY = 15
-"""Per cent. Higher: batteries are changed earlier."""
-CLOCK_MS = 2000
-"""How far a node's clock may be off before durations suffer."""
-OUTBOX = 1000
-"""Records that may wait at a node before it counts as held up."""
-HOT = 85.0
-"""Degrees Celsius from which on processors slow themselves down."""
 
 
 class Trouble(Struct, frozen=True):
@@ -46,57 +38,33 @@ def troubles(now: Snapshot) -> list[Trouble]:
 def _of_nodes(now: Snapshot) -> Iterator[Trouble]:
     for file in now.console.sites:
         for node in file.nodes:
-            site, name = file.site.id, node.name if node.name.en else Text(node.id, node.id)
+            site = file.site.id
             row = now.nodes.get((site, node.id))
-            if row is None:
-                yield Trouble(site, node.id, "", name, "unseen", 0)
-                continue
-            for kind, detail, visit in _of_node(row, _agent(now, site, node.id)):
-                since = row["online_at"] if kind == "offline" else row["last_rx"]
-                yield Trouble(site, node.id, "", name, kind, since, detail, visit)
+            signs = _signs(row, now.sources.get((site, node.id, AGENT)))
+            since = 0 if row is None else row["last_rx" if row["online"] else "online_at"]
+            name = now.console.node_name(site, node.id)
+            yield from (_trouble((site, node.id, ""), name, sign, since) for sign in signs)
 
 
-def _of_node(row: RowMapping, agent: dict[str, float]) -> Iterator[tuple[str, str, bool]]:
-    if not row["online"]:
-        yield "offline", "", True
-        return
-    if abs(row["clock_ms"]) > CLOCK_MS:
-        yield "clock", f"{row['clock_ms'] / 1000:+.1f}", False
-    if row["lost"]:
-        yield "lost", str(row["lost"]), False
-    if agent.get("outbox", 0) > OUTBOX:
-        yield "outbox", f"{agent['outbox']:g}", False
-    if agent.get("dropped", 0):
-        yield "dropped", f"{agent['dropped']:g}", False
-    if agent.get("celsius", 0) >= HOT:
-        yield "hot", f"{agent['celsius']:.0f}", True
-
-
-def _agent(now: Snapshot, site: str, node: str) -> dict[str, float]:
-    row = now.sources.get((site, node, AGENT))
-    values = row["values"] if row is not None else {}
-    return {name: value for name, value in values.items() if isinstance(value, int | float)}
+def _signs(row: RowMapping | None, agent: RowMapping | None) -> Iterator[Sign]:
+    if row is None:
+        return iter([Sign("unseen")])
+    return of_node(
+        online=row["online"], clock_ms=row["clock_ms"], lost=row["lost"],
+        agent=agent["values"] if agent is not None else {},
+    )  # fmt: skip
 
 
 def _of_sources(now: Snapshot) -> Iterator[Trouble]:
     known = {(file.site.id, node.id) for file in now.console.sites for node in file.nodes}
-    for (site, node, source), row in now.sources.items():
-        state = now.nodes.get((site, node))
-        if (site, node) not in known or source == AGENT or state is None or not state["online"]:
+    for feed, row in now.sources.items():
+        state = now.nodes.get(feed[:2])
+        if feed[:2] not in known or feed[2] == AGENT or state is None or not state["online"]:
             continue  # a node that is cut off is told of once, as itself
-        name = now.console.source_name(site, node, source)
-        for kind, detail in _of_source(row):
-            yield Trouble(site, node, source, name, kind, row["last_ts"], detail)
+        name = now.console.source_name(*feed)
+        for sign in of_source(ok=row["ok"], detail=row["detail"], values=row["values"]):
+            yield _trouble(feed, name, sign, row["last_ts"])
 
 
-def _of_source(row: RowMapping) -> Iterator[tuple[str, str]]:
-    values = row["values"]
-    for fault in faults_of(row):
-        yield "fault", fault
-    if values.get("tamper"):
-        yield "tamper", ""
-    if values.get("available") is False:
-        yield "unavailable", ""
-    battery = values.get("battery")
-    if isinstance(battery, int) and battery <= BATTERY:
-        yield "battery", str(battery)
+def _trouble(feed: tuple[str, str, str], name: Text, sign: Sign, since: int) -> Trouble:
+    return Trouble(*feed, name, sign.kind, since, sign.what or sign.detail, sign.visit)
