@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from flask import Flask, Response, g, render_template, request
+from flask import Flask, Response, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_limiter import RateLimitExceeded
@@ -57,6 +57,7 @@ from web import (
 from web.cases.words import OUTCOMES, STATES
 from web.console import Console, WebError, console
 from web.news import Draughtsman
+from web.now.snapshot import active, newest_change
 from web.secret import session_secret
 from web.tail import ChangeTail
 from web.tuning.shelf import Shelf
@@ -247,9 +248,25 @@ def _for_every_page() -> dict[str, object]:
         "server_now": console().now(),
         "sites_known": console().sites,
         "pages_known": _pages,
+        "newest": _newest,
+        "active_alerts": _active,
         "neighbour": neighbours.resident,
         "next_walk": account.next_walk,
     }
+
+
+def _newest() -> int:
+    """From which change on an open page hears, where its view has not said so."""
+    with console().reader.connect() as connection:
+        return newest_change(connection)
+
+
+def _active() -> int:
+    """Alerts that fire at the reader's sites: the bar of every page says how many."""
+    whole: Console = current_app.extensions["linli"]
+    seen = whole.only(current_user.where(roles.Role.VIEWER))
+    with whole.reader.connect() as connection:
+        return active(connection, seen)
 
 
 def _pages() -> list[tuple[str, str]]:

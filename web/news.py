@@ -51,6 +51,9 @@ class AlertPiece(Struct, frozen=True):
     html: str
     alert: str
     active: bool
+    waits_since: int
+    """When the hub raised it, ms, while nobody has acknowledged it; else 0. By it a page without
+    a list knows what is new."""
 
 
 class SpotPiece(Struct, frozen=True):
@@ -161,13 +164,15 @@ def _waiting_for(change: Heard) -> Select[Any]:
 
 def _alert_piece(alert: AlertView, view: View) -> AlertPiece:
     html = get_template_attribute("parts.html", "alert_row")(alert, view.may_act, "")
-    return AlertPiece(f"alert.{alert.id}", str(html), alert.id, alert.firing)
+    waits = alert.firing and alert.acknowledged_at is None
+    since = alert.fired_rx or 0 if waits else 0
+    return AlertPiece(f"alert.{alert.id}", str(html), alert.id, alert.firing, since)
 
 
 def _gone(changes: Sequence[Heard], found: Sequence[AlertView]) -> list[AlertPiece]:
     """Alerts that the hub dropped before they fired: their rows are to go."""
     left = {change.key for change in changes if change.kind == "alert"} - {one.id for one in found}
-    return [AlertPiece(f"alert.{one}", "", one, False) for one in sorted(left)]
+    return [AlertPiece(f"alert.{one}", "", one, False, 0) for one in sorted(left)]
 
 
 def _cards(now: Snapshot, places: set[tuple[str, str]]) -> list[Piece]:

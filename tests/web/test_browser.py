@@ -312,6 +312,31 @@ def test_a_new_alert_is_seen_on_the_plan_and_heard_once_the_page_was_touched(
     expect(page).to_have_title(re.compile("^Now"))
 
 
+def test_a_new_alert_is_told_on_every_page_and_nothing_is_missed_between_two(
+    browser: Browser, address: str, engine: Engine
+) -> None:
+    page = log_in(browser, address, "operator")
+    page.goto(f"{address}/handover")
+    page.locator("h1").click()
+    expect(page.locator("#sound:not(.deaf)")).to_be_visible()
+    expect(page.locator("#line:not(.off)")).to_be_visible()
+    expect(page.locator("#active")).to_have_text("3")
+    alert = raise_alert(engine, severity="critical")
+    told = page.locator(f'#toasts a[href="/alerts/{alert}"]')
+    expect(told).to_contain_text("Critical: Someone in the courtyard after hours, Courtyard")
+    expect(page.locator("#said")).to_contain_text("New alert: Critical")
+    expect(page.locator(f'body[data-rang="alert.{alert}"]')).to_be_attached()
+    expect(page.locator("#active")).to_have_text("4")
+    desk.acknowledge(engine, alert, actor="wang", now=now_ms())  # that is no news to act on
+    page.goto("about:blank")
+    between = raise_alert(engine, place="pump-room")
+    page.goto(f"{address}/devices")
+    expect(page.locator(f'#toasts a[href="/alerts/{between}"]')).to_be_visible()
+    expect(page.locator("#toasts a")).to_have_count(1)
+    page.locator("#toasts a").click()
+    page.wait_for_url(f"{address}/alerts/{between}")
+
+
 def test_a_camera_on_the_plan_leads_to_its_live_view_which_renews_itself(
     browser: Browser, address: str, engine: Engine, data: Path
 ) -> None:

@@ -258,6 +258,11 @@ def newest_change(connection: Connection) -> int:
     return connection.scalar(select(func.max(Change.id))) or 0
 
 
+def active(connection: Connection, console: Console) -> int:
+    """How many alerts fire."""
+    return sum(count for *_, count in _firing(connection, console))
+
+
 def take(connection: Connection, console: Console) -> Snapshot:
     """Read everything but the alerts; the caller's transaction makes it one instant."""
     mark = newest_change(connection)

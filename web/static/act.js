@@ -11,6 +11,22 @@ export function toast(text, kind) {
   setTimeout(() => note.remove(), kind === "warn" ? 10_000 : 4000);
 }
 
+// An alert that comes while its reader is on a page without alerts: a way to it, the newest few.
+const ALERTS = 3;
+const ALERT_MS = 30_000;
+
+export function toastAlert(row) {
+  const room = document.getElementById("toasts");
+  const link = row.querySelector('[data-key="open"]').cloneNode();
+  const shape = row.querySelector(".shape").cloneNode(true);
+  link.className = `toast of-alert ${shape.classList[1]}`;
+  link.append(shape, row.getAttribute("aria-label"));
+  room.append(link);
+  const shown = room.querySelectorAll(".of-alert");
+  if (shown.length > ALERTS) shown[0].remove();
+  setTimeout(() => link.remove(), ALERT_MS);
+}
+
 // What came of it: {done, text} from the server, null where it did not get that far. A form whose
 // session has ended is sent as a plain one: the login page keeps what was typed.
 async function send(form) {

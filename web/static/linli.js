@@ -15,4 +15,4 @@ startKeys();
 startSound();
 startWatching();
 startPointing();
-if (document.body.classList.contains("live")) startLive();
+startLive();

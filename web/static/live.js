@@ -1,4 +1,5 @@
 // The line to the server: events in, a banner when it is cut, and a way back.
+import { toastAlert } from "./act.js";
 import { drawAges, tellTime } from "./ages.js";
 import { ring } from "./sound.js";
 import { insertInOrder, keepStill, made, swap } from "./swap.js";
@@ -15,7 +16,14 @@ let heard = performance.now();
 let after = document.body.dataset.after ?? "";
 let full = false;
 let out = false;
+let resting = false;
 let closedSince = 0;
+
+// A page that shows no alerts tells of new ones all the same: those raised since this tab last heard.
+const board = document.body.classList.contains("live");
+const RECENT_MS = 60_000;
+const told = new Set();
+let since = Number(document.body.dataset.now);
 
 function show(text) {
   if (banner.hidden !== !text) banner.hidden = !text;
@@ -27,8 +35,8 @@ function show(text) {
 }
 
 function count(firing) {
-  const badge = document.getElementById("firing");
-  if (badge) badge.textContent = firing;
+  for (const badge of document.querySelectorAll("#firing, #active")) badge.textContent = firing;
+  document.getElementById("active").hidden = !firing;
   const more = document.getElementById("more");
   if (more) more.hidden = firing <= list.children.length;
   document.title = firing && document.body.dataset.sound !== "off" ? `(${firing}) ${title}` : title;
@@ -47,7 +55,17 @@ function withMark(old, row) {
   return row;
 }
 
-function putAlert({ id, html, active }) {
+// Of an alert that has no row here.
+function tell({ alert, waits_since }, row) {
+  if (waits_since <= since || told.has(alert) || alert === document.body.dataset.alert) return;
+  told.add(alert);
+  announce(row);
+  ring(row);
+  toastAlert(row);
+}
+
+function putAlert(piece) {
+  const { id, html, active } = piece;
   const old = document.getElementById(id);
   if (!html) {
     old?.remove();
@@ -56,6 +74,7 @@ function putAlert({ id, html, active }) {
   const row = made(html);
   if (!list) {
     if (old) swap(old, withMark(old, row));
+    else tell(piece, row);
   } else if (old && active) {
     swap(old, row); // where it is: a row that somebody takes must not jump under the pointer
   } else if (old) {
@@ -95,10 +114,22 @@ function takeAway(row) {
   if (heir) heir.focus({ preventScroll: true });
 }
 
+// The next page in this tab goes on from here, so that nothing goes untold between two pages.
+function remember(id, now) {
+  after = id || after;
+  sessionStorage.setItem("linli.heard", JSON.stringify({ after, now }));
+}
+
+function goOn() {
+  const heard = JSON.parse(sessionStorage.getItem("linli.heard") ?? "null");
+  if (!heard || since - heard.now > RECENT_MS) return;
+  ({ after, now: since } = heard);
+}
+
 function news(event) {
   const found = JSON.parse(event.data);
   tellTime(found.now);
-  after = event.lastEventId;
+  remember(event.lastEventId, found.now);
   for (const piece of found.alerts) putAlert(piece);
   for (const { id, html } of found.swap) {
     const old = document.getElementById(id);
@@ -115,6 +146,7 @@ function news(event) {
 
 // Fetch this page anew and put each of its parts in place: after a gap, or when too many listen.
 async function reload() {
+  if (!board) return;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
   if (!answer) return;
   if (answer.redirected && new URL(answer.url).pathname === "/login") {
@@ -173,7 +205,10 @@ function connect() {
   source?.close();
   source = new EventSource(after ? `/live?after=${after}` : "/live");
   const beat = (then) => (event) => { heard = performance.now(); full = false; then(event); };
-  source.addEventListener("beat", beat((event) => tellTime(Number(event.data))));
+  source.addEventListener("beat", beat((event) => {
+    tellTime(Number(event.data));
+    remember("", Number(event.data));
+  }));
   source.addEventListener("news", beat(news));
   source.addEventListener("resync", beat(reload));
   source.addEventListener("bye", () => { source.close(); reload(); });
@@ -193,21 +228,44 @@ async function tryAgain() {
 }
 
 function watch() {
-  if (out) return;
+  if (out || resting) return;
   const silent = performance.now() - heard > SILENCE_MS;
-  show(full ? words.full : silent ? words.lost : "");
+  show(full ? (board ? words.full : words.busy) : silent ? words.lost : "");
   const shut = source.readyState === EventSource.CLOSED;
   const stuck = silent && performance.now() - heard > 4 * SILENCE_MS;
   if ((shut || stuck) && performance.now() - closedSince > (full ? RELOAD_MS : 2000)) tryAgain();
 }
 
+// A browser opens few connections to one server, and two pages that ring are one too many: of the
+// pages that nobody sees, only the one that was seen last keeps its line.
+function startResting() {
+  const me = String(performance.timeOrigin + Math.random());
+  const seen = () => {
+    if (document.hidden) return;
+    localStorage.setItem("linli.seen", me);
+    if (!resting) return;
+    resting = false;
+    heard = performance.now();
+    connect();
+  };
+  addEventListener("storage", ({ key }) => {
+    if (key !== "linli.seen" || !document.hidden || resting) return;
+    resting = true;
+    source.close();
+  });
+  document.addEventListener("visibilitychange", seen);
+  seen();
+}
+
 export function startLive() {
   line.hidden = false;
-  count(Number(document.getElementById("firing")?.textContent ?? 0));
+  if (!board) goOn();
+  count(Number(document.getElementById("active").textContent));
   connect();
+  startResting();
   setInterval(watch, 500);
   // A machine that slept comes back with a line that only looks open.
-  addEventListener("online", () => { if (!out) connect(); });
+  addEventListener("online", () => { if (!out && !resting) connect(); });
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", (event) => { if (event.persisted) { reload(); connect(); } });
 }

@@ -17,9 +17,11 @@ function note(frequency, at) {
 
 export function ring(row) {
   if (!wanted() || !context) return;
+  if (localStorage.getItem("linli.rang") === row.id) return; // another window of this browser did
   const severity = Object.keys(NOTES).find((name) => row.classList.contains(name)) ?? "low";
   NOTES[severity].forEach((frequency, number) => note(frequency, context.currentTime + number * LENGTH_S));
   document.body.dataset.rang = row.id;
+  localStorage.setItem("linli.rang", row.id);
 }
 
 // Browsers play nothing before somebody has touched the page: it says so instead of being mute.
