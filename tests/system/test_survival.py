@@ -18,7 +18,7 @@ from tests.servers import influxdb, mosquitto
 from tests.system.town import NODES, SITE, play
 from tests.system.world import Edge, HubProcess, influx_seqs, now_ms, wait_for
 
-LENGTH_S = 24.0
+LENGTH_S = 16.0
 
 
 @pytest.mark.system
@@ -44,14 +44,14 @@ def test_servers_die_and_no_record_is_lost_doubled_or_decided_otherwise(tmp_path
 
         def disturb() -> None:
             for offset, act in (
-                (4.0, storm.kill),
-                (6.5, storm.start),
-                (9.0, broker.stop),
-                (11.5, broker.start),
-                (14.0, influx.kill),
-                (15.0, storm.kill),
-                (16.0, storm.start),
-                (19.0, influx.start),
+                (2.5, storm.kill),
+                (4.0, storm.start),
+                (6.0, broker.stop),
+                (7.5, broker.start),
+                (9.5, influx.kill),
+                (10.0, storm.kill),
+                (10.5, storm.start),
+                (13.0, influx.start),
             ):
                 threading.Event().wait(max(0.0, start / 1000 + offset - time.time()))
                 act()

@@ -25,9 +25,9 @@ from web.roles import Role
 from web.serve import serve
 from wire.records import DoorState
 
-pytestmark = pytest.mark.browser
-TRIAL_MS = 90_000
-"""A trial has the lowest priority, and this machine may be busy."""
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+TRIAL_MS = 240_000
+"""A trial has a low priority, and this machine may be busy."""
 
 
 @pytest.fixture

@@ -202,7 +202,7 @@ def test_a_check_in_without_a_session_is_told_to_log_in_and_one_without_a_walk_w
         answer = browser.client.post("/walks/check-in", data=data, headers=json)
         assert (answer.status_code, answer.json) == (status, {"error": words})
     assert "No patrol that you have a place on passes here now." in wang.client.get(gate).text
-    assert wang.client.get(gate[:-4] + "0000").status_code == 404
+    assert wang.client.get(gate[:-4] + "none").status_code == 404
     asked = reader("").client.get(gate).headers["Location"]
     assert asked == f"/account/enter?next={gate}"
 

@@ -45,6 +45,12 @@ def at(phone: pyotp.TOTP, clock: Clock) -> str:
     return phone.at(clock.ms // 1000)
 
 
+def misfit(phone: pyotp.TOTP, clock: Clock) -> str:
+    """A code that the phone does not show, nor did or will within the minute."""
+    near = {phone.at(clock.ms // 1000 + 30 * step) for step in range(-2, 3)}
+    return next(code for code in map("{:06}".format, range(9)) if code not in near)
+
+
 def enter(app: Flask, code: str, name: str = "operator", **more: str) -> tuple[Reader, int]:
     """A new browser that has given the password and this code."""
     browser = Reader(app.test_client())
@@ -119,8 +125,9 @@ def test_codes_cannot_be_guessed_for_long_and_wait_only_some_minutes(
     assert "That took too long. Log in again." in late.text
     browser = Reader(app.test_client())
     browser.log_in("operator")
+    wrong = misfit(phone, clock)
     guesses = [
-        browser.post("/login/code", page="/login/code", code="000000").status_code for _ in range(6)
+        browser.post("/login/code", page="/login/code", code=wrong).status_code for _ in range(6)
     ]
     assert guesses == [401] * 5 + [429]
 
@@ -134,7 +141,8 @@ def test_a_form_is_kept_through_both_halves_of_a_login(
     fields = {"next": "/alerts/x/resolve", "kept.note": "it was a cat"}
     half = browser.log_in("operator", **fields)
     assert 'name="kept.note" value="it was a cat"' in half.text
-    wrong = browser.post("/login/code", page="/login/code", code="000000", **fields)
+    other = misfit(phone, clock)
+    wrong = browser.post("/login/code", page="/login/code", code=other, **fields)
     assert 'name="kept.note" value="it was a cat"' in wrong.text
     whole = browser.post("/login/code", page="/login/code", code=at(phone, clock), **fields)
     assert "it was a cat</textarea>" in whole.text
@@ -158,10 +166,11 @@ def test_switching_on_needs_the_password_and_a_code_that_fits(
     browser = reader("operator")
     page = browser.client.get("/me/code").text
     sealed = draft(page)
-    wrong = browser.post("/me/code", page="/me", code="000000", password=PASSWORD, draft=sealed)
-    assert "That code does not fit." in wrong.text
-    assert re.search(r"<code>(.*?)</code>", page)[1] in wrong.text  # type: ignore[index]
     phone = pyotp.TOTP(re.search(r"<code>(.*?)</code>", page)[1])  # type: ignore[index]
+    other = misfit(phone, clock)
+    wrong = browser.post("/me/code", page="/me", code=other, password=PASSWORD, draft=sealed)
+    assert "That code does not fit." in wrong.text
+    assert phone.secret in wrong.text
     fits = {"code": at(phone, clock), "draft": sealed}
     refused = browser.post("/me/code", page="/me", password="x", **fits)
     assert (refused.status_code, "The password is not right." in refused.text) == (401, True)
