@@ -8,6 +8,7 @@ from msgspec import Struct
 
 CAMERA_PASSWORD_ENV = "LINLI_CAMERA_PASSWORD"  # noqa: S105 - the variable's name
 MQTT_PASSWORD_FILE = "mqtt.password"  # noqa: S105 - the file's name
+WEBHOOK_TOKEN_FILE = "webhook.token"  # noqa: S105 - the file's name
 
 
 class CameraPlan(Struct, frozen=True, kw_only=True):
@@ -21,12 +22,42 @@ class CameraPlan(Struct, frozen=True, kw_only=True):
     """Make and model, for the comment."""
 
 
+class Wire(Struct, frozen=True, kw_only=True):
+    """A pin of the board, and what is wired to it."""
+
+    pin: int
+    pull_up: bool = True
+    inverted: bool = False
+
+
 class DoorPlan(Struct, frozen=True, kw_only=True):
-    """A Zigbee2MQTT contact."""
+    """A door contact: one that Zigbee2MQTT has paired, one on a wire, or one that calls."""
 
     id: str
-    topic: str
+    topic: str = ""
+    wire: Wire | None = None
     about: str = ""
+
+    @property
+    def kind(self) -> str:
+        """As the file says it."""
+        return "gpio" if self.wire is not None else "zigbee2mqtt" if self.topic else "webhook"
+
+
+class ReaderPlan(Struct, frozen=True, kw_only=True):
+    """An access reader: one that publishes, one on a wire, or one that calls."""
+
+    id: str
+    topic: str = ""
+    field: str = ""
+    wire: Wire | None = None
+    door: str = ""
+    """The door that it opens."""
+
+    @property
+    def kind(self) -> str:
+        """As the file says it."""
+        return "gpio" if self.wire is not None else "mqtt" if self.topic else "webhook"
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -46,6 +77,13 @@ class Plan(Struct, frozen=True, kw_only=True):
     """None: by what is drawn on the picture."""
     cameras: tuple[CameraPlan, ...] = ()
     doors: tuple[DoorPlan, ...] = ()
+    readers: tuple[ReaderPlan, ...] = ()
+    sensors_host: str = ""
+    """Of the broker that Zigbee2MQTT and readers publish to, where it is another."""
+    sensors_port: int = 1883
+    webhook_port: int = 8788
+    webhook_token_file: str = ""
+    """Given where something calls this node."""
 
 
 def make_id(words: str, kind: str, taken: Collection[str]) -> str:
@@ -74,6 +112,12 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield f"model: {{name: {_quoted(plan.model)}}}  # `linli models bench` compares"
     yield from _cameras(plan)
     yield from _doors(plan)
+    yield from _readers(plan)
+    if plan.webhook_token_file:
+        file = _quoted(plan.webhook_token_file)
+        yield "webhooks:  # where devices call this node"
+        yield f"  port: {plan.webhook_port}"
+        yield f"  token_file: {file}  # what every call must say; mode 600, the agent's user's"
 
 
 def _broker(plan: Plan) -> Iterator[str]:
@@ -87,6 +131,9 @@ def _broker(plan: Plan) -> Iterator[str]:
     if plan.username:
         yield f"  username: {_quoted(plan.username)}"
         yield f"  password_file: {_quoted(plan.password_file)}  # mode 600, the agent's user's"
+    if plan.sensors_host:
+        host = _quoted(plan.sensors_host)
+        yield f"sensors_mqtt: {{host: {host}, port: {plan.sensors_port}}}  # Zigbee2MQTT's"
 
 
 def _cameras(plan: Plan) -> Iterator[str]:
@@ -113,8 +160,36 @@ def _doors(plan: Plan) -> Iterator[str]:
     yield "doors:"
     for door in plan.doors:
         yield f"  - id: {_quoted(door.id)}{_comment(door.about)}"
-        yield "    kind: zigbee2mqtt"
-        yield f"    topic: {_quoted(door.topic)}"
+        yield f"    kind: {door.kind}"
+        if door.topic:
+            yield f"    topic: {_quoted(door.topic)}"
+        yield from _wire(door.wire)
+
+
+def _readers(plan: Plan) -> Iterator[str]:
+    if not plan.readers:
+        return
+    yield "readers:"
+    for reader in plan.readers:
+        yield f"  - id: {_quoted(reader.id)}"
+        yield f"    kind: {reader.kind}"
+        if reader.topic:
+            yield f"    topic: {_quoted(reader.topic)}"
+        if reader.field:
+            yield f"    field: {_quoted(reader.field)}"
+        yield from _wire(reader.wire)
+        if reader.door:
+            yield f"    door: {_quoted(reader.door)}  # its access is that of this door"
+
+
+def _wire(wire: Wire | None) -> Iterator[str]:
+    if wire is None:
+        return
+    yield f"    pin: {wire.pin}  # BCM number"
+    if not wire.pull_up:
+        yield "    pull_up: false  # wired to 3.3 V, not to ground"
+    if wire.inverted:
+        yield "    inverted: true  # open while the door is closed"
 
 
 def _source(source: str) -> str:

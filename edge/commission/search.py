@@ -1,4 +1,4 @@
-"""What is there to watch: cameras and door contacts that were named or found."""
+"""What is there to watch: cameras that were named, cameras and door contacts that are found."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -37,17 +37,17 @@ def is_source(words: str) -> bool:
     return words == "street" or words.startswith(SOURCES)
 
 
-def named_cameras(given: Sequence[str], login: Login, say: Say) -> list[CameraPlan]:
-    """``[id=]address`` each; addresses are tried, and what stands against one is said."""
-    found: list[CameraPlan] = []
-    for each in given:
-        name, source = _split(each)
-        if source.startswith("onvif://"):
-            source = _asked(f"http://{source.removeprefix('onvif://')}{ONVIF_PATH}", login, say)
-        if source:
-            _try(source, login, say)
-            found.append(_camera(name, source, login, "", found))
-    return found
+def named_camera(
+    given: str, login: Login, taken: Sequence[CameraPlan], say: Say
+) -> CameraPlan | None:
+    """``[id=]address``; the address is tried, and what stands against it is said."""
+    name, source = split(given)
+    if source.startswith("onvif://"):
+        source = _asked(f"http://{source.removeprefix('onvif://')}{ONVIF_PATH}", login, say)
+    if not source:
+        return None
+    _try(source, login, say)
+    return _camera(name, source, login, "", taken)
 
 
 def _camera(
@@ -59,7 +59,8 @@ def _camera(
     return CameraPlan(id=made, source=source, username=username, about=about)
 
 
-def _split(given: str) -> tuple[str, str]:
+def split(given: str) -> tuple[str, str]:
+    """The id that was given, or "", and the address."""
     head, equals, tail = given.partition("=")
     return (head, tail) if equals and is_source(tail) else ("", given)
 
@@ -103,17 +104,6 @@ def found_cameras(login: Login, taken: Sequence[CameraPlan], say: Say) -> list[C
         if source not in {each.source for each in taken}:
             say(f"found {usb.name} on USB")
             found.append(_camera("", source, login, usb.name, [*taken, *found]))
-    return found
-
-
-def named_doors(given: Sequence[str]) -> list[DoorPlan]:
-    """``[id=]topic`` each; a topic holds a slash, an id does not."""
-    found: list[DoorPlan] = []
-    for each in given:
-        head, equals, tail = each.partition("=")
-        name, topic = (head, tail) if equals and "/" not in head else ("", each)
-        made = name or make_id(topic.partition("/")[2], "door", [door.id for door in found])
-        found.append(DoorPlan(id=made, topic=topic))
     return found
 
 

@@ -43,7 +43,7 @@ def test_everything_can_be_given_and_nothing_is_asked(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x")
     shown = init(
         tmp_path, "--yes", "--no-find", "--site", "garden", "--node", "gate-1",
-        "--broker", "hub.local:8883", "--tls", "--username", "gate-1",
+        "--broker", "hub.local:8883", "--username", "gate-1",
         "--password-file", str(tmp_path / "secret"), "--camera", "yard=street",
         "--camera", "usb:2", "--door", "zigbee2mqtt/大厅/西门", "--door", "lobby=zigbee2mqtt/lobby",
         "--fps", "7.5", "--model", "starter",
@@ -61,8 +61,83 @@ def test_everything_can_be_given_and_nothing_is_asked(tmp_path: Path) -> None:
     assert "# `linli edge draw` draws" in (tmp_path / "edge.yaml").read_text()
 
 
+def test_wires_callers_and_readers_can_be_given(tmp_path: Path) -> None:
+    given = (
+        "--yes", "--no-find", "--site", "garden", "--camera", "yard=street",
+        "--door", "cellar=gpio:17", "--door", "gpio:4,pull-down,inverted", "--door", "shed=webhook",
+        "--door", "hall=zigbee2mqtt/hall=1", "--sensors-broker", "zigbee.local",
+        "--reader", "lobby-reader=acs/lobby#result@hall", "--reader", "gpio:27,pull-down@cellar",
+        "--reader", "webhook@shed", "--webhook-port", "9000",
+    )  # fmt: skip
+    shown = init(tmp_path, *given)
+    assert shown.exit_code == 0, shown.output
+    assert "1 camera, 4 doors, 3 readers" in shown.output
+    assert "shed calls http://<this device>:9000/doors/shed/open and …/closed" in shown.output
+    edge = configs.load_edge(tmp_path / "edge.yaml")
+    assert edge.sensors_mqtt is not None
+    assert (edge.sensors_mqtt.host, edge.sensors_mqtt.port) == ("zigbee.local", 1883)
+    assert [(d.id, d.kind, d.pin, d.pull_up, d.inverted, d.topic) for d in edge.doors] == [
+        ("cellar", "gpio", 17, True, False, ""),
+        ("door-gpio-4", "gpio", 4, False, True, ""),
+        ("shed", "webhook", None, True, False, ""),
+        ("hall", "zigbee2mqtt", None, True, False, "zigbee2mqtt/hall=1"),
+    ]
+    assert [(r.id, r.kind, r.topic, r.field, r.pin, r.door) for r in edge.readers] == [
+        ("lobby-reader", "mqtt", "acs/lobby", "result", None, "hall"),
+        ("reader-cellar", "gpio", "", "", 27, "cellar"),
+        ("reader-shed", "webhook", "", "", None, "shed"),
+    ]
+    token = edge.webhooks.token()
+    assert (len(token), edge.webhooks.port) == (32, 9000)
+    assert (tmp_path / "webhook.token").stat().st_mode & 0o777 == 0o600
+    assert token not in shown.output
+    assert token not in (tmp_path / "edge.yaml").read_text()
+    assert init(tmp_path, *given, "--force").exit_code == 0
+    assert configs.load_edge(tmp_path / "edge.yaml").webhooks.token() == token, "devices have it"
+
+
+def test_what_nobody_finds_is_asked_until_there_is_no_more(tmp_path: Path) -> None:
+    typed = [
+        "garden", "gate-1", "hub.local", "", "",
+        "192.168.1.9", "yard=street", "",  # cameras
+        "gpio:99", "cellar=gpio:17", "lid", "shed=webhook", "",  # doors
+        "acs/lobby@attic", "acs/lobby#result@cellar", "",  # readers
+    ]  # fmt: skip
+    shown = init(tmp_path, "--no-find", typed="\n".join([*typed, ""]))
+    assert shown.exit_code == 0, shown.output
+    for words in (
+        "'192.168.1.9': give [id=]address",
+        "the pin's BCM number is 0 to 53",
+        "'lid': give [id=]zigbee2mqtt/<name>",
+        "'attic' is no door here; cellar, shed",
+    ):
+        assert words in shown.output
+    edge = configs.load_edge(tmp_path / "edge.yaml")
+    assert [each.id for each in edge.cameras] == ["yard"]
+    assert [(each.id, each.kind) for each in edge.doors] == [
+        ("cellar", "gpio"),
+        ("shed", "webhook"),
+    ]
+    assert [(each.topic, each.door) for each in edge.readers] == [("acs/lobby", "cellar")]
+
+
+def test_a_token_of_ones_own_must_be_good(tmp_path: Path) -> None:
+    own = tmp_path / "own.token"
+    given = ["--yes", "--no-find", "--site", "g", "--door", "shed=webhook"]
+    given += ["--webhook-token-file", str(own)]
+    assert f"{own} cannot be read" in init(tmp_path, *given).output.replace("\n", " ")
+    own.write_text("short")
+    assert "has less than 16 characters" in init(tmp_path, *given).output
+    assert not (tmp_path / "edge.yaml").exists()
+    own.write_text("a token that nobody guesses")
+    assert init(tmp_path, *given).exit_code == 0
+    edge = configs.load_edge(tmp_path / "edge.yaml")
+    assert edge.webhooks.token() == "a token that nobody guesses"
+    assert not (tmp_path / "webhook.token").exists()
+
+
 def test_what_is_not_given_is_asked_and_passwords_are_for_the_owner_alone(tmp_path: Path) -> None:
-    typed = "Garden\ngarden\ngate-1\nhub.local\ngate-1\nmqtt-secret\nviewer\ncam-'secret\n"
+    typed = "Garden\ngarden\ngate-1\nhub.local\ngate-1\nmqtt-secret\nviewer\ncam-'secret\n\n\n"
     shown = init(tmp_path, "--no-find", "--camera", "yard=street", typed=typed)
     assert shown.exit_code == 0, shown.output
     assert "lower-case letters" in shown.output, "Garden is no id"
@@ -82,6 +157,12 @@ def test_what_is_not_given_is_asked_and_passwords_are_for_the_owner_alone(tmp_pa
         (["--yes", "--site", "Garden"], "lower-case letters"),
         (["--yes", "--site", "g", "--camera", "192.168.1.2"], "rtsp://…"),
         (["--yes", "--site", "g", "--door", "west"], "zigbee2mqtt/west gate"),
+        (["--yes", "--site", "g", "--door", "Shed=webhook"], "'Shed' is no id"),
+        (["--yes", "--site", "g", "--door", "gpio:17,upside-down"], "is said of no pin"),
+        (["--yes", "--site", "g", "--door", "zigbee2mqtt/+"], "[id=]gpio:<pin>"),
+        (["--yes", "--site", "g", "--camera", "Yard=street"], "'Yard': lower-case"),
+        (["--yes", "--site", "g", "--reader", "lobby"], "such as acs/lobby#result@lobby"),
+        (["--yes", "--site", "g", "--reader", "webhook@attic"], "'attic' is no door here"),
         (["--yes", "--site", "g", "--username", "x"], "give --password-file"),
         (["--yes", "--site", "g", "--broker", "a:b"], "the port is no number"),
     ],
