@@ -46,6 +46,7 @@ from web import (
     residents,
     roles,
     rules,
+    shrink,
     tokens,
     totp,
     trends,
@@ -108,6 +109,7 @@ def create_app(
     _install_accounts(app, here)
     language.install(app)
     headers.install(app)
+    shrink.install(app)
     _install_parts(app)
     _install_live(app, here)
     _install_errors(app)

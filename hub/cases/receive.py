@@ -19,9 +19,17 @@ from hub import audit
 from hub.cases import family
 from hub.cases.contacts import mail_address
 from hub.cases.senders import Marks, remember
-from hub.cases.tables import ENDED, Case, CaseAlert, CasePhoto, CaseState, Reporter
+from hub.cases.tables import (
+    ENDED,
+    Case,
+    CaseAlert,
+    CaseEvent,
+    CasePhoto,
+    CaseState,
+    Reporter,
+)
 from hub.cases.worktime import deadlines
-from hub.cases.write import say
+from hub.cases.write import NOTE_CHARS, say
 from hub.pictures import PictureFolder
 from hub.state.store import reading
 
@@ -100,14 +108,14 @@ class Received(Struct, frozen=True):
 def receive(
     engine: Engine, site: SiteFile, report: NewReport, *, vault: "Vault", data: Path, now: int
 ) -> Received:
-    """Keep a report. Raises `ReportRefused`, and OSError where a picture cannot be kept."""
+    """Keep a report; one that came before and comes again with other words adds them to it. Raises
+    `ReportRefused`, and OSError where a picture cannot be kept."""
     report = checked(site, report)
     token = vault.derive(report.request_key) if report.request_key else secrets.token_hex(20)
     case_id = secrets.token_hex(8)
     photos = [(secrets.token_hex(8), jpeg) for jpeg in report.photos]
-    before = _known(engine, report.request_key)
-    if before is not None:
-        return Received(*before, token, new=False)
+    if _known(engine, report.request_key) is not None:
+        return _again(engine, report, token, now)
     folder = PictureFolder(data / "cases")
     for ref, jpeg in photos:
         folder.put(site.site.id, case_id, ref, jpeg)
@@ -116,11 +124,25 @@ def receive(
     except BaseException as error:
         for ref, _ in photos:
             folder.remove(site.site.id, case_id, ref)
-        before = _known(engine, report.request_key)
-        if isinstance(error, IntegrityError) and before is not None:  # two came at once
-            return Received(*before, token, new=False)
+        known = _known(engine, report.request_key) is not None
+        if isinstance(error, IntegrityError) and known:  # two came at once
+            return _again(engine, report, token, now)
         raise
     return Received(case_id, code, token, new=True)
+
+
+def _again(engine: Engine, report: NewReport, token: str, now: int) -> Received:
+    """The answer got lost, and what was said was changed before it came again."""
+    query = select(Case.id, Case.code, Case.site, Case.text, Case.held)
+    with engine.begin() as connection:
+        audit.lock(connection)
+        case = connection.execute(query.where(Case.request_key == report.request_key)).one()
+        told = select(CaseEvent.note).where(CaseEvent.case == case.id, CaseEvent.kind == "added")
+        known = {"", case.text[:NOTE_CHARS], *connection.scalars(told)}
+        if report.text[:NOTE_CHARS] not in known:
+            say(connection, case.id, case.site, "added", actor=report.actor, note=report.text,
+                public=not case.held, now=now)  # fmt: skip
+    return Received(case.id, case.code, token, new=False)
 
 
 def me_too(

@@ -130,17 +130,59 @@ def test_a_report_on_a_lost_connection_outlives_its_page_and_is_sent_once(
     phone.locator("#report button.big").click()
     expect(phone.locator("#state")).to_contain_text("网络已断开")
     assert count(engine) == 0
+    phone.fill("#text", "白色面包车和货车堵住消防通道")
+    expect(phone.locator("#state")).to_contain_text("尚未发送")
+    phone.locator("#report button.big").click()
+    expect(phone.locator("#state")).to_contain_text("网络已断开")
     phone.close()
     phone.context.set_offline(False)
     phone = phone.context.new_page()
     phone.goto(f"{address}/report")
-    expect(phone.locator(".code")).to_be_visible()
+    expect(phone.locator(".note")).to_have_text("白色面包车和货车堵住消防通道")
     assert count(engine) == 1
     with engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(CasePhoto)) == 2
     phone.goto(f"{address}/report")
     expect(phone.locator("#text")).to_have_value("")
     assert count(engine) == 1
+
+
+def test_a_page_that_is_closed_while_it_sends_has_kept_everything_and_the_way_back(
+    phone: Page, address: str, engine: Engine, tmp_path: Path
+) -> None:
+    fill(phone, address, picture(tmp_path))
+    expect(phone.locator("#chosen li")).to_have_count(1)
+    phone.set_input_files("#photos", picture(tmp_path))
+    expect(phone.locator("#chosen li")).to_have_count(2)
+    phone.locator("#chosen button").first.click()
+    expect(phone.locator("#chosen li")).to_have_count(1)
+    busy: list[str] = []
+
+    def answer_busy_and_then_never(route: Route) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+        elif not busy:
+            busy.append("once")
+            route.fulfill(status=503)
+
+    phone.route("**/report", answer_busy_and_then_never)
+    send = phone.locator("#report button.big")
+    send.click()
+    expect(phone.locator("#state")).to_contain_text("服务器暂时无法接收")
+    send.click()
+    expect(phone.locator("#part")).to_be_visible()
+    phone.close()
+    phone = phone.context.new_page()
+    phone.goto(f"{address}/report")
+    expect(phone.locator(".code")).to_be_visible()
+    code = phone.locator(".code").inner_text()
+    assert count(engine) == 1
+    with engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(CasePhoto)) == 1
+    phone.goto(f"{address}/report")
+    expect(phone.locator("#sent a")).to_have_text(code)
+    phone.locator("#forget-sent").click()
+    expect(phone.locator("#sent")).to_be_hidden()
 
 
 def test_an_answer_that_got_lost_does_not_make_two_reports(

@@ -178,6 +178,30 @@ def test_a_form_sent_twice_is_one_report_with_one_link(reader: Open, engine: Eng
     assert the_case(engine).code
 
 
+def test_words_that_were_changed_before_a_form_came_again_are_added_to_it_once(
+    reader: Open, engine: Engine
+) -> None:
+    resident = reader("")
+    link = report(resident, request_key="a" * 32).headers["Location"]
+    for _ in range(2):
+        again = report(resident, request_key="a" * 32, text="The lamp is out, and wires hang down")
+        assert again.headers["Location"] == link
+    assert the_case(engine).text == "The lamp is out"
+    assert resident.client.get(link).text.count("and wires hang down") == 1
+
+
+def test_what_was_reported_stands_on_its_page_for_who_wrote_it_alone_until_it_is_verified(
+    reader: Open, engine: Engine
+) -> None:
+    mine = report(reader("")).headers["Location"]
+    case, other = the_case(engine), reader("")
+    theirs = other.post(f"/report/{case.id}/me-too", page="/report").headers["Location"]
+    assert "The lamp is out" in other.client.get(mine).text
+    assert "The lamp is out" not in other.client.get(theirs).text
+    work(reader("operator"), case.id, "walk", step="verify")
+    assert "The lamp is out" in other.client.get(theirs).text
+
+
 def test_a_qr_code_of_a_place_opens_the_form_with_it_chosen(reader: Open) -> None:
     text = reader("").client.get("/report?place=garden/bike-shed").text
     assert 'value="garden/bike-shed" selected' in text
@@ -192,7 +216,7 @@ def test_a_place_is_chosen_on_the_plan_without_any_script(reader: Open) -> None:
     assert 'data-where="garden/bike-shed" aria-label="Bike shed" aria-current' in (
         browser.get(link).text
     )
-    (drawing,) = re.findall(r'<image href="([^"]+)"', text)
+    (drawing,) = re.findall(r'<img src="([^"]*plan[^"]*)"', text)
     with browser.get(drawing) as answer:
         assert answer.mimetype == "image/svg+xml"
     assert browser.get("/report/plan/nowhere").status_code == 404

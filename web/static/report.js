@@ -1,16 +1,26 @@
-// The report form on a bad network: a draft is kept on the phone, photos are made small here,
-// and what could not be sent is sent when the connection is back, once: its key says so.
+// The report form on a bad network: a draft with its photos is kept on the phone, photos are made
+// small here, and what could not be sent is sent when the connection is back, once: its key says so.
 const form = document.getElementById("report");
 const state = document.getElementById("state");
+const bar = document.getElementById("part");
+const button = form.querySelector("button.big");
 const words = form.dataset;
 const KEY = "linli.report";
+const SENT = "linli.sent";
+const REMEMBERED = 10;
 const RETRY_MS = 10_000;
-const LONG_SIDE = 1600;
+const SILENCE_MS = 120_000; // a slow network still has much to carry when the phone has handed over all
+const SIZES = [[1600, 0.8], [1280, 0.7], [1024, 0.6]];
+const ENOUGH = 200_000; // bytes of a photo: half a minute at 50 kbit/s
 const FIELDS = ["kind", "where", "spot", "text", "contact", "mail", "request_key"];
 let sending = false;
+let photos = [];
+let making = Promise.resolve();
 
-const read = () => { try { return JSON.parse(localStorage.getItem(KEY)) ?? {}; } catch { return {}; } };
-const keep = (draft) => { try { localStorage.setItem(KEY, JSON.stringify(draft)); return true; } catch { return false; } };
+const stored = (key) => { try { return JSON.parse(localStorage.getItem(key)); } catch { return null; } };
+const store = (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)); return true; } catch { return false; } };
+const read = () => stored(KEY) ?? {};
+const keep = (draft) => store(KEY, draft);
 
 // Photos wait in IndexedDB, which takes files as they are, and more of them than localStorage.
 function photoStore(mode, ask) {
@@ -26,16 +36,12 @@ function photoStore(mode, ask) {
     };
   });
 }
-const keepPhotos = (photos) => photoStore("readwrite", (store) => store.put(photos, "draft")).then(() => true, () => false);
+const keepPhotos = () => photoStore("readwrite", (store) => store.put(photos, "draft")).then(() => true, () => !photos.length);
 const keptPhotos = () => photoStore("readonly", (store) => store.get("draft")).then((found) => found ?? [], () => []);
 
-async function forget() {
-  localStorage.removeItem(KEY);
-  await keepPhotos([]);
-}
-
-function say(text) {
+function say(text, more) {
   state.textContent = text;
+  if (more) state.append(" ", more);
   state.hidden = !text;
 }
 
@@ -44,82 +50,195 @@ function typed() {
   return Object.fromEntries(FIELDS.map((name) => [name, data.get(name) ?? ""]));
 }
 
+// What a QR code at a place chose is kept, but not for a report that only waits for its way.
 function restore(draft) {
   for (const name of FIELDS) {
     const field = form.elements[name];
+    const chosen = name === "where" && field.value && !field.value.endsWith("/") && !draft.pending;
     if (field?.type === "checkbox") field.checked = Boolean(draft[name]);
-    else if (draft[name] && field && !(name === "where" && field.value && !field.value.endsWith("/"))) field.value = draft[name];
+    else if (draft[name] && field && !chosen) field.value = draft[name];
   }
 }
 
-// A photo as a JPEG that a slow network carries; what cannot be opened here goes as it is, and the
-// hub says whether it can.
+const encoded = (canvas, type, quality) => new Promise((resolve) => canvas.toBlob(resolve, type, quality));
+
+// A photo as a slow network carries it; what cannot be opened here goes as it is, and the hub says
+// whether it can.
 async function small(file) {
   try {
     const picture = await createImageBitmap(file);
-    const scale = Math.min(1, LONG_SIDE / Math.max(picture.width, picture.height));
-    const canvas = document.createElement("canvas");
-    canvas.width = Math.round(picture.width * scale);
-    canvas.height = Math.round(picture.height * scale);
-    canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
-    return await new Promise((resolve) => canvas.toBlob((jpeg) => resolve(jpeg ?? file), "image/jpeg", 0.82));
+    let made;
+    for (const [side, quality] of SIZES) {
+      const scale = Math.min(1, side / Math.max(picture.width, picture.height));
+      const canvas = document.createElement("canvas");
+      canvas.width = Math.round(picture.width * scale);
+      canvas.height = Math.round(picture.height * scale);
+      canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+      made = await encoded(canvas, "image/webp", quality);
+      if (made?.type !== "image/webp") made = await encoded(canvas, "image/jpeg", quality);
+      if (made && made.size <= ENOUGH) break;
+    }
+    return made ?? file;
   } catch {
     return file;
   }
 }
 
-async function chosen() {
-  const photos = [];
-  for (const file of form.elements.photos.files) photos.push(await small(file)); // one at a time: phones have little memory
-  return photos;
+// The photos of the report, each with a way to take it off again.
+const list = document.getElementById("chosen");
+async function drawPhotos() {
+  const items = photos.map((photo, i) => {
+    const item = document.createElement("li");
+    const off = document.createElement("button");
+    off.type = "button";
+    off.className = "quiet";
+    off.textContent = list.dataset.remove;
+    off.setAttribute("aria-label", `${list.dataset.remove} ${i + 1}`);
+    off.addEventListener("click", () => { photos.splice(i, 1); changed(); drawPhotos(); });
+    item.append(thumb(photo), `${list.dataset.photo} ${i + 1}`, off);
+    return item;
+  });
+  list.replaceChildren(...items);
+  list.hidden = !items.length;
 }
 
+function thumb(photo) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [96, 72];
+  createImageBitmap(photo).then((picture) => {
+    const scale = Math.max(96 / picture.width, 72 / picture.height);
+    const [w, h] = [picture.width * scale, picture.height * scale];
+    canvas.getContext("2d").drawImage(picture, (96 - w) / 2, (72 - h) / 2, w, h);
+  }, () => {});
+  canvas.setAttribute("aria-hidden", "true");
+  return canvas;
+}
+
+async function take(files) {
+  for (const file of files) { // one at a time: phones have little memory
+    if (photos.length >= Number(list.dataset.most)) {
+      say(list.dataset.many);
+      break;
+    }
+    photos.push(await small(file));
+  }
+  await changed();
+  drawPhotos();
+}
+
+form.elements.photos.addEventListener("change", (event) => {
+  const files = [...event.target.files];
+  event.target.value = ""; // they are here now: choosing again adds more
+  making = making.then(() => take(files));
+});
+
+const patience = (ms) => AbortSignal.timeout?.(ms); // older phones wait as long as it takes
+
 async function freshToken() {
-  const page = await fetch(location.href, { headers: { Accept: "text/html" } });
+  const page = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store", signal: patience(SILENCE_MS) });
   const found = new DOMParser().parseFromString(await page.text(), "text/html");
   form.elements.csrf_token.value = found.querySelector('meta[name="csrf-token"]').content;
 }
 
-function post(draft, photos) {
+// XMLHttpRequest, because it says how much has gone.
+function post(draft) {
   const data = new FormData();
   data.set("csrf_token", form.elements.csrf_token.value);
   data.set("website", form.elements.website.value);
   for (const name of FIELDS) data.set(name, draft[name] ?? "");
-  photos.forEach((photo, i) => data.append("photos", photo, photo.name ?? `photo-${i}.jpg`));
-  return fetch(form.action, { method: "POST", headers: { Accept: "application/json" }, body: data });
+  photos.forEach((photo, i) => data.append("photos", photo, photo.name ?? `photo-${i}`));
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    let silence;
+    const heard = () => { clearTimeout(silence); silence = setTimeout(() => request.abort(), SILENCE_MS); };
+    request.upload.onprogress = (event) => { heard(); bar.value = event.loaded / event.total; };
+    request.upload.onload = () => bar.removeAttribute("value"); // out of the phone, not yet with us
+    request.onload = () => resolve({ status: request.status, found: request.response ?? {} });
+    request.onerror = request.onabort = () => reject(new Error("no answer"));
+    request.onloadend = () => clearTimeout(silence);
+    request.open("POST", form.action);
+    request.responseType = "json";
+    request.setRequestHeader("Accept", "application/json");
+    heard();
+    request.send(data);
+  });
 }
 
-async function send(draft, photos) {
+function busy(yes) {
+  sending = button.disabled = yes;
+  bar.hidden = !yes;
+  bar.value = 0;
+}
+
+// Everything is on the phone before anything goes: a page that is closed meanwhile sends it later.
+async function send() {
   if (sending) return;
-  sending = true;
+  busy(true);
   say(words.sending);
+  await making;
+  const draft = { ...typed(), pending: true };
+  const whole = keep(draft) && await keepPhotos();
   try {
-    let answer = await post(draft, photos);
+    let answer = await post(draft);
     if (answer.status === 400) {
       await freshToken();
-      answer = await post(draft, photos);
+      answer = await post(draft);
     }
-    await finish(answer, draft);
+    if (answer.status >= 500) say(whole ? words.later : words.failed);
+    else await finish(answer, draft);
   } catch {
-    const whole = await keepPhotos(photos);
-    keep({ ...draft, pending: true });
-    say(whole || !photos.length ? words.kept : words.keptBare);
+    say(whole ? words.kept : words.keptBare);
   } finally {
-    sending = false;
+    busy(false);
   }
 }
 
-async function finish(answer, draft) {
-  const found = answer.headers.get("Content-Type")?.startsWith("application/json") ? await answer.json() : {};
-  if (answer.ok && found.link) {
+async function finish({ status, found }, draft) {
+  if (status === 200 && found.link) {
     await forget();
-    location.assign(found.link);
+    remember(found);
+    // A page that does not come would take the code away from the eyes.
+    await fetch(found.link, { method: "HEAD", signal: patience(RETRY_MS) }).then(() => location.assign(found.link), () => {});
     return;
   }
   keep({ ...draft, pending: false });
   say(Object.values(found.errors ?? {})[0] ?? found.error ?? words.failed);
   state.scrollIntoView({ block: "center" });
 }
+
+// Who comes back to this page writes another report, and not the same again.
+async function forget() {
+  localStorage.removeItem(KEY);
+  photos = [];
+  form.reset();
+  form.elements.request_key.value = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  await keepPhotos();
+  drawPhotos();
+}
+
+// The way back to what was sent from this phone, also where the next page never came.
+function remember({ code, link }) {
+  const follow = document.createElement("a");
+  follow.href = link;
+  follow.textContent = code;
+  say(words.done, follow);
+  store(SENT, [{ code, link }, ...(stored(SENT) ?? [])].slice(0, REMEMBERED));
+  drawSent();
+}
+
+function drawSent() {
+  const sent = document.getElementById("sent");
+  const items = (stored(SENT) ?? []).map(({ code, link }) => {
+    const item = document.createElement("li");
+    const way = document.createElement("a");
+    [way.textContent, way.href] = [code, new URL(link, location.origin).pathname];
+    item.append(way);
+    return item;
+  });
+  sent.querySelector("ul").replaceChildren(...items);
+  sent.hidden = !items.length;
+}
+document.getElementById("forget-sent").addEventListener("click", () => { localStorage.removeItem(SENT); drawSent(); });
 
 // The plan and the list say the same place.
 const spots = [...document.querySelectorAll("[data-where]")];
@@ -137,35 +256,46 @@ for (const spot of spots) {
   });
 }
 
-async function again() {
-  const draft = read();
-  if (draft.pending && !sending) send(draft, await keptPhotos());
-}
+const again = () => { if (read().pending) send(); };
 
-let timer;
+let timer, asking;
 function look() {
   clearTimeout(timer);
   timer = setTimeout(async () => {
     const { kind, where, text } = typed();
-    if (!kind || !(text.length > 3 || !where.endsWith("/"))) return;
+    if (sending || !kind || !(text.length > 3 || !where.endsWith("/"))) return;
+    asking?.abort(); // an older answer is not to come last
+    asking = new AbortController();
     try {
-      const answer = await fetch(`${words.similar}?${new URLSearchParams({ kind, where, text })}`);
-      if (answer.ok) document.getElementById("similar").innerHTML = await answer.text();
+      const answer = await fetch(`${words.similar}?${new URLSearchParams({ kind, where, text })}`, { signal: asking.signal });
+      if (answer.ok) similar.innerHTML = await answer.text();
     } catch { /* no connection: the report itself can wait, this need not be */ }
   }, 500);
 }
 
-form.addEventListener("submit", async (event) => {
-  if (event.submitter?.hasAttribute("data-plain")) {
+// What is being changed does not go by itself.
+async function changed() {
+  if (sending) return;
+  if (read().pending) say(words.unsent);
+  keep(typed());
+  await keepPhotos();
+}
+
+const similar = document.getElementById("similar");
+let joins = false;
+similar.addEventListener("click", (event) => { joins = event.target.hasAttribute("data-plain"); });
+form.addEventListener("submit", (event) => {
+  if (joins) {
     forget();
     return;
   }
   event.preventDefault();
-  send(typed(), await chosen());
+  send();
+  state.scrollIntoView({ block: "nearest" });
 });
-form.addEventListener("input", () => {
+form.addEventListener("input", (event) => {
   mark();
-  if (!sending) keep({ ...read(), ...typed() });
+  if (event.target !== form.elements.photos) changed();
   look();
 });
 addEventListener("online", again);
@@ -174,4 +304,6 @@ setInterval(again, RETRY_MS);
 const before = read();
 if (before.request_key) restore(before);
 mark();
-again();
+drawSent();
+making = keptPhotos().then((found) => { photos = found; drawPhotos(); });
+making.then(again);

@@ -33,5 +33,5 @@ self.addEventListener("fetch", (event) => {
   if (mode !== "navigate" && !PARTS.includes(pathname)) return;
   event.respondWith(answer(event.request));
   // The reader may have chosen another language, or the pages may be newer.
-  if (mode === "navigate") event.waitUntil(event.handled.then(keep).catch(() => {}));
+  if (mode === "navigate") event.waitUntil(Promise.resolve(event.handled).then(keep).catch(() => {}));
 });

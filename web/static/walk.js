@@ -34,7 +34,7 @@ function post(one) {
   data.set("age_ms", Math.max(0, Date.now() - at));
   for (const [name, value] of Object.entries(rest)) data.set(name, value);
   return fetch("/walks/check-in", {
-    method: "POST", headers: { Accept: "application/json" }, body: data, signal: AbortSignal.timeout(PATIENCE_MS),
+    method: "POST", headers: { Accept: "application/json" }, body: data, signal: AbortSignal.timeout?.(PATIENCE_MS),
   });
 }
 
@@ -77,9 +77,12 @@ async function flush(mine) {
 }
 
 let mine;
+let reports = false; // older phones do not say which button it was
+for (const button of form?.querySelectorAll("button") ?? []) button.addEventListener("click", () => { reports = button.name === "report"; });
 form?.addEventListener("submit", (event) => {
-  const data = new FormData(form, event.submitter);
+  const data = new FormData(form);
   data.delete("csrf_token");
+  if (reports) data.set("report", "1");
   mine = crypto.getRandomValues(new Uint32Array(4)).join("-");
   const one = { ...Object.fromEntries(data), at: Date.now(), key: mine };
   if (!write([...read(), one])) return;  // no room to keep anything: send it as a plain form
