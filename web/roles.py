@@ -85,16 +85,24 @@ LEAST: dict[str, Role | None] = {
     "api.alert": Role.VIEWER,
     "api.story": Role.VIEWER,
     "api.acknowledge": ACT,
+    "api.acknowledge_many": ACT,
+    "api.views": Role.VIEWER,
+    "api.keep_view": Role.VIEWER,
+    "api.drop_view": Role.VIEWER,
     "api.assign": ACT,
     "api.note": ACT,
     "api.judge": ACT,
     "api.resolve": ACT,
     "api.silence": ACT,
+    "api.sites": Role.VIEWER,
     "api.places": Role.VIEWER,
     "api.place": Role.VIEWER,
     "api.signals": Role.VIEWER,
     "api.pictures_of": Role.VIEWER,
     "api.cameras": Role.VIEWER,
+    "api.camera": Role.VIEWER,
+    "api.watch": ACT,
+    "api.stop_watching": ACT,
     "api.nodes": Role.VIEWER,
     "api.devices": Role.VIEWER,
     "api.troubles": Role.VIEWER,
@@ -105,12 +113,39 @@ LEAST: dict[str, Role | None] = {
     "api.anomalies": Role.VIEWER,
     "api.judge_anomaly": ACT,
     "api.coming": Role.VIEWER,
+    "api.digest": Role.VIEWER,
     "api.handover": Role.VIEWER,
     "api.hand_over": ACT,
     "api.cases": Role.VIEWER,
     "api.case": Role.VIEWER,
+    "api.case_step": ACT,
+    "api.case_close": ACT,
+    "api.case_answer": ACT,
+    "api.case_note": ACT,
+    "api.case_assign": ACT,
+    "api.case_grade": ACT,
+    "api.case_release": ACT,
+    "api.case_merge": ACT,
+    "api.case_split": ACT,
+    "api.case_link": ACT,
+    "api.case_photo": ACT,
+    "api.case_block": ACT,
+    "api.case_contacts": ACT,
+    "api.case_forget": ACT,
+    "api.case_erase": ACT,
+    "api.case_from_alert": ACT,
+    "api.sender_blocks": ACT,
+    "api.lift_block": ACT,
+    "api.figures_of": Role.VIEWER,
     "api.patrols": Role.VIEWER,
     "api.patrol": Role.VIEWER,
+    "api.patrol_plans": Role.VIEWER,
+    "api.plan_patrol": ACT,
+    "api.change_plan": ACT,
+    "api.end_plan": ACT,
+    "api.cancel_patrol": ACT,
+    "api.patrol_people": ACT,
+    "api.patrol_remove": ACT,
     "api.audit": Role.MAINTAINER,
     "api.history": Role.VIEWER,
     "api.mute": ACT,
@@ -325,7 +360,13 @@ def _asked(here: Console) -> Iterator[str]:
 def _sent() -> list[tuple[str, str]]:
     """What a script sent, whatever it called it; what is no JSON names nothing."""
     sent = request.get_json(force=True, silent=True)
-    return [(name, str(value)) for name, value in sent.items()] if isinstance(sent, dict) else []
+    if not isinstance(sent, dict):
+        return []
+    return [
+        (name, str(one))
+        for name, value in sent.items()
+        for one in (value if isinstance(value, list) else [value])
+    ]
 
 
 def _console() -> Console:

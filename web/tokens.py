@@ -16,7 +16,7 @@ from web.users import Account, UserError
 
 SCHEME = "Bearer "
 API = "/api/"
-PICTURES = ("pictures.show", "cases.photo")
+PICTURES = ("pictures.show", "cases.photo", "cameras.snapshot", "now.plan")
 """What answers of the API name, and a token reads too."""
 ROLES = (Role.VIEWER.value, Role.OPERATOR.value, Role.MAINTAINER.value)
 """Users and their roles are looked after by people."""

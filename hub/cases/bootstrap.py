@@ -1,15 +1,18 @@
 """Draws a sample again, with replacement, and says what comes out: the interval of a difference.
 
-Drawing every value anew is slow for large samples and not needed: what a redrawn mean of yes and
-no, and a redrawn median, come to is known to be a binomial number and an order statistic (L.
-Devroye, Non-Uniform Random Variate Generation, chapters X.4 and V.3), and is drawn as such.
+Drawing every value anew is slow for large samples and not needed: how often each of a few values
+comes in a redrawn sample, and its median, are known to be binomial numbers and an order statistic
+(L. Devroye, Non-Uniform Random Variate Generation, chapters X.4 and V.3), and are drawn as such.
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 FEW = 16
 """So few yes or no are drawn one by one."""
+SPARSE = 16
+"""Where a value comes so often or oftener, it is drawn how often it does; else each for itself."""
 Draw = Callable[[random.Random], float]
 
 
@@ -21,11 +24,19 @@ def interval(before: Draw, after: Draw, draws: int, drawer: random.Random) -> tu
 
 def mean_of(values: Sequence[float]) -> Draw:
     """Draws the mean of a sample again."""
-    count = len(values)
-    if all(value in (0, 1) for value in values):
-        share = sum(values) / count
-        return lambda drawer: binomial(drawer, count, share) / count
-    return lambda drawer: sum(drawer.choices(values, k=count)) / count
+    count, sizes = len(values), Counter(values)
+    if len(sizes) > count // SPARSE + 2:
+        return lambda drawer: sum(drawer.choices(values, k=count)) / count
+
+    def draw(drawer: random.Random) -> float:
+        """How often each value comes, one after the other: of those left, a binomial number."""
+        total, drawn, rest = 0.0, count, count
+        for value, size in sizes.items():
+            times = binomial(drawer, drawn, size / rest)
+            total, drawn, rest = total + value * times, drawn - times, rest - size
+        return total / count
+
+    return draw
 
 
 def median_of(values: Sequence[float]) -> Draw:

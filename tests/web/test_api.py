@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 from sqlalchemy import Engine
 
 from hub import silences
+from hub.cases.senders import marks
+from hub.cases.vault import Vault
 from hub.state.tables import Audit
 from tests.web import seed
 from tests.web.conftest import NOW, Reader
@@ -58,19 +60,27 @@ def test_every_answer_is_what_the_document_says(
     )
     with engine.begin() as connection:
         fresh = seed.alert(connection, NOW - 1000, "courtyard")
+    told, walk = seed.shown_case(engine, data, NOW), seed.patrol(engine, data, NOW)
     known = {
         "site": "garden",
         "place": "bike-shed",
+        "node": "yard-1",
+        "source": "cam-bikes",
         "alert_id": fresh,
-        "case_id": seed.shown_case(engine, data, NOW)["case"],
+        "case_id": told["case"],
+        "block_id": 1,
+        "view_id": 1,
         "number": quiet.id,
-        "patrol_id": seed.patrol(engine, data, NOW)["walk"],
+        "patrol_id": walk["walk"],
+        "plan_id": walk["plan"],
     }
     for path, verbs in document["paths"].items():
         for method, operation in verbs.items():
             name = operation["operationId"]
             body = BODIES.get(name, {}) if method == "post" else None
             body = {**WHICH, "start": began} if name == "judge_anomaly" else body
+            if "{case_id}" in path and method == "post":  # each of its own: they end one
+                known["case_id"], body = case_for(engine, data, name, fresh)
             there, unknown = path.format(**known), re.sub(r"{\w+}", "unknown", path)
             for url in {there, unknown}:
                 asked = url + ASKED.get(name, "")
@@ -80,6 +90,29 @@ def test_every_answer_is_what_the_document_says(
                 schema = told["content"]["application/json"]["schema"]
                 whole = {**schema, "components": document["components"]}
                 Draft202012Validator(whole).validate(answer.json)
+
+
+def case_for(engine: Engine, data: Path, verb: str, alert: str) -> tuple[str, dict[str, Any]]:
+    """A case that a verb of the API can be done to, and what to send."""
+    held = "a link" if verb == "case_release" else ""
+    sender = marks(Vault(data), f"phone {verb}", "203.0.113.9")
+    one = seed.case(engine, data, NOW, blurred=True, held=held, contact="13800000000",
+                    sender=sender)  # fmt: skip
+    other = seed.case(engine, data, NOW)["code"] if verb == "case_merge" else ""
+    bodies: dict[str, dict[str, Any]] = {
+        "case_step": {"step": "verify", "note": "on our way"},
+        "case_close": {"outcome": "unsolved", "note": "not ours"},
+        "case_answer": {"text": "on our way"},
+        "case_note": {"text": "the van of number 3"},
+        "case_assign": {"owner": "li"},
+        "case_grade": {"severity": "high"},
+        "case_merge": {"code": other},
+        "case_split": {"kind": "hazard", "text": "and the lamp is broken"},
+        "case_link": {"alert": alert},
+        "case_photo": {"ref": one["photo"], "shown": True},
+        "case_block": {"what": "device", "reason": "nonsense", "days": 7},
+    }
+    return one["case"], bodies.get(verb, {})
 
 
 WHICH = {"site": "garden", "place": "west-gate", "what": "flow", "verdict": "confirmed"}
@@ -96,7 +129,14 @@ BODIES = {
     "hand_over": {"site": "garden", "note": "the gate sticks"},
     "mute": {"site": "garden", "ends_at": NOW + 60_000, "reason": "the fair"},
     "silence": {"ends_at": NOW + 60_000, "reason": "foxes"},
-}
+    "acknowledge_many": {"alert": ["a-none"], "reason": "the fair"},
+    "keep_view": {"name": "Night", "severity": "high"},
+    "plan_patrol": {"site": "garden", "title": "Walk", "route": ["courtyard"], "minutes": 30,
+                    "first_at": NOW + 8 * 3_600_000, "capacity": 4},
+    "change_plan": {"title": "Walk", "route": ["courtyard"], "minutes": 30, "capacity": 4,
+                    "first_at": NOW + 9 * 3_600_000},
+    "patrol_remove": {"resident": 0},
+}  # fmt: skip
 """What is sent to what needs more than nothing."""
 
 

@@ -24,7 +24,7 @@ CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance,
     response_schema_conformance, unsupported_method,
 ]  # fmt: skip
-EXAMPLES = 4
+EXAMPLES = 3
 """Requests for each operation. Higher: finds more, takes longer."""
 
 

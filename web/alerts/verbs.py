@@ -1,5 +1,6 @@
 """What is done to alerts: one by one, or many that a reader has marked."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode, urlsplit
 
 from flask import abort, flash, jsonify, redirect, request, url_for
@@ -25,7 +26,7 @@ MANY = 200
 @blueprint.post("/alerts/acknowledge")
 def acknowledge_many() -> ResponseReturnValue:
     """Say of all that are marked that somebody has seen them, and why all at once."""
-    here, form = console(), request.form
+    form = request.form
     reason, marked = form.get("reason", "").strip(), form.getlist("alert")[:MANY]
     where = local(form.get("back") or url_for("alerts.listing"))
     back = redirect(where)
@@ -37,17 +38,21 @@ def acknowledge_many() -> ResponseReturnValue:
     elif not reason:
         flash(gettext("Say why: whoever looks into it will want to know."), "warn")
     else:
-        outcomes = [
-            desk.acknowledge(
-                here.engine, alert, actor=current_user.name, now=here.now(), note=reason
-            )
-            for alert in marked
-        ]
+        outcomes = acknowledge_all(marked, reason).values()
         flash(gettext("Acknowledged: %(n)d.", n=sum(one.done for one in outcomes)), "ok")
         if others := [one.by for one in outcomes if one.by and not one.done]:
             names, n = ", ".join(sorted(set(others))), len(others)
             flash(gettext("Taken before by %(names)s: %(n)d.", names=names, n=n), "warn")
     return back
+
+
+def acknowledge_all(marked: Sequence[str], reason: str) -> dict[str, desk.Outcome]:
+    """Acknowledge alerts, each by itself; what became of each by its id."""
+    here, me = console(), current_user.name
+    return {
+        alert: desk.acknowledge(here.engine, alert, actor=me, now=here.now(), note=reason)
+        for alert in marked
+    }
 
 
 @blueprint.post("/alerts/<id:alert_id>/acknowledge")

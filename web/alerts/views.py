@@ -1,5 +1,6 @@
 """Filters of the list that somebody gave a name, for themselves or for everybody."""
 
+import enum
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
@@ -18,6 +19,14 @@ from web.roles import Role, acting
 NAME_CHARS = 60
 MOST = 30
 """Views that one user may keep."""
+
+
+class Kept(enum.StrEnum):
+    """What became of a filter that somebody wanted to keep."""
+
+    DONE = "done"
+    NOTHING_SAID = "nothing said"
+    FULL = "there is room for no more"
 
 
 class View(Struct, frozen=True):
@@ -54,34 +63,57 @@ def known(connection: Connection, here: Console) -> list[View]:
 def keep() -> ResponseReturnValue:
     """Keep the filters of the form under a name; one of that name is changed."""
     here, form = console(), request.form
-    asked: dict[str, Any] = {**Filter.parse(form, here).asked}
-    name = " ".join(form.get("name", "").split())[:NAME_CHARS]
-    back = redirect(url_for("alerts.listing", **asked))
-    if not name or not asked:
-        flash(gettext("Choose a filter, and give it a name."), "warn")
-        return back
-    values = {"filters": asked, "shared": bool(form.get("shared")) and bool(acting())}
-    own = SavedView.owner == current_user.name
-    with here.engine.begin() as connection:
-        same = update(SavedView).where(own, SavedView.name == name).values(values)
-        if not connection.execute(same).rowcount:
-            if (connection.scalar(select(func.count()).where(own)) or 0) >= MOST:
-                flash(gettext("Delete one first: there is room for %(n)d.", n=MOST), "warn")
-                return back
-            row = {"owner": current_user.name, "name": name, **values}
-            connection.execute(insert(SavedView).values(row))
-    flash(gettext("Kept as %(name)s.", name=name), "ok")
-    return back
+    asked = Filter.parse(form, here)
+    name = tidy(form.get("name", ""))
+    words = {
+        Kept.DONE: gettext("Kept as %(name)s.", name=name),
+        Kept.NOTHING_SAID: gettext("Choose a filter, and give it a name."),
+        Kept.FULL: gettext("Delete one first: there is room for %(n)d.", n=MOST),
+    }
+    said = keep_as(here, name, asked, shared=bool(form.get("shared")))
+    flash(words[said], "ok" if said is Kept.DONE else "warn")
+    back: dict[str, Any] = {**asked.asked}
+    return redirect(url_for("alerts.listing", **back))
 
 
 @blueprint.post("/alerts/views/<int:view_id>/delete")
 def drop(view_id: int) -> ResponseReturnValue:
     """Forget one of one's own; an administrator also what others share."""
-    here = console()
+    name = forget(console(), view_id)
+    if name is None:
+        abort(404)
+    flash(gettext("%(name)s is deleted.", name=name), "ok")
+    return redirect(url_for("alerts.listing"))
+
+
+def tidy(name: str) -> str:
+    """A name as it is kept."""
+    return " ".join(name.split())[:NAME_CHARS]
+
+
+def keep_as(here: Console, name: str, asked: Filter, *, shared: bool) -> Kept:
+    """Keep a filter for the reader under a name; one of that name is changed. Shared by those
+    alone who act on alerts."""
+    name = tidy(name)
+    if not name or not asked.asked:
+        return Kept.NOTHING_SAID
+    values = {"filters": asked.asked, "shared": shared and bool(acting())}
+    own = SavedView.owner == current_user.name
+    with here.engine.begin() as connection:
+        same = update(SavedView).where(own, SavedView.name == name).values(values)
+        if not connection.execute(same).rowcount:
+            if (connection.scalar(select(func.count()).where(own)) or 0) >= MOST:
+                return Kept.FULL
+            row = {"owner": current_user.name, "name": name, **values}
+            connection.execute(insert(SavedView).values(row))
+    return Kept.DONE
+
+
+def forget(here: Console, view_id: int) -> str | None:
+    """Forget a view that the reader may delete; its name, None where there is none."""
     with here.engine.begin() as connection:
         mine = next((one for one in known(connection, here) if one.id == view_id), None)
         if mine is None or not mine.mine:
-            abort(404)
+            return None
         connection.execute(delete(SavedView).where(SavedView.id == view_id))
-    flash(gettext("%(name)s is deleted.", name=mine.name), "ok")
-    return redirect(url_for("alerts.listing"))
+    return mine.name

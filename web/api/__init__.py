@@ -5,18 +5,23 @@ from web.api import (
     alerts,
     audit,
     cases,
+    casework,
     devices,
     document,
     expected,
+    figures,
     handover,
+    live,
+    patrolling,
     patrols,
     places,
     rules,
     trends,
+    views,
 )
 from web.api.part import blueprint
 
 __all__ = [
-    "alerts", "audit", "blueprint", "cases", "devices", "document", "expected", "handover",
-    "patrols", "places", "rules", "trends",
+    "alerts", "audit", "blueprint", "cases", "casework", "devices", "document", "expected",
+    "figures", "handover", "live", "patrolling", "patrols", "places", "rules", "trends", "views",
 ]  # fmt: skip

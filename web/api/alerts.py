@@ -14,7 +14,7 @@ from hub.state.tables import Alert
 from web.alerts.filters import STATES, Filter, below
 from web.alerts.pages import deliveries_of, events_of
 from web.alerts.seen import Sighting, around
-from web.alerts.verbs import may_have, where_of
+from web.alerts.verbs import MANY, acknowledge_all, may_have, where_of
 from web.api.part import does, reads
 from web.api.shapes import (
     Done,
@@ -141,7 +141,7 @@ class AlertStory(Struct, frozen=True):
     cases: list[CaseKey]
 
 
-class AlertQuery(Struct, frozen=True):
+class AlertFilter(Struct, frozen=True):
     """The filters of the page; what makes no sense counts as any."""
 
     state: Annotated[str, Meta(extra_json_schema={"enum": list(STATES)})] = ""
@@ -153,6 +153,11 @@ class AlertQuery(Struct, frozen=True):
     since: When = ""
     until: When = ""
     q: Annotated[str, Meta(description="Words that stand anywhere in it.")] = ""
+
+
+class AlertQuery(AlertFilter, frozen=True):
+    """Which alerts, and which page of them."""
+
     before: Annotated[Id, Meta(description="An alert: goes on below it.")] = ""
     limit: Limit = 100
 
@@ -203,6 +208,22 @@ class Noted(Struct, frozen=True):
     note: Note = ""
 
 
+class Marked(Struct, frozen=True):
+    """Alerts, and why all at once."""
+
+    alert: Annotated[list[Id], Meta(min_length=1, max_length=MANY)]
+    reason: Annotated[Note, Meta(min_length=1)]
+
+
+class Acknowledged(Struct, frozen=True):
+    """What became of each."""
+
+    done: list[str]
+    """Ids of those that are acknowledged now."""
+    others: dict[str, str]
+    """Id and what was in the way: already acknowledged, never fired, no such alert."""
+
+
 class Assigned(Struct, frozen=True):
     """Who is to deal with it; "" lets go of it."""
 
@@ -236,6 +257,18 @@ def acknowledge(sent: Noted, alert_id: str) -> Done:
     """Say that somebody has seen it."""
     here, me = console(), current_user.name
     return _done(desk.acknowledge(here.engine, alert_id, actor=me, now=here.now(), note=sent.note))
+
+
+@does("/alerts/acknowledge", Marked, Acknowledged)
+def acknowledge_many(sent: Marked) -> Acknowledged:
+    """Say of many that somebody has seen them, and why."""
+    if not sent.reason.strip():
+        abort(400, "what was sent: say why, in `reason`")
+    found = acknowledge_all(sent.alert, sent.reason)
+    return Acknowledged(
+        [name for name, one in found.items() if one.done],
+        {name: str(one.verdict) for name, one in found.items() if not one.done},
+    )
 
 
 @does("/alerts/<id:alert_id>/assign", Assigned)

@@ -4,14 +4,15 @@ from typing import Annotated
 
 from flask import abort, url_for
 from msgspec import Meta, Struct
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, RowMapping, and_, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from hub.cases.desk import WALK, Step
 from hub.cases.tables import Case
 from web.api.part import reads
 from web.api.shapes import Id, Limit, Name, PlaceKey, filled
-from web.cases import VIEWS, asked_for
-from web.cases.queries import CaseView, linked, photos, relatives, story
+from web.cases import VIEWS, asked_for, fading_now
+from web.cases.queries import CaseView, linked, photos, relatives, story, tellings
 from web.cases.queries import cases as read_cases
 from web.console import console
 
@@ -78,6 +79,18 @@ class PhotoOut(Struct, frozen=True):
     """On the public board."""
 
 
+class CaseTold(Struct, frozen=True):
+    """A message about it."""
+
+    route: str
+    """"" for the reporter: how they are reached is told by ``contacts`` alone."""
+    kind: str
+    state: str
+    why: str
+    due_at: int
+    sent_at: int | None
+
+
 class CaseStory(Struct, frozen=True):
     """A case with what happened to it."""
 
@@ -89,6 +102,12 @@ class CaseStory(Struct, frozen=True):
     relatives: list[str]
     """Ids of what it was split off or merged into, and of what was split off or merged into
     it."""
+    next_steps: list[str]
+    """What moves it on from where it stands."""
+    deliveries: list[CaseTold]
+    """Who was told of it."""
+    contacts_end_at: int | None
+    """When nobody will know any more how to reach its reporters, if that is soon."""
 
 
 class CaseQuery(Struct, frozen=True):
@@ -126,6 +145,8 @@ def case(case_id: str) -> CaseStory:
         steps = story(connection, case_id, public=False)
         pictures, alerts = photos(connection, case_id), linked(connection, case_id)
         kin = relatives(connection, found[0])
+        told = tellings(connection, case_id)
+    ends = next((one.ends_at for one in fading_now() if one.case == case_id), None)
     return CaseStory(
         _out(found[0]),
         [CaseStep(one.kind, one.at, one.actor, one.note, one.public) for one in steps],
@@ -135,6 +156,8 @@ def case(case_id: str) -> CaseStory:
             for one in pictures
         ],
         sorted(alerts), [one.id for one in kin],
+        [step for step in Step if found[0].state in WALK[step][0]],
+        [filled(CaseTold, {**one, "route": _route(one)}) for one in told], ends,
     )  # fmt: skip
 
 
@@ -144,6 +167,10 @@ def _below(connection: Connection, case_id: str) -> ColumnElement[bool]:
     if at is None:
         abort(404)
     return or_(Case.created_at < at, and_(Case.created_at == at, Case.id > case_id))
+
+
+def _route(told: RowMapping) -> str:
+    return "" if told["kind"] == "letter" else str(told["route"])
 
 
 def _out(one: CaseView) -> CaseOut:

@@ -1,7 +1,7 @@
 """What is usual at a place and what comes next, what was unusual, and where most is expected."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from flask import abort
 from flask_login import current_user
@@ -13,6 +13,7 @@ from hub.analysis.anomaly import Verdict
 from hub.analysis.flows import Flow, Note
 from hub.analysis.hours import hours_of
 from hub.analysis.incidents import DAY_H, Coming
+from hub.analysis.shelf import Shelf
 from hub.analysis.words import Words as Spoken
 from web.analysis import LISTED_MS, SPAN_MS, notes_of
 from web.api.part import does, reads
@@ -130,6 +131,26 @@ class ComingOut(Struct, frozen=True):
     """Of which it was learned."""
     days: float
     places: list[PlaceAhead]
+
+
+class DigestOut(Struct, frozen=True):
+    """A week in words and drawings."""
+
+    site: str
+    days: list[str]
+    """Of which there is one, the newest first."""
+    day: str
+    """Of this one; "" where there is none yet."""
+    html: str
+    """The inside of a page; "" where there is none yet."""
+
+
+class DigestQuery(Struct, frozen=True):
+    """Of which site, left out: the first; of which day, left out: the newest."""
+
+    site: Id = ""
+    day: Annotated[str, Meta(pattern=r"^(\d{4}-\d\d-\d\d)?$")] = ""
+    language: Literal["en", "zh"] = "en"
 
 
 class ExpectedQuery(Struct, frozen=True):
@@ -262,3 +283,18 @@ def _anomaly(here: Console, entry: Entry) -> AnomalyOut:
 
 def _ahead(one: Coming) -> Ahead:
     return Ahead(one.mean, one.chance, *(one.range(share) for share in SHARES))
+
+
+@reads("/expected/digest", DigestOut, DigestQuery)
+def digest(asked: DigestQuery) -> DigestOut:
+    """A week's digest of a site, as the hub made it."""
+    here = console()
+    file = here.site(asked.site) if asked.site else here.sites[0]
+    if file is None:
+        abort(404)
+    shelf = Shelf(here.data)
+    days = shelf.days(file.site.id)
+    day = asked.day or next(iter(days), "")
+    if asked.day and asked.day not in days:
+        abort(404)
+    return DigestOut(file.site.id, days, day, shelf.read(file.site.id, day, asked.language))

@@ -60,14 +60,13 @@ def reads(
 
 def does(path: str, body: type[Struct], answer: type[Struct] = Done) -> Callable[[View], View]:
     """Declare what a POST to ``path`` does. The view is given ``body`` first, read from the JSON
-    that was sent. Where it answers that nothing was done, the code is 409."""
+    that was sent. Where it answers that nothing was ``done``, the code is 409."""
 
     def declare(view: View) -> View:
         @wraps(view)
         def respond(**parts: Any) -> Response:
             done = view(_body(body), **parts)
-            refused = isinstance(done, Done) and not done.done
-            return reply(done, 409 if refused else 200)
+            return reply(done, 409 if getattr(done, "done", True) is False else 200)
 
         _add(Operation("post", path, view.__name__, _says(view), answer, body=body), respond)
         return view

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from flask import abort
+from flask import abort, url_for
 from msgspec import Meta, Struct
 
+from configs.plan import drawing
 from configs.signals import SIGNALS, family_of, missing
 from configs.site import Place, SiteFile
 from web import pictures
@@ -22,6 +23,7 @@ from web.api.shapes import (
 from web.console import Console, console
 from web.now.snapshot import CardView, DoorView, Snapshot, faults_of, sources_of, take
 from web.now.snapshot import newest_picture as newest
+from web.now.spots import spots
 from web.now.troubles import Trouble
 from web.now.troubles import troubles as read_troubles
 from web.places import LOOKBACK_MS, limits_of
@@ -46,6 +48,43 @@ class PlaceOut(Struct, frozen=True):
     """Of its worst active alert; "" for none."""
     signals: dict[str, float]
     cut_off: bool
+
+
+class SpotOut(Struct, frozen=True):
+    """A camera or sensor on the drawing."""
+
+    node: str
+    source: str
+    name: Words
+    at: tuple[float, float]
+    """In the drawing's units."""
+    camera: bool
+    place: str
+    """A place that it tells of; "" for none."""
+    last_ts: int
+    """When it was last heard of; 0 for never."""
+    stale: bool
+    cut_off: bool
+    open: bool
+    fault: str
+
+
+class SiteOut(Struct, frozen=True):
+    """A site of the console."""
+
+    site: str
+    name: Words
+    zone: str
+    """Its time zone."""
+    plan: str | None
+    """The address of its drawing, which the same token reads; null for none."""
+    spots: list[SpotOut]
+
+
+class Sites(Struct, frozen=True):
+    """All sites."""
+
+    sites: list[SiteOut]
 
 
 class Places(Struct, frozen=True):
@@ -196,6 +235,13 @@ class PictureQuery(Struct, frozen=True):
     limit: Limit = 100
 
 
+@reads("/sites", Sites)
+def sites() -> Sites:
+    """All sites, with their drawings and where on these everything is."""
+    here, now = console(), _now(console())
+    return Sites([_site(now, file) for file in here.sites])
+
+
 @reads("/places", Places)
 def places() -> Places:
     """All places as they are now."""
@@ -265,7 +311,7 @@ def cameras(asked: CameraQuery) -> Cameras:
             if not asked.place or (file.site.id, place.id) == (site, name):
                 for feed in sources_of(place, doors=False):
                     seen.setdefault((file.site.id, *feed), []).append(place.id)
-    return Cameras([_camera(here, now, camera, seen[camera]) for camera in sorted(seen)])
+    return Cameras([camera_of(here, now, camera, seen[camera]) for camera in sorted(seen)])
 
 
 @reads("/nodes", Nodes)
@@ -284,6 +330,19 @@ def nodes() -> Nodes:
 def troubles() -> Troubles:
     """What is broken: nodes, cameras and sensors that somebody should look at."""
     return Troubles([trouble_of(one) for one in read_troubles(_now(console()))])
+
+
+def _site(now: Snapshot, file: SiteFile) -> SiteOut:
+    one = file.site
+    plan = url_for("now.plan", site=one.id) if drawing(one.plan) is not None else None
+    return SiteOut(
+        one.id, Words.of(one.name), one.timezone, plan,
+        [
+            SpotOut(spot.node, spot.source, Words.of(spot.name), spot.at, spot.camera, spot.place,
+                    spot.ts, spot.stale, spot.cut_off, spot.open, spot.fault)
+            for spot in spots(now, file)
+        ],
+    )  # fmt: skip
 
 
 def _now(here: Console) -> Snapshot:
@@ -308,9 +367,10 @@ def _door(one: DoorView) -> DoorOut:
                    one.battery)  # fmt: skip
 
 
-def _camera(
+def camera_of(
     here: Console, now: Snapshot, camera: tuple[str, str, str], places: list[str]
 ) -> CameraOut:
+    """As it is answered."""
     row, (site, node, source) = now.sources.get(camera), camera
     picture = newest(site, [row]) if row is not None else None
     return CameraOut(

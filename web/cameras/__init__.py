@@ -1,5 +1,7 @@
 """One camera: how it does, its pictures, and on request what it sees now."""
 
+from dataclasses import dataclass
+
 from flask import Blueprint, Response, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
@@ -39,12 +41,53 @@ class LiveState(Struct, frozen=True):
     """What the node said."""
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A camera with what its reader may see of it."""
+
+    now: Snapshot
+    places: list[Place]
+    state: LiveState
+    newest: PictureView | None
+    fresh: bool
+    """The newest was made for the reader's look."""
+    pictures: list[PictureView]
+    """Kept with what was seen; none while its reader looks."""
+    looked: list[PictureView]
+    """Those that only showed somebody what was seen."""
+
+
 @blueprint.get("/cameras/<id:site>/<id:node>/<id:source>")
 def page(site: str, node: str, source: str) -> ResponseReturnValue:
     """The camera as it is; while its reader looks live, as it was some seconds ago."""
     here = console()
-    places = _places(here, site, node, source)
-    camera: Camera = (site, node, source)
+    seen = watched(here, (site, node, source))
+    now = seen.now
+    row = now.sources.get((site, node, source))
+    return render_template(
+        "cameras/page.html",
+        mark=now.mark,
+        site=site,
+        node=now.node(site, node),
+        source=source,
+        name=here.source_name(site, node, source),
+        places=seen.places,
+        row=row,
+        faults=faults_of(row) if row is not None else [],
+        newest=seen.newest,
+        fresh=seen.fresh,
+        state=seen.state,
+        pictures=seen.pictures,
+        looked=seen.looked,
+        lasts=live.LASTS_MS // 1000,
+        may_act=site in acting(),
+    )
+
+
+def watched(here: Console, camera: Camera) -> Watched:
+    """A camera as its reader sees it; 404 for what is no camera of the configuration."""
+    site, node, source = camera
+    places = places_of(here, *camera)
     with here.reader.connect() as connection:
         now = take(connection, here)
         look = live.looking(connection, camera, current_user.name, here.now())
@@ -54,32 +97,15 @@ def page(site: str, node: str, source: str) -> ResponseReturnValue:
                                                         PICTURES, live=live_)
             for live_ in (False, True)
         )  # fmt: skip
-    row = now.sources.get(camera)
-    return render_template(
-        "cameras/page.html",
-        mark=now.mark,
-        site=site,
-        node=now.node(site, node),
-        source=source,
-        name=here.source_name(site, node, source),
-        places=places,
-        row=row,
-        faults=faults_of(row) if row is not None else [],
-        newest=newest,
-        fresh=look is not None and newest is not None and newest.ts >= look.started_at - CLOCK_MS,
-        state=_state(now, camera, look),
-        pictures=shown,
-        looked=looked,
-        lasts=live.LASTS_MS // 1000,
-        may_act=site in acting(),
-    )
+    fresh = look is not None and newest is not None and newest.ts >= look.started_at - CLOCK_MS
+    return Watched(now, places, _state(now, camera, look), newest, fresh, shown, looked)
 
 
 @blueprint.post("/cameras/<id:site>/<id:node>/<id:source>/watch")
 def watch(site: str, node: str, source: str) -> ResponseReturnValue:
     """Look for a minute, or for another one."""
     here = console()
-    _places(here, site, node, source)
+    places_of(here, site, node, source)
     camera = (site, node, source)
     if not live.watch(here.engine, camera, viewer=current_user.name, now=here.now()):
         text = gettext(
@@ -117,7 +143,7 @@ def snapshot(site: str, node: str, source: str, ref: str) -> Response:
     return pictures.send(here, site, node, ref)
 
 
-def _places(here: Console, site: str, node: str, source: str) -> list[Place]:
+def places_of(here: Console, site: str, node: str, source: str) -> list[Place]:
     """The places that the camera sees; 404 for what is no camera of the configuration."""
     file = here.site(site)
     found = [

@@ -32,7 +32,7 @@ from hub.cases import blocks, contacts, desk, receive
 from hub.cases.desk import WALK, Outcome, Step, Verdict
 from hub.cases.erase import erase
 from hub.cases.photos import show_photo
-from hub.cases.receive import NewReport, ReportRefused
+from hub.cases.receive import NewReport, Received, ReportRefused
 from hub.cases.split import split
 from hub.cases.tables import ENDED, Case, CaseAlert, CaseOutcome, CaseState
 from hub.state.tables import Alert
@@ -67,7 +67,7 @@ VIEWS: dict[str, Callable[[int], ColumnElement[bool]]] = {
     "": lambda _now: Case.state.not_in(ENDED) & (Case.held == ""),
     "overdue": LATE,
     "held": lambda _now: (Case.held != "") & Case.state.not_in(ENDED),
-    "fading": lambda now: Case.id.in_([one.case for one in _fading(now)]),
+    "fading": lambda _now: Case.id.in_([one.case for one in fading_now()]),
     "ended": lambda _now: Case.state.in_(ENDED),
     "all": lambda _now: Case.id.is_not(None),
 }
@@ -88,7 +88,7 @@ def listing() -> ResponseReturnValue:
         held = len(cases(connection, _mine(), VIEWS["held"](0), limit=PAGE))
         appeals = count_appeals(connection, [file.site.id for file in here.sites], here.now())
         late = len(cases(connection, _mine(), LATE(here.now()), limit=PAGE))
-    fading = len(_fading(here.now()))
+    fading = len(fading_now())
     kinds = {kind.id: kind.name for file in here.sites for kind in file.residents.kinds}
     places = {f"{f.site.id}/{p.id}": p.name for f in here.sites for p in f.places}
     return render_template(
@@ -144,7 +144,7 @@ def _page(case_id: str, shown: list[str] | None) -> ResponseReturnValue:
         pictures = photos(connection, case_id)
         messages = tellings(connection, case_id)
         kin = relatives(connection, case)
-        fading = next((one for one in _fading(here.now()) if one.case == case_id), None)
+        fading = next((one for one in fading_now() if one.case == case_id), None)
     file = here.site(case.site)
     return render_template(
         "cases/detail.html", fading=fading, case=case, events=events, alerts=around, linked=known,
@@ -194,7 +194,19 @@ def photo(case_id: str, ref: str) -> Response:
 @blueprint.post("/alerts/<id:alert_id>/case")
 def open_from_alert(alert_id: str) -> ResponseReturnValue:
     """A case about what an alert saw."""
-    here, form = console(), request.form
+    form = request.form
+    try:
+        got = from_alert(alert_id, form.get("kind", ""), form.get("text", ""))
+    except ReportRefused as error:
+        flash(str(error), "warn")
+        return redirect(url_for("alerts.detail", alert_id=alert_id))
+    return redirect(url_for("cases.detail", case_id=got.case))
+
+
+def from_alert(alert_id: str, kind: str, text: str) -> Received:
+    """Open the case about what an alert saw, or find it; "" is a hazard with the alert's title.
+    Raises `ReportRefused`."""
+    here = console()
     with here.reader.connect() as connection:
         query = select(Alert.site, Alert.place, Alert.severity, Alert.details)
         alert = connection.execute(query.where(Alert.id == alert_id)).first()
@@ -202,21 +214,14 @@ def open_from_alert(alert_id: str) -> ResponseReturnValue:
     if alert is None or file is None:
         abort(404)
     kinds = file.residents.kinds
-    hazard = next((kind.id for kind in kinds if kind.id == "hazard"), kinds[0].id)
+    hazard = next((one.id for one in kinds if one.id == "hazard"), kinds[0].id)
     title = alert.details.get("title", {}).get(file.site.language, "")
     told = NewReport(
-        kind=form.get("kind") or hazard, text=form.get("text") or title or alert_id,
-        place=alert.place, severity=Severity(alert.severity), channel="console",
-        actor=current_user.name, alert=alert_id, request_key=f"alert-{alert_id:0>16}",
+        kind=kind or hazard, text=text or title or alert_id, place=alert.place,
+        severity=Severity(alert.severity), channel="console", actor=current_user.name,
+        alert=alert_id, request_key=f"alert-{alert_id:0>16}",
     )  # fmt: skip
-    try:
-        got = receive.receive(
-            here.engine, file, told, vault=vault(), data=here.data, now=here.now()
-        )
-    except ReportRefused as error:
-        flash(str(error), "warn")
-        return redirect(url_for("alerts.detail", alert_id=alert_id))
-    return redirect(url_for("cases.detail", case_id=got.case))
+    return receive.receive(here.engine, file, told, vault=vault(), data=here.data, now=here.now())
 
 
 @blueprint.get("/cases/codes")
@@ -372,11 +377,11 @@ def asked_for(asked: Mapping[str, str]) -> list[ColumnElement[bool]]:
     return where
 
 
-def _fading(now: int) -> list[contacts.Fading]:
+def fading_now() -> list[contacts.Fading]:
     """Open cases of the reader's sites whose contacts are about to be deleted."""
     here = console()
     with here.reader.connect() as connection:
-        return contacts.fading(connection, here.sites, now)
+        return contacts.fading(connection, here.sites, here.now())
 
 
 def _mine() -> ColumnElement[bool]:

@@ -69,6 +69,12 @@ def detail(patrol_id: str) -> ResponseReturnValue:
 @blueprint.post("/patrols/<id:patrol_id>/who")
 def who(patrol_id: str) -> ResponseReturnValue:
     """Who signed up and how they can be reached; that it was looked at is written down."""
+    return _detail(patrol_id, people_of(patrol_id))
+
+
+def people_of(patrol_id: str) -> list[dict[str, Any]]:
+    """Who signed up for a walk (id, name, contact, waits), written down as seen by the reader;
+    404 where there is no such walk."""
     here = console()
     with here.reader.connect() as connection:
         one = _one(connection, patrol_id)
@@ -84,7 +90,7 @@ def who(patrol_id: str) -> ResponseReturnValue:
     with here.engine.begin() as connection:
         actor, count = current_user.name, f"{len(people)} people"
         audit.enter(connection, actor, "patrol.who.view", patrol_id, count, here.now())
-    return _detail(patrol_id, people)
+    return people
 
 
 @blueprint.post("/patrols/<id:patrol_id>/remove")
@@ -105,7 +111,7 @@ def cancel(patrol_id: str) -> ResponseReturnValue:
     with here.reader.connect() as connection:
         site = _one(connection, patrol_id).site
     done = plans.cancel(
-        here.engine, patrol_id, actor=current_user.name, now=here.now(), tell=_letters(site)
+        here.engine, patrol_id, actor=current_user.name, now=here.now(), tell=letters(site)
     )
     _say(done=done)
     return redirect(url_for("patrols.detail", patrol_id=patrol_id))
@@ -118,7 +124,7 @@ def end(plan_id: str) -> ResponseReturnValue:
     with here.reader.connect() as connection:
         site = connection.scalar(select(PatrolPlan.site).where(PatrolPlan.id == plan_id)) or ""
     off = plans.end_plan(
-        here.engine, plan_id, actor=current_user.name, now=here.now(), tell=_letters(site)
+        here.engine, plan_id, actor=current_user.name, now=here.now(), tell=letters(site)
     )
     _say(done=off is not None)
     return redirect(url_for("patrols.listing", site=site))
@@ -154,7 +160,7 @@ def update(plan_id: str) -> ResponseReturnValue:
     try:
         count = change.change(
             here.engine, file, plan_id, _asked(file), actor=current_user.name, now=here.now(),
-            tell=_letters(row.site),
+            tell=letters(row.site),
         )  # fmt: skip
     except PlanRefused as error:
         kept = request.form.to_dict() | {"stops": request.form.getlist("stop")}
@@ -261,7 +267,8 @@ def _one(connection: Any, patrol_id: str) -> WalkView:
     return rows[0]
 
 
-def _letters(site: str) -> Tell:
+def letters(site: str) -> Tell:
+    """Writes to those who signed up for walks of a site that changed or were called off."""
     here = console()
     file = here.site(site)
     return plans.nobody if file is None else remind.letters(file, here.data, here.now())

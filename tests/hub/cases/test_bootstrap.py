@@ -24,6 +24,7 @@ def spread(draw: Callable[[random.Random], float], seed: int) -> list[float]:
         ([float(n % 3 == 0) for n in range(12)], lambda v: sum(v) / len(v), mean_of, 0.09),
         ([n**1.5 for n in range(101)], median, median_of, 16),
         ([n**1.5 for n in range(100)], median, median_of, 16),
+        ([float(n % 7 % 3) for n in range(300)], lambda v: sum(v) / len(v), mean_of, 0.02),
         ([4.0, 0.5, 1.0, 0.0, 2.5], lambda v: sum(v) / len(v), mean_of, 0.05),
     ],
 )
