@@ -19,13 +19,13 @@ from configs.site import Place, SiteFile
 from hub import silences, uptime
 from hub.backtest.reader import applied, others
 from hub.backtest.replayer import give
+from hub.downs import Down
 from hub.rules.engine import Engine
 from hub.rules.place import Outcome, PlaceAtWork
 from hub.rules.watch import Phase, Watch
 from hub.series.points import SeriesStore
 from hub.state.store import reading
 from hub.state.tables import Alert, AlertEvent
-from hub.uptime import Down
 from wire.codec import encode_record
 from wire.records import AGENT
 

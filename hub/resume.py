@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from sqlalchemy import Connection
 
 from configs.site import SiteFile
+from hub.downs import Down
 from hub.fusion.silence import UNHEARD
 from hub.ledger import Ledger
 from hub.rules.engine import Engine
 from hub.rules.place import Outcome
 from hub.series.points import SignalPoint, Stored
-from hub.uptime import Down, Uptime
+from hub.uptime import Uptime
 
 Place = tuple[str, str]
 """(site, place)."""

@@ -22,12 +22,13 @@ from configs.servers import HubSettings
 from configs.site import SiteFile
 from configs.values import Duration
 from hub.backtest import compare, page, scenario, tune, workers
+from hub.backtest.observed import observed
 from hub.backtest.replayer import WARM_UP_MS, Found, Near
 from hub.backtest.verdicts import read_verdicts
+from hub.downs import Down
 from hub.moments import moment
 from hub.series.points import SeriesError
 from hub.state.store import StateError
-from hub.uptime import Down
 
 console = Console()
 GAPS_SHOWN = 5
@@ -220,7 +221,7 @@ def _stretch(
         stretch = workers.Stretch(start, end, int(Duration.parse(warm_up)))
     except ValueError as error:
         raise click.UsageError(f"--warm-up: {error}") from None
-    return workers.observed(settings, site.site.id, stretch)
+    return observed(settings, site.site.id, stretch)
 
 
 def _values(text: str, today: float) -> tuple[float, ...]:

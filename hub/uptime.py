@@ -5,16 +5,15 @@ outboxes and comes later; where nothing comes, that is no silence of theirs, and
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, tzinfo
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from configs.servers import HubSettings
+from hub.downs import Down
 from hub.series.points import SeriesStore
 from hub.state import store
 from hub.state.tables import HubRun
@@ -23,24 +22,6 @@ LEAST_MS: Final = 30_000
 """A shorter break is none: the hub says that it runs every ten seconds, later under load."""
 BEAT_MS: Final = 15_000
 """How long it may have run on, at the most, after it last said so."""
-
-
-class Down(Struct, frozen=True, order=True):
-    """The hub did not run. Times in ms."""
-
-    start: int
-    end: int
-
-    @property
-    def ms(self) -> int:
-        """How long."""
-        return self.end - self.start
-
-    def in_words(self, zone: tzinfo) -> str:
-        """What is not known, by the site's clock."""
-        start, end = (datetime.fromtimestamp(ts / 1000, zone) for ts in (self.start, self.end))
-        span = f"{start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S}"
-        return f"no records from {span}: the hub did not run"
 
 
 class Uptime:

@@ -11,7 +11,7 @@ from configs.rules import Rule
 from configs.site import SiteFile
 from hub.backtest.fired import Fired
 from hub.backtest.verdicts import Judged, Score, score
-from hub.uptime import Down
+from hub.downs import Down
 
 NEW = "new "
 """Begins the names of new rules while both sets run; no id of a rule holds a space."""

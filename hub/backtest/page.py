@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from hub.backtest.compare import Change, Comparison, Pair
 from hub.backtest.tune import Sweep
-from hub.uptime import Down
+from hub.downs import Down
 
 WIDTH: Final = 1200
 LEFT: Final = 260

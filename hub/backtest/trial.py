@@ -20,8 +20,9 @@ from configs.servers import HubSettings
 from configs.site import Override, SiteFile
 from hub.backtest.compare import NEW, Comparison, by_rule, compare
 from hub.backtest.fired import Fired
+from hub.backtest.observed import observed
 from hub.backtest.verdicts import read_verdicts
-from hub.backtest.workers import Stretch, nodes_of, observed, replay
+from hub.backtest.workers import Stretch, nodes_of, replay
 from hub.series.open import open_series
 from hub.series.points import SeriesError
 from hub.state.store import StateError

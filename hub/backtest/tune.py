@@ -12,7 +12,7 @@ from configs.values import Duration
 from hub.backtest.fired import Fired
 from hub.backtest.misses import NearMiss
 from hub.backtest.verdicts import Judged, Score, score
-from hub.uptime import Down
+from hub.downs import Down
 
 Field = Literal["above", "below", "equals", "for", "over"]
 FIELDS: Final[tuple[Field, ...]] = ("above", "below", "equals", "for", "over")

@@ -1,4 +1,8 @@
-"""Replays a site's records over several processes: its places are independent of each other."""
+"""Replays a site's records over several processes: its places are independent of each other.
+
+Each of them loads this module and what it imports, which is a part of what a replay weighs: the
+state's database, which is asked in `hub.backtest.observed`, is none of it.
+"""
 
 import contextlib
 import gc
@@ -16,13 +20,12 @@ from msgspec.structs import replace
 
 from configs.servers import HubSettings
 from configs.site import Place, SiteFile
-from hub import uptime
 from hub.backtest.misses import closest
 from hub.backtest.reader import applied, others
 from hub.backtest.replayer import WARM_UP_MS, Found, Near
 from hub.backtest.replayer import replay as replay_here
+from hub.downs import Down
 from hub.series.open import open_series
-from hub.uptime import Down
 
 POLL_S = 0.2
 GARBAGE = 200_000
@@ -59,18 +62,6 @@ class Stretch(Struct, frozen=True):
         """How far time goes on by itself: not where nobody listened any more."""
         last = self.gaps[-1] if self.gaps else None
         return last.start if last is not None and last.end >= self.end else self.end
-
-
-def observed(settings: HubSettings, site: str, stretch: Stretch) -> Stretch:
-    """The stretch with its gaps. Raises `SeriesError` and `StateError`."""
-    found = uptime.read_downs(settings, site, stretch.start, stretch.end)
-    if not found:
-        return stretch
-    store = open_series(settings.series, Path(settings.data))
-    try:
-        return replace(stretch, gaps=tuple(uptime.unheard(store, site, found)))
-    finally:
-        store.close()
 
 
 def count(settings: HubSettings, site: SiteFile, stretch: Stretch) -> int:

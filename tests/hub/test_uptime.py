@@ -11,6 +11,8 @@ import linli
 from configs.servers import HubSettings
 from hub import explain, uptime
 from hub.backtest import workers
+from hub.backtest.observed import observed
+from hub.downs import Down
 from hub.series.sqlite import SqliteSeries
 from hub.state import store
 from tests.hub.chain import SITE, T0, Hub, batch, count_record, door_record
@@ -90,9 +92,9 @@ def test_a_backtest_until_after_the_hub_stopped_finds_no_silence_then(hub: Hub) 
     hub.pipeline.checkpoint(BACK + 10_000)
     _series(hub).close()
     settings = HubSettings(data=str(hub.folder))
-    stretch = workers.observed(settings, "s", workers.Stretch(T0, BACK + 5 * HOUR))
+    stretch = observed(settings, "s", workers.Stretch(T0, BACK + 5 * HOUR))
     assert stretch.gaps == (
-        uptime.Down(T0 + 2000, BACK), uptime.Down(BACK + 10_000, BACK + 5 * HOUR),
+        Down(T0 + 2000, BACK), Down(BACK + 10_000, BACK + 5 * HOUR),
     )  # fmt: skip
     assert stretch.days * 86_400_000 == pytest.approx(12_000)
     found = workers.replay(settings, SITE, stretch, jobs=1)
@@ -103,9 +105,7 @@ def test_records_that_came_later_leave_no_gap(hub: Hub) -> None:
     told = [_health(seq, T0 + (seq - 1) * 15_000) for seq in range(2, 20)]
     hub.take(BACK + 500, batch("a", told[-1].ts, *told))
     _series(hub).close()
-    stretch = workers.observed(
-        HubSettings(data=str(hub.folder)), "s", workers.Stretch(T0, BACK + 1000)
-    )
+    stretch = observed(HubSettings(data=str(hub.folder)), "s", workers.Stretch(T0, BACK + 1000))
     assert stretch.gaps == ()
 
 

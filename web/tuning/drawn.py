@@ -9,7 +9,7 @@ from configs.values import Text
 from hub.backtest.compare import Change, Comparison, Pair, RuleChange
 from hub.backtest.fired import Fired
 from hub.backtest.verdicts import Score
-from hub.uptime import Down
+from hub.downs import Down
 from web.charts import WIDTH
 
 SHOWN = 100

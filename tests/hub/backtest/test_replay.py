@@ -1,5 +1,7 @@
 """A replay of the series store raises the alerts that the live hub raised, to the millisecond."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -194,6 +196,15 @@ def test_processes_get_shares_of_about_the_same_load() -> None:
     )
     assert [any(place.id == "p-2" for place in part.places) for part in parts] == [True, False]
     assert {"p-7", "p-9"} <= {place.id for place in parts[1].places}
+
+
+def test_a_process_of_a_replay_loads_no_database_of_the_state() -> None:
+    """Its drivers and migrations weigh more than the records that it reads at a time."""
+    asked = "import sys, hub.backtest.workers; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    loaded = set(done.stdout.split())
+    assert "hub.series.sqlite" in loaded
+    assert not loaded & {"sqlalchemy", "alembic", "flask", "numpy", "cv2"}
 
 
 def test_no_process_is_without_a_place() -> None:
