@@ -46,7 +46,10 @@ WATCHED_MS: Final = 5_000
 PACE_MS: Final = 3_000
 """Whether the device keeps up is judged over this long at least."""
 BUSY: Final = 0.9
-"""A camera that looks, or waits to, for more than this share of the time does not keep up."""
+"""A camera that is at work on pictures, or waits to be, for more than this share of the time does
+not keep up, …"""
+KEPT: Final = 0.95
+"""… where it gets less than this share of what it wants."""
 
 
 class Condition(enum.StrEnum):
@@ -82,7 +85,7 @@ class _Counts(NamedTuple):
     gated: int
     infer_s: float
     busy_ms: int
-    """Spent on looks and on waiting for the detector."""
+    """Spent on pictures, waiting for the detector included."""
 
 
 class CameraWorker:
@@ -201,8 +204,14 @@ class CameraWorker:
         if self.condition in (Condition.STARTING, Condition.WATCHING):
             silent_ms = self._now() - self._heard_at
             if silent_ms > LOST_MS + 3000 / self.camera.wanted_fps:
-                down = self._source.down if self._source is not None else None
-                self._lose(str(down) if down else f"no picture for {silent_ms / 1000:.0f} s")
+                self._lose(self._why() or f"no picture for {silent_ms / 1000:.0f} s")
+        elif self.condition is Condition.LOST:
+            self.detail = self._why() or self.detail
+
+    def _why(self) -> str:
+        """Why no picture comes, where the source knows."""
+        down = self._source.down if self._source is not None else None
+        return str(down) if down is not None else ""
 
     def health(self) -> NodeHealth:
         """How the camera does; rates are since this was last asked."""
@@ -238,7 +247,7 @@ class CameraWorker:
         """Whether the camera did nothing but look and wait for its turn to."""
         if lasted_ms < PACE_MS:
             return
-        slow = busy_ms > BUSY * lasted_ms and fps < self.camera.wanted_fps
+        slow = busy_ms > BUSY * lasted_ms and fps < KEPT * self.camera.wanted_fps
         self._metrics.slow.labels(self.camera.id).set(slow)
         if slow and not self.slow:
             log.warning(
@@ -285,6 +294,7 @@ class CameraWorker:
             try:
                 self._follow(source)
             finally:
+                self._source = None
                 self._showcase.finish()
             self._remember(self.last_ts, at_once=True)
 
@@ -295,11 +305,12 @@ class CameraWorker:
             told = self._tally(source, told)
             if frame is None:
                 return
-            self._heard_at = self._now()
+            self._heard_at = begun = self._now()
             self.first_ts, self.last_ts = self.first_ts or frame.ts, frame.ts
             self._recover(frame.ts)
             self._look(frame)
             self._remember(frame.ts)
+            self._busy_ms += self._now() - begun
             self.newest = frame
             if self._on_frame is not None:
                 self._on_frame(source, frame)
@@ -388,9 +399,7 @@ class CameraWorker:
         return None
 
     def _detect(self, frame: Frame) -> Detections:
-        begun = self._now()
         detections, infer_s = self._detector.detect(frame.image)
-        self._busy_ms += self._now() - begun
         self.inferred += 1
         self._infer_s += infer_s
         self._metrics.frames_inferred.labels(self.camera.id).inc()

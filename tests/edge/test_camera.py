@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from configs.agent import Camera, Line, MotionGate, Zone
 from edge.camera import CameraWorker, Condition
 from edge.detections import Detections
+from edge.faults import SceneFaults
 from edge.frames import Image
 from edge.metrics import EdgeMetrics
 from edge.outbox import Outbox
@@ -191,6 +192,9 @@ def test_a_camera_that_falls_silent_is_lost_with_the_sources_reason(rig: Rig) ->
     worker.check()
     assert not worker.health().ok
     assert worker.health().detail == "camera cam (rtsp://x) gives no picture"
+    source.down = SourceDown("camera cam (rtsp://x) refuses the login")
+    worker.check()
+    assert worker.health().detail == "camera cam (rtsp://x) refuses the login", "the newest reason"
     assert sum(isinstance(record, SceneFault) for record in rig.records()) == 1
 
 
@@ -278,3 +282,19 @@ def test_a_device_that_is_too_slow_says_so_once(rig: Rig, caplog: pytest.LogCapt
         assert worker.health().detail == "finished"
         assert rig.metric("linli_edge_camera_slow") == 0
         assert "keeps up again" in caplog.text
+
+
+def test_a_device_is_too_slow_whatever_takes_its_time(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = SceneFaults.look
+
+    def slow(faults: SceneFaults, image: Image, ts: int) -> list[SceneFault]:
+        rig.clock.ms += 150
+        return look(faults, image, ts)
+
+    monkeypatch.setattr(SceneFaults, "look", slow)
+    source = ScriptedSource(20, start=rig.clock.ms)
+    worker = rig.run(SlowDetector(rig.clock, 50), lambda _: source)
+    until(lambda: worker.condition is Condition.FINISHED)
+    assert worker.health().detail == "finished (device too slow: 5 of 10 pictures a second)"
