@@ -43,8 +43,7 @@ class Asker:
         if self.quiet:
             return
         while True:
-            another = "another" if there else "a"
-            question = f"{another} {noun}, if any: {words}"
+            question = f"{'another ' if there else ''}{noun} ({words}; nothing: no more)"
             said: str = click.prompt(question, default="", show_default=False, type=str).strip()
             if not said:
                 return

@@ -199,7 +199,7 @@ def _source(source: str) -> str:
     if kind == "usb":
         return f"usb: {int(rest)}"
     if kind == "file":
-        return f"file: {_quoted(rest)}"
+        return f"file: {_quoted(rest)}\n    loop: true  # begins again when it ends"
     return f"url: {_quoted(source)}"
 
 

@@ -42,6 +42,8 @@ def named_camera(
 ) -> CameraPlan | None:
     """``[id=]address``; the address is tried, and what stands against it is said."""
     name, source = split(given)
+    if source.startswith("file:"):  # the edge.yaml may lie elsewhere
+        source = f"file:{os.path.abspath(source.removeprefix('file:'))}"  # noqa: PTH100 - stays a link
     if source.startswith("onvif://"):
         source = _asked(f"http://{source.removeprefix('onvif://')}{ONVIF_PATH}", login, say)
     if not source:

@@ -19,6 +19,7 @@ const t = (key) => (chinese ? ZH : EN)[key];
 const NAME = /^[a-z0-9-]{1,63}$/;
 const REFRESH_MS = 1000;
 const STEP = 0.01, FINE = 0.002;
+const COARSE = matchMedia("(pointer: coarse)");
 const at = (id) => document.getElementById(id);
 const canvas = at("canvas"), picture = at("picture"), frame = at("frame");
 
@@ -111,7 +112,7 @@ function corners(shape) {
   shape.points.forEach((point, index) => {
     const [x, y] = px(point, size);
     const part = make("circle", {
-      class: "corner", cx: x, cy: y, r: 7 * unit(size), tabindex: 0, role: "button", "data-corner": index,
+      class: "corner", cx: x, cy: y, r: (COARSE.matches ? 13 : 8) * unit(canvas, size), tabindex: 0, role: "button", "data-corner": index,
       "aria-label": `${shape.id || t(shape.kind)}: ${t("corner")} ${index + 1}, ${Math.round(point[0] * 100)} % ${Math.round(point[1] * 100)} %`,
     }, canvas);
     part.addEventListener("pointerdown", (event) => drag(event, shape, index));
@@ -289,6 +290,7 @@ async function save() {
 at("save").addEventListener("click", save);
 for (const kind of ["zone", "line", "mask"]) at(`add-${kind}`).addEventListener("click", () => add(kind));
 at("camera").addEventListener("change", () => { open(at("camera").value); refresh(); });
+window.addEventListener("resize", draw);
 window.addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
 window.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === "s") { event.preventDefault(); if (dirty) save(); }

@@ -4,12 +4,15 @@ import { fit, make, outline, px, unit } from "/shapes.js";
 
 const ZH = {
   camera: "摄像头", zones: "区域", tracks: "轨迹", records: "记录", left: "左", right: "右",
-  watching: "正在观看", lost: "画面丢失", starting: "正在启动", finished: "已结束", still: "画面静止", nobody: "无人", no: "无", people: "轨迹", of: "拍摄于",
+  watching: "正在观看", lost: "画面丢失", starting: "正在启动", finished: "已结束", still: "画面静止", nobody: "无人", no: "无", people: "条轨迹", of: "拍摄于",
+  person: "人", bicycle: "自行车", car: "汽车", motorcycle: "摩托车", bus: "公交车", truck: "卡车", dog: "狗", and: "，",
+  dark: "过暗", blurred: "模糊", covered: "被遮挡", moved: "被移动", frozen: "画面冻结",
   "zone.enter": "进入", "zone.exit": "离开", "zone.dwell": "停留", "zone.stationary": "静止", "line.cross": "越线", "scene.fault": "画面故障",
 };
 const EN = {
   camera: "Camera", zones: "Zones", tracks: "Tracks", records: "Records", left: "left", right: "right",
-  still: "nothing moves", nobody: "nobody", no: "none", people: "tracks", of: "taken at",
+  still: "nothing moves", nobody: "nobody", no: "none", people: "tracks", of: "taken at", and: ", ",
+  "zone.enter": "enters", "zone.exit": "leaves", "zone.dwell": "stays in", "zone.stationary": "stands still in", "line.cross": "crosses", "scene.fault": "picture at fault:",
 };
 const chinese = navigator.language.startsWith("zh");
 const t = (key) => (chinese ? ZH : EN)[key] ?? key;
@@ -36,10 +39,10 @@ function draw(look) {
 }
 
 function box({ id, label, box: [left, top, wide, high] }, size) {
-  const [x, y] = px([left, top], size);
+  const [x, y] = px([left, top], size), pixel = unit(canvas, size);
   make("rect", { class: `box ${label}`, x, y, width: wide * size[0], height: high * size[1] }, canvas);
-  const tag = make("text", { class: "tag", x, y: Math.max(y - 5 * unit(size), 12 * unit(size)) }, canvas);
-  tag.textContent = label === "person" ? `${id}` : `${id} ${label}`;
+  const tag = make("text", { class: "tag", x, y: Math.max(y - 4 * pixel, 12 * pixel) }, canvas);
+  tag.textContent = label === "person" ? `${id}` : `${id} ${t(label)}`;
 }
 
 function tell(look) {
@@ -47,16 +50,16 @@ function tell(look) {
   at("counts").replaceChildren(...Object.entries(look.counts).flatMap(([zone, labels]) => {
     const name = document.createElement("dt"), count = document.createElement("dd");
     name.textContent = zone;
-    count.textContent = Object.entries(labels).map(([label, number]) => `${label} ${number}`).join(", ") || t("nobody");
+    count.textContent = Object.entries(labels).map(([label, number]) => `${t(label)} ${number}`).join(t("and")) || t("nobody");
     return [name, count];
   }));
-  put("tracks", look.tracks.length ? look.tracks.map(({ id, label, score }) => `${id} ${label} ${score.toFixed(2)}`) : [t("nobody")]);
+  put("tracks", look.tracks.length ? look.tracks.map(({ id, label, score }) => `${id} ${t(label)} ${score.toFixed(2)}`) : [t("nobody")]);
   put("records", look.records.length ? look.records.map(said).reverse() : [t("no")]);
 }
 
 function said(record) {
-  const what = [record.zone ?? record.line ?? record.fault, record.label, record.track, record.direction && t(record.direction)];
-  return [clock(record.ts), t(record.type), ...what].filter((part) => part !== undefined).join(" ");
+  const who = [record.label && t(record.label), record.track], where = record.zone ?? record.line ?? (record.fault && t(record.fault));
+  return [clock(record.ts), ...who, t(record.type), where, record.direction && t(record.direction)].filter((part) => part !== undefined).join(" ");
 }
 
 async function shown(address) {

@@ -45,14 +45,16 @@ def test_everything_can_be_given_and_nothing_is_asked(tmp_path: Path) -> None:
         tmp_path, "--yes", "--no-find", "--site", "garden", "--node", "gate-1",
         "--broker", "hub.local:8883", "--username", "gate-1",
         "--password-file", str(tmp_path / "secret"), "--camera", "yard=street",
-        "--camera", "usb:2", "--door", "zigbee2mqtt/大厅/西门", "--door", "lobby=zigbee2mqtt/lobby",
+        "--camera", "usb:2", "--camera", "trial=file:trial.avi",
+        "--door", "zigbee2mqtt/大厅/西门", "--door", "lobby=zigbee2mqtt/lobby",
         "--fps", "7.5", "--model", "starter",
     )  # fmt: skip
     assert shown.exit_code == 0, shown.output
     edge = configs.load_edge(tmp_path / "edge.yaml")
     assert (edge.mqtt.host, edge.mqtt.port, edge.mqtt.tls) == ("hub.local", 8883, True)
     assert edge.mqtt.password() == "x"
-    assert [camera.id for camera in edge.cameras] == ["yard", "cam-usb"]
+    assert [camera.id for camera in edge.cameras] == ["yard", "cam-usb", "trial"]
+    assert edge.cameras[2].file == str(Path("trial.avi").absolute()), "as seen from here"
     assert {(door.id, door.topic) for door in edge.doors} == {
         ("door-1", "zigbee2mqtt/大厅/西门"),
         ("lobby", "zigbee2mqtt/lobby"),

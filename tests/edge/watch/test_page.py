@@ -142,7 +142,7 @@ def test_boxes_and_zones_are_drawn_over_the_live_picture(
     expect(page.locator("#frame")).to_have_class("frame live")
     expect(page.locator("#canvas .box.person")).to_have_count(1)
     expect(page.locator("#canvas .shape.zone")).to_have_count(1)
-    expect(page.locator("#counts")).to_have_text("lawnperson 1")
+    expect(page.locator("#counts")).to_have_text("lawn人 1")
     expect(page.locator("#said")).to_have_text("正在观看")
     if folder := os.environ.get("LINLI_SCREENSHOTS"):
         page.screenshot(path=f"{folder}/watch.png")
