@@ -4,6 +4,7 @@ import { startActing } from "./act.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startPointing } from "./plan.js";
+import { startPressing } from "./press.js";
 import { startSound } from "./sound.js";
 import { startWatching } from "./watch.js";
 
@@ -12,6 +13,7 @@ document.querySelector(".bar nav [aria-current]")?.scrollIntoView({ block: "near
 startAges();
 startActing();
 startKeys();
+startPressing();
 startSound();
 startWatching();
 startPointing();

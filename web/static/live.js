@@ -1,6 +1,7 @@
 // The line to the server: events in, a banner when it is cut, and a way back.
 import { toastAlert } from "./act.js";
 import { drawAges, tellTime } from "./ages.js";
+import { whenReleased } from "./press.js";
 import { ring } from "./sound.js";
 import { insertInOrder, keepStill, made, swap } from "./swap.js";
 
@@ -155,6 +156,10 @@ async function reload() {
   }
   const text = answer.ok ? await answer.text().catch(() => null) : null; // cut in its middle
   if (text === null) return;
+  whenReleased(() => redraw(text));
+}
+
+function redraw(text) {
   const fresh = new DOMParser().parseFromString(text, "text/html");
   tellTime(Number(fresh.body.dataset.now));
   after = fresh.body.dataset.after ?? after;
@@ -209,7 +214,7 @@ function connect() {
     tellTime(Number(event.data));
     remember("", Number(event.data));
   }));
-  source.addEventListener("news", beat(news));
+  source.addEventListener("news", beat((event) => whenReleased(() => news(event))));
   source.addEventListener("resync", beat(reload));
   source.addEventListener("bye", () => { source.close(); reload(); });
 }

@@ -1,10 +1,10 @@
 // A live view: the page is asked anew every moment, and its picture exchanged, until it ends.
 import { tellTime } from "./ages.js";
+import { isPressed } from "./press.js";
 import { swap } from "./swap.js";
 
 const EVERY_MS = 1000;
 let timer = null;
-let pressed = false;
 
 async function page() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
@@ -15,7 +15,7 @@ async function page() {
 async function look() {
   const fresh = await page().catch(() => null);
   const old = document.getElementById("watch");
-  const next = pressed ? null : fresh?.getElementById("watch");
+  const next = isPressed() ? null : fresh?.getElementById("watch");
   if (next) {
     tellTime(Number(fresh.body.dataset.now));
     // What is newest below the view is left for the reader to load: nothing jumps when it ends.
@@ -27,11 +27,6 @@ async function look() {
 export function startWatching() {
   if (!document.getElementById("watch")?.dataset.ends) return;
   timer = setTimeout(look, EVERY_MS);
-  // A button that is exchanged between press and release is not clicked.
-  addEventListener("pointerdown", () => { pressed = true; });
-  for (const end of ["pointerup", "pointercancel"]) {
-    addEventListener(end, () => setTimeout(() => { pressed = false; }));
-  }
   addEventListener("pagehide", () => clearTimeout(timer));
   addEventListener("pageshow", (event) => { if (event.persisted) look(); });
 }
