@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from configs import schedule
+from configs.commented import ends_last, exchange
 from configs.document import Document, parse
 from configs.loader import load_site, rule_files, site_files
 from configs.overrides import apply, resolve_rule, split
@@ -145,58 +146,70 @@ def _spell_duration(ms: int) -> str:
     return "".join(parts) or "0s"
 
 
-def plan(config: Path, site: str, rule: str, values: Mapping[str, Value], place: str = "") -> Edit:
-    """The edit that gives `settings` of a rule other values, everywhere or at one place.
+def targets(at: str) -> tuple[str, ...]:
+    """Whom an override means: ids, tags or "*", with commas between them; of "" nobody."""
+    return tuple(dict.fromkeys(at.split(","))) if at else ()
 
-    ``values`` are by path (`Number.path`). At a place they become an override of the site.
-    Raises `ConfigError` where the files, before or after it, would not pass ``linli check``,
-    and `EditRefused`.
+
+def plan(config: Path, site: str, rule: str, values: Mapping[str, Value], at: str = "") -> Edit:
+    """The edit that gives `settings` of a rule other values, everywhere or at some places.
+
+    ``values`` are by path (`Number.path`), ``at`` is as `targets` reads it. At one place they hold
+    there whatever else is said; said of several at once, they stand in the override of just these,
+    and one that follows may say something else of some.
+
+    Raises `ConfigError` where the files, before or after it, would not pass ``linli check``, and
+    `EditRefused`.
     """
     files = _sites(config)
-    file = target(config, site, rule, place)
+    file = target(config, site, rule, at)
     before = _read(file)
-    edit = _override if place else _put_all
-    after = edit(file, before, rule, values, place)
+    several = bool(at) and all(one.id != at for one in load_site(files[site]).places)
+    edit = _override_of_several if several else _override if at else _put_all
+    after = edit(file, before, rule, values, at)
     changed = []
     for path in files.values():
         old, new = load_site(path), load_site(path, {file: after})
-        if old != new:
-            _prove(old, new, rule, values, place)
-            changed.append((old, new))
+        if old == new:
+            continue
+        if several:
+            _prove_of_several(old, new, rule, values, at)
+        else:
+            _prove(old, new, rule, values, at)
+        changed.append((old, new))
     return Edit(file, before, after, tuple(changed))
 
 
-def plan_back(config: Path, site: str, rule: str, place: str) -> Edit:
-    """The edit that takes away what overrides of a rule say at one place alone, so that the rule's
-    own values hold there again. Raises as `plan` does."""
+def plan_back(config: Path, site: str, rule: str, at: str) -> Edit:
+    """The edit that takes away what overrides of a rule say at just these places, one or several,
+    so that the rule's own values hold there again. Raises as `plan` does."""
     path = _sites(config).get(site)
     if path is None:
         raise EditRefused(f"{config} has no site {site!r}")
     file, old = path.resolve(), load_site(path)
-    if not alone(old, rule, place):
-        raise EditRefused(
-            f"no override of {rule!r} is of {place!r} alone; edit {path.name} by hand"
-        )
+    if not alone(old, rule, at):
+        raise EditRefused(f"no override of {rule!r} is of {at!r} alone; edit {path.name} by hand")
     before = _read(file)
-    after = _without(file, before, rule, place)
+    after = _without(file, before, rule, at)
     new = load_site(path, {file: after})
-    kept = tuple(one for one in old.overrides if one not in alone(old, rule, place))
+    kept = tuple(one for one in old.overrides if one not in alone(old, rule, at))
     if new != replace(old, overrides=kept):
         raise EditRefused(SHARED)
     return Edit(file, before, after, ((old, new),))
 
 
-def alone(site: SiteFile, rule: str, place: str) -> list[Override]:
-    """The overrides of a rule that are of one place and no other."""
-    return [one for one in site.overrides if one.rule == rule and one.places == (place,)]
+def alone(site: SiteFile, rule: str, at: str) -> list[Override]:
+    """The overrides of a rule that are of just these places."""
+    mine = set(targets(at))
+    return [one for one in site.overrides if one.rule == rule and set(one.places) == mine]
 
 
-def target(config: Path, site: str, rule: str, place: str = "") -> Path:
+def target(config: Path, site: str, rule: str, at: str = "") -> Path:
     """The file that an edit would change. Raises `ConfigError` and `EditRefused`."""
     files = _sites(config)
     if site not in files:
         raise EditRefused(f"{config} has no site {site!r}")
-    return (files[site] if place else _file_of(files[site], rule)).resolve()
+    return (files[site] if at else _file_of(files[site], rule)).resolve()
 
 
 def _sites(config: Path) -> dict[str, Path]:
@@ -256,6 +269,21 @@ def _prove(
         raise EditRefused(SHARED)
 
 
+def _prove_of_several(
+    old: SiteFile, new: SiteFile, rule: str, values: Mapping[str, Value], at: str
+) -> None:
+    """Nothing changed but the one override; raises `EditRefused`."""
+    said = {path: _raw(value) for path, value in values.items()}
+    mine = alone(old, rule, at)
+    if mine:
+        changed = replace(mine[-1], set_={**mine[-1].set_, **said})
+        want = [changed if one is mine[-1] else one for one in old.overrides]
+    else:
+        want = [*old.overrides, Override(rule=rule, places=targets(at), set_=said)]
+    if new != replace(old, overrides=tuple(want)):
+        raise EditRefused(SHARED)
+
+
 def _others(site: SiteFile, rule: str) -> list[Override]:
     return [one for one in site.overrides if one.rule != rule]
 
@@ -297,28 +325,51 @@ def _override(file: Path, text: str, rule: str, values: Mapping[str, Value], pla
             items = _value(_compose(file, text), "overrides").value  # type: ignore[union-attr]
             text = _put(text, _value(items[-1], "set"), [path], spell(value))
         return text
+    return _append(text, top, there, _item(rule, values, place))
+
+
+def _override_of_several(
+    file: Path, text: str, rule: str, values: Mapping[str, Value], at: str
+) -> str:
+    """The last override of just these places says it, wherever it stands; else a new one follows
+    all others."""
+    top = _compose(file, text)
+    there = _value(top, "overrides")
+    items = there.value if isinstance(there, yaml.SequenceNode) else []
+    mine = [n for n, item in enumerate(items) if _says(item, rule, at)]
+    if not mine:
+        return _append(text, top, there, _item(rule, values, at))
+    for path, value in values.items():
+        items = _value(_compose(file, text), "overrides").value  # type: ignore[union-attr]
+        text = _put(text, _value(items[mine[-1]], "set"), [path], spell(value))
+    return text
+
+
+def _item(rule: str, values: Mapping[str, Value], at: str) -> str:
     made = ", ".join(f'"{path}": {spell(value)}' for path, value in values.items())
-    item = f"{{rule: {rule}, places: [{place}], set: {{{made}}}}}"
-    return _append(text, top, there, item)
+    places = ", ".join('"*"' if one == "*" else one for one in targets(at))
+    return f"{{rule: {rule}, places: [{places}], set: {{{made}}}}}"
 
 
-def _says(item: yaml.Node, rule: str, place: str) -> bool:
-    return _is_of(item, rule, place) and isinstance(_value(item, "set"), yaml.MappingNode)
+def _says(item: yaml.Node, rule: str, at: str) -> bool:
+    return _is_of(item, rule, at) and isinstance(_value(item, "set"), yaml.MappingNode)
 
 
-def _is_of(item: yaml.Node, rule: str, place: str) -> bool:
+def _is_of(item: yaml.Node, rule: str, at: str) -> bool:
     found, places = _value(item, "rule"), _value(item, "places")
-    one = isinstance(places, yaml.SequenceNode) and [one.value for one in places.value] == [place]
-    return isinstance(found, yaml.ScalarNode) and found.value == rule and one
+    named = isinstance(places, yaml.SequenceNode) and {one.value for one in places.value}
+    if places is None:
+        named = {"*"}  # as the loader has it
+    return isinstance(found, yaml.ScalarNode) and found.value == rule and named == set(targets(at))
 
 
-def _without(file: Path, text: str, rule: str, place: str) -> str:
-    """The text without the overrides of a rule at one place alone."""
+def _without(file: Path, text: str, rule: str, at: str) -> str:
+    """The text without the overrides of a rule at just these places."""
     while True:
         top = _compose(file, text)
         there = _value(top, "overrides")
         items = there.value if isinstance(there, yaml.SequenceNode) else []
-        index = next((n for n, item in enumerate(items) if _is_of(item, rule, place)), None)
+        index = next((n for n, item in enumerate(items) if _is_of(item, rule, at)), None)
         if index is None:
             return text
         cut = _cut_flow if there.flow_style else _cut_block  # type: ignore[union-attr]
@@ -337,7 +388,7 @@ def _cut_flow(text: str, items: list[yaml.Node], index: int) -> str:
 def _cut_block(text: str, items: list[yaml.Node], index: int) -> str:
     """Its lines go, with what is said behind it; with the only one, the key goes too."""
     start = text.rfind("\n", 0, items[index].start_mark.index) + 1
-    last = text.find("\n", _last(items[index]).end_mark.index)
+    last = text.find("\n", ends_last(items[index]).end_mark.index)
     end = len(text) if last < 0 else last + 1
     if text[start : items[index].start_mark.index].strip() != "-":
         raise EditRefused(SHARED)
@@ -356,7 +407,7 @@ def _append(text: str, top: yaml.Node, there: yaml.Node | None, item: str) -> st
         comma = ", " if there.value else ""
         return _insert(text, there.end_mark.index - 1, comma + item)
     if isinstance(there, yaml.SequenceNode):
-        end = text.find("\n", _last(there).end_mark.index)
+        end = text.find("\n", ends_last(there).end_mark.index)
         indent = " " * there.start_mark.column
         end = len(text) if end < 0 else end
         at = end - 1 if text[end - 1 : end] == "\r" else end
@@ -425,10 +476,15 @@ def _put_collection(
 ) -> str:
     """Exchange a value that is a mapping or a list, written on one line or over several."""
     key = next(key for key, one in node.value if one is there)
-    start, end = key.end_mark.index, _last(there).end_mark.index
+    start, end = key.end_mark.index, ends_last(there).end_mark.index
     said = text[start:end]
-    if "#" in said or "&" in said or "*" in said or not key.start_mark.index < start < end:
-        raise EditRefused(f"{name} has comments or shared values in the file; edit it by hand")
+    if "&" in said or "*" in said or not key.start_mark.index < start < end:
+        raise EditRefused(f"{name} has shared values in the file; edit it by hand")
+    if "#" in said:
+        kept = exchange(text, there, value)
+        if kept is None:
+            raise EditRefused(f"{name} has comments that would go in the file; edit it by hand")
+        return kept
     return f"{text[:start]}: {value}{text[end:]}"
 
 
@@ -451,13 +507,3 @@ def _value(node: yaml.Node | None, key: str) -> yaml.Node | None:
             found: yaml.Node = value
             return found
     return None
-
-
-def _last(node: yaml.Node) -> yaml.Node:
-    """The node that ends last: a block's own end lies behind the comments that follow it."""
-    while isinstance(node, yaml.MappingNode | yaml.SequenceNode) and not node.flow_style:
-        inner = node.value[-1] if node.value else None
-        if inner is None:
-            break
-        node = inner[1] if isinstance(node, yaml.MappingNode) else inner
-    return node

@@ -206,17 +206,65 @@ def test_severity_and_active_hours_are_written_where_they_stand_or_added(site: P
     assert (found.severity, found.active) == (Severity.CRITICAL, Active())
 
 
-def test_active_hours_over_several_lines_become_one_and_comments_among_them_are_left_to_hands(
-    site: Path,
-) -> None:
+def test_active_hours_over_several_lines_become_one(site: Path) -> None:
     rules = site.parent / "rules.yaml"
     block = "    active:\n      outside: 06:00-22:30\n      days:\n        - mon\n        - tue\n"
     rules.write_text(RULES + block + "  # The end.\n", encoding="utf-8")
     edit.save(edit.plan(site, "garden", "door", {"active": active("{days: [sun]}")}))
     assert rules.read_text(encoding="utf-8") == RULES + "    active: {days: [sun]}\n  # The end.\n"
-    rules.write_text(RULES + block.replace("mon\n", "mon  # the start\n"), encoding="utf-8")
-    with pytest.raises(edit.EditRefused, match="active has comments or shared values"):
-        edit.plan(site, "garden", "door", {"active": active("{days: [sun]}")})
+
+
+COMMENTED = """\
+    active:
+      # The night.
+      outside: "06:00-22:30"   # since spring
+      days: [mon, tue]  # few
+      dates:
+        - "2026-01-15..2026-02-20"   # Spring Festival
+        # and what they asked for
+        - 05-01  # Labour Day
+  # The end.
+"""
+
+
+@pytest.mark.parametrize(
+    ("hours", "changes"),
+    [
+        ('{outside: "06:00-22:00", days: [mon, tue], dates: ["2026-01-15..2026-02-20", "05-01"]}',
+         {'"06:00-22:30"': '"06:00-22:00"'}),
+        ('{outside: "06:00-22:30", days: [mon, tue], dates: ["2026-01-15..2026-02-20", "10-01"]}',
+         {"        - 05-01  # Labour Day\n": "", "Festival\n": 'Festival\n        - "10-01"\n'}),
+        ('{outside: "06:00-22:30", dates: ["2026-01-15..2026-02-20", "05-01", "10-01", "12-25"]}',
+         {"      days: [mon, tue]  # few\n": "",
+          "Labour Day\n": 'Labour Day\n        - "10-01"\n        - "12-25"\n'}),
+        ('{within: "01:00-02:00", days: [mon, tue], dates: ["2026-01-15..2026-02-20", "05-01"]}',
+         {'      outside: "06:00-22:30"   # since spring\n': "",
+          "      days:": '      within: "01:00-02:00"\n      days:'}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_comments_among_active_hours_stay(
+    site: Path, hours: str, changes: dict[str, str], end: str
+) -> None:
+    rules = site.parent / "rules.yaml"
+    before = RULES + COMMENTED
+    rules.write_bytes(before.replace("\n", end).encode())
+    edit.save(edit.plan(site, "garden", "door", {"active": active(hours)}))
+    after = before
+    for old, new in changes.items():
+        assert old in after
+        after = after.replace(old, new)
+    assert rules.read_bytes().decode() == after.replace("\n", end)
+    assert rule(configs.load_site(site), "door").active == active(hours)
+
+
+@pytest.mark.parametrize("hours", ["{}", '{outside: "06:00-22:30", days: [mon], dates: ["10-01"]}'])
+def test_comments_among_active_hours_that_would_go_are_left_to_hands(
+    site: Path, hours: str
+) -> None:
+    (site.parent / "rules.yaml").write_text(RULES + COMMENTED, encoding="utf-8")
+    with pytest.raises(edit.EditRefused, match="active has comments that would go"):
+        edit.plan(site, "garden", "door", {"active": active(hours)})
 
 
 def test_active_hours_at_one_place_become_an_override_of_the_whole(site: Path) -> None:
@@ -267,7 +315,43 @@ def test_an_override_of_one_place_alone_is_taken_away_and_nothing_else(
     assert site.read_text(encoding="utf-8") == SITE + after
 
 
-def test_an_override_of_several_places_is_left_to_hands(site: Path) -> None:
+WIDE = """\
+overrides:
+  - {rule: crowd, places: [hall, yard], set: {cooldown: 1m}}  # both
+  - {rule: crowd, places: [yard], set: {cooldown: 3m}}  # here longer
+"""
+
+
+def test_an_override_of_several_places_is_edited_where_it_stands(site: Path) -> None:
+    site.write_text(SITE + WIDE, encoding="utf-8")
+    values = {"cooldown": Duration(120_000), "when[0].above": 7.0}
+    edit.save(edit.plan(site, "garden", "crowd", values, "yard,hall"))
+    assert site.read_text(encoding="utf-8") == SITE + WIDE.replace(
+        "cooldown: 1m}", 'cooldown: 2m, "when[0].above": 7}'
+    )
+    found = configs.load_site(site)
+    there = [resolve_rule(rule(found, "crowd"), p, found.overrides) for p in found.places]
+    assert [one.cooldown for one in there] == [180_000, 120_000]
+    edit.save(edit.plan_back(site, "garden", "crowd", "hall,yard"))
+    alone = WIDE.partition("\n")[0] + "\n" + WIDE.rpartition("  - ")[1] + WIDE.rpartition("  - ")[2]
+    assert site.read_text(encoding="utf-8") == SITE + alone
+
+
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [("yard,hall", "places: [yard, hall]"), ("outdoor", "places: [outdoor]"),
+     ("*", 'places: ["*"]')],
+)  # fmt: skip
+def test_what_is_said_of_several_places_first_becomes_an_override_of_just_these(
+    site: Path, at: str, says: str
+) -> None:
+    edit.save(edit.plan(site, "garden", "crowd", {"when[0].above": 8.0}, at))
+    written = site.read_text(encoding="utf-8")
+    line = f'  - {{rule: crowd, {says}, set: {{"when[0].above": 8}}}}\n'
+    assert written == f"{SITE}\noverrides:\n{line}"
+
+
+def test_an_override_of_several_places_is_not_taken_for_one_of_one(site: Path) -> None:
     wide = 'overrides: [{rule: crowd, places: ["*"], set: {cooldown: 1m}}]\n'
     site.write_text(SITE + wide, encoding="utf-8")
     with pytest.raises(edit.EditRefused, match="no override of 'crowd' is of 'yard' alone"):

@@ -471,3 +471,59 @@ def test_an_override_is_tried_without_and_taken_away(app: Flask, site: Path) -> 
     saved = browser.post(f"{away.headers['Location']}/save", page=PAGE)
     assert saved.headers["Location"] == "/rules#garden.open"
     assert site.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.usefixtures("tried")
+def test_several_places_are_edited_together_and_their_override_taken_away(
+    app: Flask, site: Path
+) -> None:
+    browser = reader(app)
+    before = site.read_text(encoding="utf-8")
+    chosen = browser.client.get(f"{PAGE}?at=hall&at=shed").text
+    assert 'name="at" value="hall,shed"' in chosen
+    assert "These hold at Hall, Shed alone" in chosen
+    page = begin(browser, "35", at="hall,shed")
+    assert "At Hall, Shed alone." in browser.client.get(page).text
+    browser.post(f"{page}/save", page=page)
+    item = '  - {rule: open, places: [hall, shed], set: {"when[0].above": 35}}\n'
+    assert site.read_text(encoding="utf-8") == f"{before}\noverrides:\n{item}"
+    page = begin(browser, "50", at="hall")  # one of them goes its own way, and keeps it
+    browser.post(f"{page}/save", page=page)
+    page = begin(browser, "40", at="hall,shed")
+    assert "<code>35</code> → <code>40</code>" in browser.client.get(page).text
+    browser.post(f"{page}/save", page=page)
+    said = site.read_text(encoding="utf-8")
+    assert item.replace("35", "40") in said
+    there = browser.client.get(f"{PAGE}?at=hall,shed").text
+    assert f'name="{FIELD}" value="40"' in there
+    assert "Places with other numbers keep those" in there
+    assert "is said for Hall, Shed alone." in there
+    assert ">Hall, Shed</a>" in browser.client.get(PAGE).text
+    assert f'name="{FIELD}" value="50"' in browser.client.get(f"{PAGE}?at=hall").text
+    away = browser.post(f"{PAGE}/trials", page=PAGE, at="hall,shed", back="yes",
+                        version=version(browser))  # fmt: skip
+    assert "<code>40</code> → <code>20</code>" in browser.client.get(away.location).text
+    browser.post(f"{away.location}/save", page=PAGE)
+    assert site.read_text(encoding="utf-8") == said.replace(item.replace("35", "40"), "")
+    assert browser.client.get(f"{PAGE}?at=hall,nowhere").status_code == 404
+
+
+@pytest.mark.usefixtures("tried")
+def test_the_dates_of_a_schedule_are_edited_with_the_rest_of_it(app: Flask, site: Path) -> None:
+    browser = reader(app)
+    page = begin(browser, "20", **HOURS, **{"a.dates": "2026-01-15..2026-02-20，05-01"})
+    browser.post(f"{page}/save", page=page)
+    hours = (
+        'active: {outside: "06:00-22:30", days: [sat], dates: ["2026-01-15..2026-02-20", "05-01"]}'
+    )
+    assert hours in (site.parent / "rules.yaml").read_text(encoding="utf-8")
+    form = browser.client.get(PAGE).text
+    assert 'name="a.dates" value="2026-01-15..2026-02-20, 05-01"' in form
+    wrong = browser.post(f"{PAGE}/trials", page=PAGE, version=version(browser), **HOURS,
+                         **{"a.dates": "2026-02-30"})  # fmt: skip
+    assert wrong.status_code == 422
+    assert "05-01 every year" in wrong.text
+    assert 'name="a.dates" value="2026-02-30"' in wrong.text
+    page = begin(browser, "20", **HOURS, **{"a.dates": ""})
+    browser.post(f"{page}/save", page=page)
+    assert "dates" not in (site.parent / "rules.yaml").read_text(encoding="utf-8")

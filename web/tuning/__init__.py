@@ -20,17 +20,19 @@ from werkzeug.datastructures import MultiDict
 
 from configs import edit
 from configs.edit import Value
+from configs.overrides import resolve_rule
 from configs.rules import Active, Rule
 from configs.schedule import parse
 from configs.servers import HubSettings, WebSettings
-from configs.site import SiteFile
+from configs.site import Place, SiteFile
+from configs.values import Text
 from hub.backtest.compare import Change
 from hub.backtest.workers import Stretch
 from web.console import console
 from web.roles import wants_json
 from web.tuning import edits, schedule
 from web.tuning.drawn import SHOWN, changed, holes, lanes, longest, summary
-from web.tuning.edits import Form
+from web.tuning.edits import Form, Where
 from web.tuning.schedule import Schedule
 from web.tuning.trials import State, Trial, Trials
 
@@ -39,15 +41,18 @@ DAYS = (1, 7, 28)
 DAY_MS = 86_400_000
 GAPS = 5
 """Times in which the hub did not run that are listed: the longest."""
+TYPED_CHARS = 1500
+"""So long may a value be as YAML says it: hours with their dates."""
 FIELD = "n."
 """Begins the names of the form's values."""
 
 
 @blueprint.get("/rules/<id:site>/<id:rule>")
 def page(site: str, rule: str) -> ResponseReturnValue:
-    """Its numbers; ``?at=`` those that it has at a place."""
+    """Its numbers; ``?at=`` those that it has at a place, or at several at once."""
     file, found = edits.asked(site, rule)
-    return _form(file, found, request.args.get("at", ""), _filled(request.args), 200)
+    at = ",".join(request.args.getlist("at"))
+    return _form(file, found, at, _filled(request.args), 200)
 
 
 @blueprint.post("/rules/<id:site>/<id:rule>/trials")
@@ -98,7 +103,8 @@ def trial(site: str, rule: str, trial: str) -> ResponseReturnValue:
     target, told = edits.target(site, rule, one.place), one.found
     return render_template(
         "tuning/trial.html", site=file.site, rule=found, one=one, numbers=_tried(file, found, one),
-        places={place.id: place.name for place in file.places}, Change=Change, State=State,
+        places={place.id: place.name for place in file.places},
+        where=_name(file, found, one.place), Change=Change, State=State,
         lanes=lanes(told, file) if told is not None else (),
         summary=summary(told, rule) if told is not None else None,
         changed=changed(told) if told is not None else (), shown=SHOWN,
@@ -152,24 +158,45 @@ def _form(file: SiteFile, rule: Rule, place: str, filled: Form, status: int) -> 
     target = edits.target(file.site.id, rule.id, place)
     watched = [one for one in file.places if one.answers_to(rule.places)]
     mine = edit.alone(file, rule.id, at.id) if at is not None else ()
+    kept = at.places if at is not None and at.several and mine else () if at else watched
     page = render_template(
         "tuning/page.html", site=file.site, rule=rule, at=at, filled=filled,
         numbers=[(one, edit.spell(one.value)) for one in edit.numbers(there)], watched=watched,
         severity=there.severity, active=there.active or Active(), schedule=_schedule(there, filled),
         week=schedule.DAYS, modes=schedule.MODES,
         own=[(path, value) for one in mine for path, value in one.set_.items()],
-        other={one.id for one in watched if edits.there(file, rule, one.id)[0] != rule},
+        other={one.id for one in watched if _at(file, rule, one) != rule},
+        kept={one.id for one in kept if _at(file, rule, one) != there}, groups=_groups(file, rule),
         version=edits.version(file, rule.id), days=DAYS,
         target=target, writable=edits.writable(target), State=State,
-        trials=[(one, _tried(file, rule, one)) for one in _trials().of(file.site.id, rule.id)],
-        names={one.id: one.name for one in file.places},
+        trials=[
+            (one, _tried(file, rule, one), _name(file, rule, one.place))
+            for one in _trials().of(file.site.id, rule.id)
+        ],
     )  # fmt: skip
     return page, status
 
 
+def _at(file: SiteFile, rule: Rule, place: Place) -> Rule:
+    return resolve_rule(rule, place, file.overrides)
+
+
+def _groups(file: SiteFile, rule: Rule) -> list[Where]:
+    """Several places that an override of the rule means at once."""
+    said = dict.fromkeys(",".join(one.places) for one in file.overrides if one.rule == rule.id)
+    found = [edits.where(file, rule, at) for at in said]
+    return [one for one in found if one is not None and one.several]
+
+
+def _name(file: SiteFile, rule: Rule, at: str) -> Text:
+    """What people call where a trial held; as it was asked where that is no longer there."""
+    found = edits.where(file, rule, at) if at else None
+    return found.name if found is not None else Text(at, at)
+
+
 def _filled(form: MultiDict[str, str]) -> Form:
     days = form.get("days", DAYS[1], type=int)
-    given = {key.removeprefix(FIELD): text[:200] for key, text in form.items()
+    given = {key.removeprefix(FIELD): text[:TYPED_CHARS] for key, text in form.items()
              if key.startswith(FIELD)}  # fmt: skip
     return Form(
         typed=given, days=days if days in DAYS else DAYS[1], schedule=Schedule.typed(form)
@@ -188,7 +215,9 @@ def _schedule(rule: Rule, filled: Form) -> Schedule:
 
 def _tried(file: SiteFile, rule: Rule, one: Trial) -> list[tuple[edit.Number, Value, Value]]:
     """(number, as it was when the trial began or is now, as tried)."""
-    known = {number.path: number for number in edit.settings(edits.there(file, rule, one.place)[0])}
+    at = edits.where(file, rule, one.place) if one.place else None
+    there = edits.as_it_is(file, rule, at) if at is not None else rule
+    known = {number.path: number for number in edit.settings(there)}
     return [
         (known[path], known[path].value, value)
         for path, value in one.values.items()

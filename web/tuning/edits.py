@@ -10,6 +10,7 @@ from flask import abort, current_app
 from flask_babel import gettext
 from flask_login import current_user
 from msgspec import Struct, field
+from msgspec.structs import replace
 from sqlalchemy import select
 
 import configs
@@ -18,6 +19,7 @@ from configs.edit import Edit, Number, Value
 from configs.overrides import resolve_rule
 from configs.rules import Active, Rule, Severity
 from configs.site import Place, SiteFile
+from configs.values import Text
 from hub import audit
 from hub.reload import difference
 from hub.state.tables import Audit
@@ -56,14 +58,52 @@ def asked(site: str, rule: str) -> tuple[SiteFile, Rule]:
     return file, found
 
 
-def there(file: SiteFile, rule: Rule, place: str) -> tuple[Rule, Place | None]:
-    """The rule as it is at a place, "" for everywhere; 404 for a place that it does not watch."""
-    if not place:
+class Where(Struct, frozen=True):
+    """One place of a rule, or several that an override means at once."""
+
+    id: str
+    """As `configs.edit.targets` reads it."""
+    name: Text
+    places: tuple[Place, ...]
+    """Those of the rule's that are meant."""
+    several: bool
+
+
+def where(file: SiteFile, rule: Rule, at: str) -> Where | None:
+    """None where it means no place of the rule, or somebody that the site does not have."""
+    watched = [one for one in file.places if one.answers_to(rule.places)]
+    alone = next((one for one in watched if one.id == at), None)
+    if alone is not None:
+        return Where(at, alone.name, (alone,), several=False)
+    names = {"*": Text("everywhere", "所有地点")}
+    for place in file.places:
+        names |= {tag: Text(tag, tag) for tag in place.tags} | {place.id: place.name}
+    asked = edit.targets(at)
+    meant = tuple(one for one in watched if one.answers_to(asked))
+    if not meant or any(one not in names for one in asked):
+        return None
+    said = [names[one] for one in asked]
+    name = Text(", ".join(one.en for one in said), "、".join(one.zh for one in said))
+    return Where(",".join(asked), name, meant, several=True)
+
+
+def there(file: SiteFile, rule: Rule, at: str) -> tuple[Rule, Where | None]:
+    """The rule as it is there, "" for everywhere; 404 for places that it does not watch."""
+    if not at:
         return rule, None
-    found = next((one for one in file.places if one.id == place), None)
-    if found is None or not found.answers_to(rule.places):
+    found = where(file, rule, at)
+    if found is None:
         abort(404)
-    return resolve_rule(rule, found, file.overrides), found
+    return as_it_is(file, rule, found), found
+
+
+def as_it_is(file: SiteFile, rule: Rule, at: Where) -> Rule:
+    """The rule there. Of several places: with what is said for just these, else as it is at all of
+    them, else its own."""
+    if mine := at.several and edit.alone(file, rule.id, at.id):
+        return resolve_rule(rule, at.places[0], mine)
+    found = [resolve_rule(rule, place, file.overrides) for place in at.places]
+    return found[0] if all(one == found[0] for one in found) else rule
 
 
 def version(file: SiteFile, rule: str) -> str:
@@ -106,7 +146,8 @@ def _advice(number: Number) -> str:
     match number.value:
         case Active():
             words = gettext(
-                "Choose days, and write two times that differ, such as 22:00 and 06:00."
+                "Choose days, and write two times that differ, such as 22:00 and 06:00; "
+                "dates such as 2026-01-15..2026-02-20, or 05-01 every year."
             )
         case Severity():
             words = gettext("Choose a severity.")
@@ -117,12 +158,13 @@ def _advice(number: Number) -> str:
     return str(words)
 
 
-def back_values(file: SiteFile, rule: Rule, place: Place) -> dict[str, Value]:
-    """What would hold at a place without the overrides that are of it alone, where that differs
-    from what holds there now, by path."""
-    kept = [one for one in file.overrides if one not in edit.alone(file, rule.id, place.id)]
-    now = {one.path: one.value for one in edit.settings(resolve_rule(rule, place, file.overrides))}
-    then = {one.path: one.value for one in edit.settings(resolve_rule(rule, place, kept))}
+def back_values(file: SiteFile, rule: Rule, at: Where) -> dict[str, Value]:
+    """What would hold there without the overrides that are of it alone, where that differs from
+    what holds there now, by path."""
+    kept = [one for one in file.overrides if one not in edit.alone(file, rule.id, at.id)]
+    without = replace(file, overrides=tuple(kept))
+    now = {one.path: one.value for one in edit.settings(as_it_is(file, rule, at))}
+    then = {one.path: one.value for one in edit.settings(as_it_is(without, rule, at))}
     return {path: value for path, value in then.items() if now.get(path) != value}
 
 
