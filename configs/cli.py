@@ -51,24 +51,25 @@ def cli(files: tuple[Path, ...], kind: str | None) -> None:
             click.echo(str(error), err=True)
         else:
             click.echo(f"{file}: good")
-            if told := _photos(loaded):
-                click.echo(told)
+            if told := photos(loaded):
+                click.echo(f"  {told}")
     if wrong:
         click.echo(f"{wrong} problem{'s' if wrong > 1 else ''}", err=True)
         sys.exit(2)
 
 
-def _photos(loaded: object) -> str:
-    """What is to be known of residents' photos where a file says how a console runs."""
+def photos(loaded: object) -> str:
+    """What is to be known of residents' photos where a file says how a console runs; "" where
+    nothing is."""
     open_ = not isinstance(loaded, SiteFile) or loaded.residents.open
     if not isinstance(loaded, SiteFile | WebFile) or loaded.web.faces or not open_:
         return ""
     from models.catalog import ModelError, folders, resolve  # which imports configs
 
     try:
-        return f"  faces in residents' photos are blurred with {resolve('yunet', folders()).path}"
+        return f"faces in residents' photos are blurred with {resolve('yunet', folders()).path}"
     except ModelError as error:
-        return f"  only staff see residents' photos, as no faces are blurred: {error}"
+        return f"only staff see residents' photos, as no faces are blurred: {error}"
 
 
 def model_labels() -> Callable[[str], Sequence[str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 import configs
+from configs.cli import photos
 from launch.supervisor import LaunchError, Supervisor, folder, free_port
 from launch.together import check_ports, local, start_site
 from launch.users import first_link
@@ -27,6 +28,8 @@ def run(path: Path, console: Console) -> None:
         if link is not None:
             console.print("Make the first administrator here, once, within a day:")
             console.print(f"    {address}{link}", highlight=False, markup=False, soft_wrap=True)
+        if told := photos(site):
+            console.print(f"{told[0].upper()}{told[1:]}", highlight=False, markup=False)
         console.print(f"Logs are in {Path(site.hub.data) / 'logs'}. Ctrl-C stops everything.")
         while True:
             supervisor.watch()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flask import Response, current_app, g, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 from msgspec import Struct
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub import audit
@@ -21,7 +21,7 @@ from web.console import console
 from web.users import MAX_PASSWORD, hashed, matches, outdated
 
 if TYPE_CHECKING:
-    from hub.cases.receive import Received
+    from hub.cases.receive import Received, Then
     from hub.cases.vault import Vault
 
 COOKIE = "linli-resident"
@@ -132,16 +132,19 @@ def contact_of(engine: Engine, vault: "Vault", resident: int) -> str:
     return vault.open(sealed or b"")
 
 
-def remember(engine: Engine, vault: "Vault", got: "Received", now: int) -> None:
-    """A report that somebody sends who is logged in stands on their page."""
+def keeps(vault: "Vault", now: int) -> "Then":
+    """What puts a report on the page of who sends it, where they are logged in; for `receive`."""
     mine = resident()
-    if mine is None:
-        return
-    row = {"resident": mine.id, "case": got.case, "token": vault.seal(got.token), "at": now}
-    known = (ResidentReport.resident == mine.id) & (ResidentReport.case == got.case)
-    with engine.begin() as connection:
+
+    def keep(connection: Connection, got: "Received") -> None:
+        if mine is None:
+            return
+        known = (ResidentReport.resident == mine.id) & (ResidentReport.case == got.case)
         if connection.scalar(select(ResidentReport.case).where(known)) is None:
+            row = {"resident": mine.id, "case": got.case, "token": vault.seal(got.token), "at": now}
             connection.execute(insert(ResidentReport).values(row))
+
+    return keep
 
 
 def resident() -> Neighbour | None:

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,33 +105,41 @@ class Received(Struct, frozen=True):
     """False where the same had been sent before."""
 
 
+Then = Callable[[Connection, Received], None]
+"""What else is written down with a report, in the same transaction; the same may come again."""
+
+
+def nothing_else(_connection: Connection, _got: Received) -> None:
+    """The report alone."""
+
+
 def receive(
-    engine: Engine, site: SiteFile, report: NewReport, *, vault: "Vault", data: Path, now: int
-) -> Received:
-    """Keep a report; one that came before and comes again with other words adds them to it. Raises
-    `ReportRefused`, and OSError where a picture cannot be kept."""
+    engine: Engine, site: SiteFile, report: NewReport, *, vault: "Vault", data: Path, now: int,
+    then: Then = nothing_else,
+) -> Received:  # fmt: skip
+    """Keep a report, and what ``then`` writes; one that came before and comes again with other
+    words adds them to it. Raises `ReportRefused`, and OSError where a picture cannot be kept."""
     report = checked(site, report)
     token = vault.derive(report.request_key) if report.request_key else secrets.token_hex(20)
     case_id = secrets.token_hex(8)
     photos = [(secrets.token_hex(8), jpeg) for jpeg in report.photos]
-    if _known(engine, report.request_key) is not None:
-        return _again(engine, report, token, now)
+    if _known(engine, report.request_key):
+        return _again(engine, report, token, now, then)
     folder = PictureFolder(data / "cases")
     for ref, jpeg in photos:
         folder.put(site.site.id, case_id, ref, jpeg)
     try:
-        code = _write(engine, site, report, case_id, token, photos, vault, now)
+        return _write(engine, site, report, case_id, token, photos, vault, now, then)
     except BaseException as error:
         for ref, _ in photos:
             folder.remove(site.site.id, case_id, ref)
-        known = _known(engine, report.request_key) is not None
-        if isinstance(error, IntegrityError) and known:  # two came at once
-            return _again(engine, report, token, now)
+        known = isinstance(error, IntegrityError) and _known(engine, report.request_key)
+        if known:  # two came at once
+            return _again(engine, report, token, now, then)
         raise
-    return Received(case_id, code, token, new=True)
 
 
-def _again(engine: Engine, report: NewReport, token: str, now: int) -> Received:
+def _again(engine: Engine, report: NewReport, token: str, now: int, then: Then) -> Received:
     """The answer got lost, and what was said was changed before it came again."""
     query = select(Case.id, Case.code, Case.site, Case.text, Case.held)
     with engine.begin() as connection:
@@ -142,15 +150,18 @@ def _again(engine: Engine, report: NewReport, token: str, now: int) -> Received:
         if report.text[:NOTE_CHARS] not in known:
             say(connection, case.id, case.site, "added", actor=report.actor, note=report.text,
                 public=not case.held, now=now)  # fmt: skip
-    return Received(case.id, case.code, token, new=False)
+        got = Received(case.id, case.code, token, new=False)
+        then(connection, got)
+    return got
 
 
 def me_too(
     engine: Engine, case_id: str, *, contact: str, vault: "Vault", request_key: str, now: int,
-    mail: bool = False, language: str = "en",
+    mail: bool = False, language: str = "en", then: Then = nothing_else,
 ) -> Received | None:  # fmt: skip
-    """One more who sees the same; None where the case is not open. The same key counts once.
-    With ``mail`` the address in ``contact`` is written to when something happens."""
+    """One more who sees the same, and what ``then`` writes; None where the case is not open. The
+    same key counts once. With ``mail`` the address in ``contact`` is written to when something
+    happens."""
     own = f"me-too:{case_id}:{request_key}"
     token = vault.derive(own) if request_key else secrets.token_hex(20)
     digest = token_hash(token)
@@ -161,14 +172,17 @@ def me_too(
         if case is None:
             return None
         again = select(Reporter.id).where(Reporter.token_hash == digest)
-        if connection.scalar(again) is not None:
-            return Received(case_id, case.code, token, new=False)
+        new = connection.scalar(again) is None
+        got = Received(case_id, case.code, token, new=new)
+        then(connection, got)
+        if not new:
+            return got
         sealed = vault.seal(contact.strip()[:CONTACT_CHARS])
         link = vault.seal(token) if mail and mail_address(contact) else None
         _follow(connection, case_id, token, sealed, now, first=False, link=link, language=language)
         say(connection, case_id, case.site, "me-too", actor="resident", note="", public=True,
             now=now)  # fmt: skip
-    return Received(case_id, case.code, token, new=True)
+    return got
 
 
 def followed(engine: Engine, token: str) -> list[str]:
@@ -247,20 +261,18 @@ def _plain(text: str) -> str:
     return "".join(kept).strip()
 
 
-def _known(engine: Engine, request_key: str) -> tuple[str, str] | None:
-    """Id and code of the case that came with the key."""
+def _known(engine: Engine, request_key: str) -> bool:
+    """Whether a report came with the key before."""
     if not request_key:
-        return None
-    query = select(Case.id, Case.code).where(Case.request_key == request_key)
+        return False
     with reading(engine).connect() as connection:
-        row = connection.execute(query).first()
-    return None if row is None else (row.id, row.code)
+        return connection.scalar(select(Case.id).where(Case.request_key == request_key)) is not None
 
 
 def _write(
     engine: Engine, site: SiteFile, report: NewReport, case_id: str, token: str,
-    photos: Sequence[tuple[str, bytes]], vault: "Vault", now: int,
-) -> str:  # fmt: skip
+    photos: Sequence[tuple[str, bytes]], vault: "Vault", now: int, then: Then,
+) -> Received:  # fmt: skip
     answer_due, due = deadlines(site, report.kind, report.severity, now)
     with engine.begin() as connection:
         audit.lock(connection)
@@ -288,7 +300,9 @@ def _write(
             connection.execute(insert(CaseAlert).values(link))
         say(connection, case_id, site.site.id, "received", actor=report.actor,
             note=report.held, public=not report.held, now=now)  # fmt: skip
-    return code
+        got = Received(case_id, code, token, new=True)
+        then(connection, got)
+    return got
 
 
 def _follow(

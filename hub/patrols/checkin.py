@@ -97,18 +97,16 @@ def add_note(engine: Engine, check_in_id: str, resident: int, note: str) -> bool
     return known is not None
 
 
-def became(engine: Engine, check_in_id: str, case: str, *, now: int) -> None:
-    """The note is a report now; the two know of each other."""
-    with engine.begin() as connection:
-        audit.lock(connection)
-        row = connection.execute(
-            select(CheckIn.patrol, CheckIn.place, CheckIn.case).where(CheckIn.id == check_in_id)
-        ).first()
-        if row is None or row.case == case:
-            return
-        connection.execute(update(CheckIn).where(CheckIn.id == check_in_id).values(case=case))
-        target = f"{row.patrol}/{row.place}"
-        audit.enter(connection, RESIDENT, "patrol.report", target, f"case {case}", now)
+def became(connection: Connection, check_in_id: str, case: str, *, now: int) -> None:
+    """The note is a report now; the two know of each other. In the transaction of the report."""
+    row = connection.execute(
+        select(CheckIn.patrol, CheckIn.place, CheckIn.case).where(CheckIn.id == check_in_id)
+    ).first()
+    if row is None or row.case == case:
+        return
+    connection.execute(update(CheckIn).where(CheckIn.id == check_in_id).values(case=case))
+    target = f"{row.patrol}/{row.place}"
+    audit.enter(connection, RESIDENT, "patrol.report", target, f"case {case}", now)
 
 
 def walk_at(connection: Connection, resident: int, site: str, place: str, at: int) -> Any:

@@ -159,6 +159,7 @@ def test_up_runs_a_site_whose_first_administrator_is_made_at_a_link_once(tmp_pat
     path.write_text(yaml.safe_dump(site, allow_unicode=True), encoding="utf-8")
     said = [_up(path, _make_administrator), _up(path, lambda _said: None)]
     assert f"Garden Court is up: http://127.0.0.1:{web}/" in said[0]
+    assert "residents' photos" in said[0]
     assert "/first/" not in said[1]
     assert not _listens(web)
     assert not _listens(broker)

@@ -87,6 +87,7 @@ def test_a_photo_whose_faces_were_not_looked_for_stays_with_the_staff(
     told, staff = seed.case(engine, data, NOW), reader("operator")
     page = staff.client.get(f"/cases/{told['case']}").text
     assert "faces not blurred: only staff see it" in page
+    assert "linli models pull yunet" in page
     assert "Show it on the board" not in page
     staff.post(f"/cases/{told['case']}/photo", page="/cases", ref=told["photo"], shown="yes")
     assert reader("").client.get(f"/board/{told['case']}/{told['photo']}.jpg").status_code == 404

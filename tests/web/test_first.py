@@ -49,7 +49,10 @@ def test_it_makes_an_administrator_who_is_logged_in_and_works_once(
     assert "Make the account" in browser.client.get(path).text
     answer = browser.post(path, page=path, **FIELDS)
     assert answer.headers["Location"] == "/"
-    assert "Welcome." in browser.client.get("/").text
+    welcome = browser.client.get("/").text
+    assert "Welcome." in welcome
+    assert "Photos of reports stay with the staff here" in welcome
+    assert "linli models pull yunet" in welcome
     assert browser.client.get("/users").status_code == 200
     again = other.post(path, page="/login", **FIELDS | {"name": "eve"})
     assert again.status_code == 404

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 
 from hub.cases import blocks
 from hub.cases.tables import Case
-from hub.neighbours.tables import Resident
+from hub.neighbours.tables import Resident, ResidentReport
 from hub.patrols import upkeep
 from hub.patrols.checkin import LATE_MS
 from hub.patrols.codes import code_of
@@ -249,6 +249,35 @@ def test_who_is_blocked_makes_no_report_of_a_note(
     assert "more of it" in wang.client.get(walk).text
     with engine.connect() as connection:
         assert len(connection.execute(select(Case.id)).all()) == 1
+
+
+@pytest.mark.parametrize("broken", ["hub.patrols.checkin.became", "hub.cases.receive.say"])
+def test_a_note_becomes_a_report_with_its_ties_or_not_at_all(
+    app: Flask, reader: Open, clock: Clock, engine: Engine, broken: str
+) -> None:
+    staff, wang = reader("operator"), volunteer(app)
+    walk = planned(staff)
+    wang.post(f"{walk}/join", walk)
+    during(app, clock, walk)
+    check_in(wang, code(staff, app, "west-gate"), note="The lamp is out")
+    with engine.connect() as connection:
+        path = f"/walks/check-ins/{connection.scalar(select(CheckIn.id))}/report"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(broken, _fail)
+        assert wang.post(path, walk).status_code == 500
+    with engine.connect() as connection:
+        assert connection.execute(select(Case.id)).all() == []
+        assert connection.execute(select(ResidentReport.case)).all() == []
+        assert connection.scalars(select(CheckIn.case)).all() == [""]
+    wang.post(path, walk)
+    with engine.connect() as connection:
+        case = connection.scalar(select(Case.id))
+        assert connection.scalars(select(CheckIn.case)).all() == [case]
+        assert connection.scalars(select(ResidentReport.case)).all() == [case]
+
+
+def _fail(*_arguments: object, **_more: object) -> None:
+    raise RuntimeError("the disk is full")
 
 
 def test_a_full_walk_has_a_waiting_list(app: Flask, reader: Open) -> None:

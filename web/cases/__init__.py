@@ -94,7 +94,7 @@ def listing() -> ResponseReturnValue:
     return render_template(
         "cases/listing.html", cases=found, asked=asked, kinds=kinds, places=places, held=held,
         late=late, fading=fading, appeals=appeals, may_block=bool(acting()),
-        more=len(found) == PAGE, faces_why="" if faces().hider() else faces().why, **_words(),
+        more=len(found) == PAGE, faces_why=_why_faces(), **_words(),
     )  # fmt: skip
 
 
@@ -151,7 +151,8 @@ def _page(case_id: str, shown: list[str] | None) -> ResponseReturnValue:
         photos=pictures, messages=messages, kin=kin,
         steps=[s for s in Step if case.state in WALK[s][0]],
         templates=file.residents.templates if file else (), file=file, me=current_user.name,
-        may_act=case.site in acting(), contacts=shown, **_words(),
+        may_act=case.site in acting(), contacts=shown,
+        faces_why=_why_faces() if any(not one.blurred for one in pictures) else "", **_words(),
     )  # fmt: skip
 
 
@@ -234,6 +235,11 @@ def codes() -> ResponseReturnValue:
         return Markup(svg)  # noqa: S704 - segno draws it, nothing of the link is text in it
 
     return render_template("cases/codes.html", drawn=drawn)
+
+
+def _why_faces() -> str:
+    """What to do, where no faces are blurred."""
+    return "" if faces().hider() else faces().why
 
 
 def of_alert(alert_id: str) -> list[CaseView]:

@@ -7,6 +7,7 @@ from flask_login import login_user
 
 from web import users
 from web.console import console
+from web.faces import faces
 from web.first import links
 
 blueprint = Blueprint("first", __name__, template_folder="templates")
@@ -45,6 +46,9 @@ def create(token: str) -> ResponseReturnValue:
     session.permanent = True
     login_user(account)
     flash(gettext("Welcome. Make accounts for the others under Users."), "ok")
+    if any(file.residents.open for file in here.sites) and faces().hider() is None:
+        flash(gettext("Photos of reports stay with the staff here, because no faces are blurred: "
+                      "%(why)s", why=faces().why), "warn")  # fmt: skip
     return redirect(url_for("now.page"))
 
 

@@ -146,14 +146,14 @@ def send() -> ResponseReturnValue:
             sender=blocked.sender(vault()),
         )  # fmt: skip
         got = receive.receive(
-            here.engine, file, told, vault=vault(), data=here.data, now=here.now()
-        )
+            here.engine, file, told, vault=vault(), data=here.data, now=here.now(),
+            then=neighbours.keeps(vault(), here.now()),
+        )  # fmt: skip
     except ReportRefused as error:
         errors = {error.field: _refusal(error)}
         if wants_json():
             return jsonify(errors=errors), 422
         return _form(sent.to_dict(), errors, 422)
-    neighbours.remember(here.engine, vault(), got, here.now())
     link = url_for("residents.follow", token=got.token)
     if wants_json():
         return jsonify(link=link, code=got.code)
@@ -205,11 +205,11 @@ def me_too(case_id: str) -> ResponseReturnValue:
         here.engine, case_id, contact=request.form.get("contact", ""), vault=vault(),
         request_key=request.form.get("request_key", ""), now=here.now(),
         mail=bool(request.form.get("mail")) and _writes(), language=language(),
+        then=neighbours.keeps(vault(), here.now()),
     )  # fmt: skip
     if got is None:
         flash(gettext("That one is closed already. If you still see it, please report it."), "warn")
         return redirect(url_for("residents.form"))
-    neighbours.remember(here.engine, vault(), got, here.now())
     return redirect(url_for("residents.follow", token=got.token))
 
 

@@ -23,12 +23,12 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from configs.residents import HAZARD
 from configs.site import SiteFile
 from hub.cases import receive
-from hub.cases.receive import NewReport, ReportRefused
+from hub.cases.receive import NewReport, Received, ReportRefused
 from hub.patrols import checkin, signup
 from hub.patrols.checkin import Arrived, Checked, Seen
 from hub.patrols.codes import Code, judge
@@ -210,14 +210,17 @@ def _report(check_in_id: str, me: int) -> bool:
         spot="" if known else row.place, request_key=f"patrol-{check_in_id}",
         sender=blocked.sender(vault()),
     )  # fmt: skip
+    now = here.now()
+    keep = neighbours.keeps(vault(), now)
+
+    def then(connection: Connection, got: Received) -> None:
+        checkin.became(connection, check_in_id, got.case, now=now)
+        keep(connection, got)
+
     try:
-        got = receive.receive(
-            here.engine, file, told, vault=vault(), data=here.data, now=here.now()
-        )
+        receive.receive(here.engine, file, told, vault=vault(), data=here.data, now=now, then=then)
     except ReportRefused:
         return False
-    checkin.became(here.engine, check_in_id, got.case, now=here.now())
-    neighbours.remember(here.engine, vault(), got, here.now())
     return True
 
 
