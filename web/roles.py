@@ -197,6 +197,7 @@ LEAST: dict[str, Role | None] = {
     "residents.plan": ANYONE,
     "residents.photo": ANYONE,  # that staff agreed to show
     "residents.feed": ANYONE,
+    "open311.discover": ANYONE,
     "open311.services": ANYONE,
     "open311.service": ANYONE,
     "open311.listing": ANYONE,

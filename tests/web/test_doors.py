@@ -184,6 +184,7 @@ PATHS = {
     "blocks.lift": "/cases/blocks/1/lift",
     "residents.photo": "/board/{case}/{photo}.jpg",
     "residents.feed": "/board.atom",
+    "open311.discover": "/open311/v2/discovery.json",
     "open311.services": "/open311/v2/services.json",
     "open311.service": "/open311/v2/services/noise.xml",
     "open311.listing": "/open311/v2/requests.json",

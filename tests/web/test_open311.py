@@ -11,13 +11,13 @@ from flask.testing import FlaskClient
 from georeport import GeoReport
 from lxml import etree
 from msgspec.structs import replace
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from werkzeug.test import TestResponse
 
 from configs.servers import WebSettings
 from hub.cases import desk
 from hub.cases.desk import Step
-from hub.cases.tables import CaseOutcome
+from hub.cases.tables import Case, CaseOutcome
 from tests.web import seed
 from tests.web.conftest import NOW, Clock
 from web.app import close, create_app
@@ -102,14 +102,18 @@ def test_every_field_says_what_the_standard_means(
     assert found["updated_datetime"] == "2026-11-23T18:53:25.000+00:00"
     assert (found["status"], found["service_code"]) == ("open", "fire-lane")
     assert (found["service_name"], found["address"], found["address_id"]) == (
-        "Fire lane or exit blocked", "Fire lane", "fire-lane",
+        "Fire lane or exit blocked", "Fire lane, Garden Court", "fire-lane",
     )  # fmt: skip
+    empty = {"agency_responsible", "service_notice", "zipcode", "lat", "long", "media_url"}
+    assert {name for name, value in found.items() if value is None} == empty
+    assert found["status_notes"] == "Verified"
     desk.note(engine, told["case"], actor="li", text="between us", now=NOW + 6000)
     closed = (CaseOutcome.UNSOLVED, "The city's")
     desk.close_unsolved(engine, told["case"], closed[0], actor="li", now=NOW + 7000, note=closed[1])
     desk.note(engine, told["case"], actor="li", text="between us", now=NOW + 8000)
     (found,) = rows(client.get(f"{V2}/requests/{told['code']}.json"))
     assert found["updated_datetime"] == "2026-11-23T18:53:27.000+00:00"  # when it was closed
+    assert (found["status"], found["status_notes"]) == ("closed", "Closed: not possible here")
     service = rows(client.get(f"{V2}/services.json"))[0]
     assert (service["metadata"], service["type"]) == (False, "realtime")
 
@@ -140,7 +144,8 @@ def test_a_report_is_posted_and_found_by_its_id_and_its_token(
     (again,) = rows(client.get(f"{V2}/tokens/{token}.json"))
     assert again == {"service_request_id": got["service_request_id"], "token": token}
     (found,) = rows(client.get(f"{V2}/requests/{got['service_request_id']}.json"))
-    assert found["address"] == "Courtyard"
+    assert found["address"] == "Courtyard, Garden Court"
+    assert found["description"] is None  # nobody has verified it yet
     assert "13800001111" not in str(found)
 
 
@@ -150,11 +155,13 @@ def test_a_report_is_posted_and_found_by_its_id_and_its_token(
         (403, {"api_key": ""}, "api_key was not provided"),
         (403, {"api_key": "short"}, "api_key is not valid"),
         (400, {"service_code": ""}, "service_code was not provided"),
-        (400, {"service_code": "ufo"}, "service_code 'ufo' was not found"),
+        (404, {"service_code": "ufo"}, "service_code 'ufo' was not found"),
         (400, {"address_id": ""}, "no location"),
         (400, {"address_id": "moon"}, "'moon' is no place"),
         (400, {"lat": "north", "long": "1"}, "no numbers"),
-        (400, {"description": " "}, "says nothing"),
+        (400, {"lat": "31.2"}, "one of them is missing"),
+        (400, {"lat": "nan", "long": "121.4"}, "no position on Earth"),
+        (400, {"lat": "31.2", "long": "1214"}, "no position on Earth"),
         (404, {"jurisdiction_id": "elsewhere"}, "jurisdiction_id 'elsewhere' was not found"),
     ],
 )
@@ -175,6 +182,7 @@ def test_what_is_wrong_with_a_report_is_said_as_the_standard_wants(
     [
         ("status=lost", "neither open nor closed"),
         ("start_date=soon", "no W3C date"),
+        ("end_date=0001-01-01T00:00:00%2B14:00", "no W3C date"),
         ("start_date=2026-01-01T00:00:00Z&end_date=2026-08-01T00:00:00Z", "90 days"),
     ],
 )
@@ -196,6 +204,9 @@ def test_requests_are_searched_by_date_status_and_several_ids(
     assert codes("") == [new["code"]]
     assert codes("start_date=2026-08-01T00:00:00Z&end_date=2026-09-01T00:00:00Z") == [old["code"]]
     assert codes("status=closed") == []
+    assert codes("status=open, closed&service_code=noise, fire-lane") == [new["code"]]
+    assert codes("status=&start_date=&service_code=&service_request_id=") == [new["code"]]
+    assert codes("end_date=1900-01-01") == []
     assert codes(f"service_request_id={old['code']},{new['code']}") == [new["code"], old["code"]]
 
 
@@ -224,6 +235,12 @@ def test_where_there_are_several_sites_one_must_be_named(
     ):  # fmt: skip
         assert (answer.status_code, answer.json) == (400, [told])
     assert client.get(f"{V2}/services.json?jurisdiction_id=meadow").status_code == 200
+    case = seed.case(app.extensions["linli"].engine, data, NOW)
+    token = f"{V2}/tokens/{case['token']}.json"
+    codes = [client.get(f"{token}{asked}").status_code for asked in (
+        "", "?jurisdiction_id=meadow", "?jurisdiction_id=garden",
+    )]  # fmt: skip
+    assert codes == [400, 404, 200]
     close(app)
 
 
@@ -242,3 +259,68 @@ def test_what_is_not_there_is_said_in_the_standards_words_too(
     )  # fmt: skip
     answer = client.delete(f"{V2}/requests.xml")
     assert b"<code>405</code><description>Method Not Allowed</description>" in answer.data
+
+
+def test_a_description_is_the_clients_choice_and_a_link_to_a_picture_is_never_cut(
+    client: FlaskClient, engine: Engine
+) -> None:
+    picture = "https://example.org/lamp.jpg"
+    sent = {"description": ""}, {"description": "x" * 5000, "media_url": picture}
+    for more in sent:
+        assert client.post(f"{V2}/requests.json", data={**TOLD, **more}).status_code == 201
+    with engine.connect() as connection:
+        bare, long = connection.scalars(select(Case.text).order_by(Case.created_at, Case.text))
+    assert bare == "Light out"
+    assert (len(long), long[-len(picture) :]) == (4000, picture)
+
+
+@pytest.mark.parametrize("path", ["services", "services/noise", "requests", "discovery", "nothing"])
+def test_both_formats_say_the_same_by_the_spark_convention_and_that_they_are_utf_8(
+    client: FlaskClient, engine: Engine, data: Path, path: str
+) -> None:
+    seed.case(engine, data, NOW)
+    in_json, in_xml = client.get(f"{V2}/{path}.json"), client.get(f"{V2}/{path}.xml")
+    assert in_json.content_type == "application/json; charset=utf-8"
+    assert in_xml.content_type == "text/xml; charset=utf-8"
+    assert in_xml.data.lower().startswith(b"<?xml version='1.0' encoding='utf-8'?>")
+    assert spark(etree.fromstring(in_xml.data)) == plain(in_json.get_json())
+
+
+LISTS = ("services", "service_requests", "errors", "attributes", "endpoints", "formats")
+
+
+def spark(element: etree._Element) -> Any:
+    """An element as the convention writes it in JSON, every value as text."""
+    if element.tag in LISTS:
+        return [spark(child) for child in element]
+    return {child.tag: spark(child) for child in element} or element.text
+
+
+def plain(value: Any) -> Any:
+    """JSON with every value as XML writes it."""
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [plain(part) for part in value]
+    return None if value is None else str(value).lower() if value in (True, False) else str(value)
+
+
+def test_discovery_says_where_the_interface_is_and_changes_when_what_can_be_reported_does(
+    app: Flask, client: FlaskClient, clock: Clock
+) -> None:
+    found = client.get(f"{V2}/discovery.json").get_json()
+    (endpoint,) = found.pop("endpoints")
+    assert sorted(found) == ["changeset", "contact", "key_service"]
+    assert all(found.values())
+    assert endpoint == {
+        "specification": "http://wiki.open311.org/GeoReport_v2",
+        "url": f"http://localhost{V2}", "changeset": found["changeset"], "type": "production",
+        "formats": ["text/xml", "application/json"],
+    }  # fmt: skip
+    clock.ms += 60_000
+    assert client.get(f"{V2}/discovery.json").get_json()["changeset"] == found["changeset"]
+    here = app.extensions["linli"]
+    (site,) = here.sites
+    fewer = replace(site.residents, kinds=site.residents.kinds[:3])
+    here.sites = [replace(site, residents=fewer)]
+    assert client.get(f"{V2}/discovery.json").get_json()["changeset"] > found["changeset"]

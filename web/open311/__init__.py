@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, jsonify, request, url_for
+from flask import Blueprint, Flask, Response, current_app, json, request, url_for
+from flask_babel import force_locale
 from flask_limiter import Limiter
 from sqlalchemy import Connection, select
 
@@ -20,9 +21,10 @@ from hub.cases import receive
 from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.tables import ENDED, Case
 from web.cases.queries import CaseView, cases, changes, shown_photos
-from web.cases.words import STATES, kind_name, place_name
+from web.cases.words import OUTCOMES, STATES, kind_name, place_name
 from web.console import console
 from web.language import iso
+from web.open311.discovery import Changes, discovery
 from web.open311.xml import document
 from web.vault import vault
 
@@ -32,6 +34,8 @@ blueprint = Blueprint("open311", __name__, url_prefix=V2)
 PER_KEY = "600 per hour"
 SPAN = timedelta(days=90)
 """The standard's longest range of dates, and the default."""
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC) + SPAN, datetime(9999, 1, 1, tzinfo=UTC)
+"""Of dates that can be asked for."""
 MOST = 1000
 KEY_CHARS = 16
 CONTACT = ("first_name", "last_name", "phone", "email")
@@ -49,6 +53,7 @@ class Refused(Exception):
 def install(app: Flask) -> None:
     """Forms of programs carry a key and no CSRF token."""
     app.extensions["csrf"].exempt(blueprint)
+    app.extensions["linli.open311"] = Changes()
     limiter: Limiter = app.extensions["linli.limiter"]
     app.view_functions["open311.create"] = limiter.limit(PER_KEY, key_func=_key)(create)
 
@@ -56,7 +61,7 @@ def install(app: Flask) -> None:
 @blueprint.errorhandler(Refused)
 def _refuse(error: Refused) -> Response:
     form = "xml" if request.path.endswith(".xml") else "json"
-    return _answer(form, "errors", "error", [_failure(error.code, str(error))], error.code)
+    return _answer(form, "errors", [_failure(error.code, str(error))], error.code)
 
 
 def excuse(code: int, description: str) -> Response:
@@ -69,21 +74,31 @@ def too_many() -> Response:
     return _refuse(Refused(429, f"more than {PER_KEY}"))
 
 
+@blueprint.get(f"/discovery.{FORMAT}")
+def discover(form: str) -> Response:
+    """Where this interface is, what it speaks and how to get a key."""
+    here = console()
+    found = discovery(
+        _open_sites(), url=request.url_root.rstrip("/") + V2,
+        board=url_for("residents.board", _external=True),
+        changed=current_app.extensions["linli.open311"].at(_open_sites(), here.now()),
+    )  # fmt: skip
+    return _answer(form, "discovery", found)
+
+
 @blueprint.get(f"/services.{FORMAT}")
 def services(form: str) -> Response:
     """What can be reported."""
-    found = [_service(kind) for kind in _site().residents.kinds]
-    return _answer(form, "services", "service", found)
+    site = _site()
+    found = [_service(kind, site.site.language) for kind in site.residents.kinds]
+    return _answer(form, "services", found)
 
 
 @blueprint.get(f"/services/<code>.{FORMAT}")
 def service(code: str, form: str) -> Response:
     """More fields of a kind: there are none."""
     _kind(_site(), code)
-    if form == "json":
-        return jsonify(service_code=code, attributes=[])
-    text = document("service_definition", None, {"service_code": code, "attributes": ""})
-    return Response(text, mimetype="text/xml")
+    return _answer(form, "service_definition", {"service_code": code, "attributes": []})
 
 
 @blueprint.get(f"/requests.{FORMAT}")
@@ -92,17 +107,17 @@ def listing(form: str) -> Response:
     site, asked = _site(), request.args
     where: list[Any] = []
     if ids := asked.get("service_request_id"):
-        where = [Case.code.in_(ids.upper().split(","))]
+        where = [Case.code.in_(_listed(ids.upper()))]
     else:
         first, last = _range(asked.get("start_date", ""), asked.get("end_date", ""))
         where = [Case.created_at.between(first, last)]
         if codes := asked.get("service_code"):
-            where.append(Case.kind.in_(codes.split(",")))
+            where.append(Case.kind.in_(_listed(codes)))
         if status := asked.get("status"):
             where.append(_status(status))
     with console().reader.connect() as connection:
         found = _public(connection, site, *where)
-    return _answer(form, "service_requests", "request", found)
+    return _answer(form, "service_requests", found)
 
 
 @blueprint.get(f"/requests/<code>.{FORMAT}")
@@ -112,19 +127,20 @@ def one(code: str, form: str) -> Response:
         found = _public(connection, _site(), Case.code == code.upper())
     if not found:
         raise Refused(404, f"service_request_id {code!r} was not found")
-    return _answer(form, "service_requests", "request", found)
+    return _answer(form, "service_requests", found)
 
 
 @blueprint.get(f"/tokens/<token>.{FORMAT}")
 def token(token: str, form: str) -> Response:
     """The request that a reporter's link belongs to."""
-    here, found = console(), receive.followed(console().engine, token)
+    here, site, found = console(), _site(), receive.followed(console().engine, token)
+    mine = Case.id.in_(found[:1]) & (Case.site == site.site.id)
     with here.reader.connect() as connection:
-        code = connection.scalar(select(Case.code).where(Case.id.in_(found[:1])))
+        code = connection.scalar(select(Case.code).where(mine))
     if code is None:
         raise Refused(404, f"token {token!r} was not found")
     row = {"service_request_id": code, "token": token}
-    return _answer(form, "service_requests", "request", [row])
+    return _answer(form, "service_requests", [row])
 
 
 @blueprint.post(f"/requests.{FORMAT}")
@@ -134,10 +150,11 @@ def create(form: str) -> Response:
     _authorise(site)
     if not sent.get("service_code"):
         raise Refused(400, "service_code was not provided")
-    kind = _kind(site, sent["service_code"], 400)
+    kind = _kind(site, sent["service_code"])
     place, spot = _location(site)
     told = NewReport(
-        kind=kind.id, text=_description(), place=place, spot=spot, channel="open311",
+        kind=kind.id, text=_description(kind.name.in_(site.site.language)), place=place,
+        spot=spot, channel="open311",
         contact=" ".join(sent[name] for name in CONTACT if sent.get(name)),
     )  # fmt: skip
     try:
@@ -149,13 +166,20 @@ def create(form: str) -> Response:
     row = {
         "service_request_id": got.code,
         "service_notice": url_for("residents.follow", token=got.token, _external=True),
-        "account_id": "",
+        "account_id": None,
     }
-    return _answer(form, "service_requests", "request", [row], 201)
+    return _answer(form, "service_requests", [row], 201)
+
+
+def _open_sites() -> list[SiteFile]:
+    found = [file for file in console().sites if file.residents.open]
+    if not found:
+        raise Refused(404, "no site here takes reports")
+    return found
 
 
 def _site() -> SiteFile:
-    sites = [file for file in console().sites if file.residents.open]
+    sites = _open_sites()
     asked = request.values.get("jurisdiction_id", "")
     if not asked and len(sites) > 1:
         names = ", ".join(file.site.id for file in sites)
@@ -166,10 +190,10 @@ def _site() -> SiteFile:
     return found[0]
 
 
-def _kind(site: SiteFile, code: str, status: int = 404) -> Kind:
+def _kind(site: SiteFile, code: str) -> Kind:
     kind = site.residents.kind(code)
     if kind is None:
-        raise Refused(status, f"service_code {code!r} was not found")
+        raise Refused(404, f"service_code {code!r} was not found")
     return kind
 
 
@@ -203,22 +227,34 @@ def _location(site: SiteFile) -> tuple[str, str]:
     place = sent.get("address_id", "")
     if place and not any(place == one.id for one in site.places):
         raise Refused(400, f"address_id {place!r} is no place of {site.site.id}")
-    spot = sent.get("address_string", "")
-    if sent.get("lat") and sent.get("long"):
-        try:
-            position = f"{float(sent['lat']):.6f}, {float(sent['long']):.6f}"
-        except ValueError:
-            raise Refused(400, "lat and long are no numbers") from None
+    spot, position = sent.get("address_string", ""), _position()
+    if position:
         spot = f"{spot} ({position})" if spot else position
     if not place and not spot:
         raise Refused(400, "no location: give lat and long, address_string or address_id")
     return place, spot
 
 
-def _description() -> str:
-    text, media = request.form.get("description", ""), request.form.get("media_url", "")
+def _position() -> str:
+    lat, long = (request.form.get(name, "") for name in ("lat", "long"))
+    if not lat and not long:
+        return ""
+    try:
+        at = (float(lat), float(long))
+    except ValueError:
+        raise Refused(400, "lat and long are no numbers, or one of them is missing") from None
+    if not (abs(at[0]) <= 90 and abs(at[1]) <= 180):  # which no NaN is
+        raise Refused(400, "lat and long are no position on Earth")
+    return f"{at[0]:.6f}, {at[1]:.6f}"
+
+
+def _description(service_name: str) -> str:
+    """What is told; the standard lets a client tell nothing but what it is and where."""
+    text = request.form.get("description", "").strip() or service_name
+    media = request.form.get("media_url", "")
     # The picture stays where it is: a server that fetches what strangers name can be abused.
-    return f"{text}\n{media}" if media.startswith(("https://", "http://")) else text
+    link = f"\n{media}" if media.startswith(("https://", "http://")) else ""
+    return f"{text[: receive.TEXT_CHARS - len(link)]}{link}"
 
 
 def _range(start: str, end: str) -> tuple[int, int]:
@@ -238,13 +274,18 @@ def _range(start: str, end: str) -> tuple[int, int]:
 def _date(name: str, text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        return max(min(found, LAST), FIRST)
+    except (ValueError, OverflowError):
         raise Refused(400, f"{name} {text!r} is no W3C date such as 2026-01-31T08:00:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _listed(asked: str) -> list[str]:
+    return [one.strip() for one in asked.split(",")]
 
 
 def _status(asked: str) -> Any:
-    wanted = set(asked.split(","))
+    wanted = set(_listed(asked))
     if not wanted <= {"open", "closed"}:
         raise Refused(400, f"status {asked!r} is neither open nor closed")
     ended = Case.state.in_(ENDED)
@@ -252,50 +293,52 @@ def _status(asked: str) -> Any:
 
 
 def _public(connection: Connection, site: SiteFile, *where: Any) -> list[dict[str, Any]]:
+    """In the site's language: programs say nothing of the language of who reads it."""
     mine = (Case.site == site.site.id) & (Case.held == "")
     found = cases(connection, mine, *where, limit=MOST)
     changed = changes(connection, found)
     shown = shown_photos(connection, found)
-    return [_request(case, changed[case.id], shown.get(case.id, [])) for case in found]
+    with force_locale(site.site.language):
+        return [_request(site, case, changed[case.id], shown.get(case.id, [])) for case in found]
 
 
-def _request(case: CaseView, changed: int, photos: list[str]) -> dict[str, Any]:
-    language = console().site(case.site)
-    speaks = language.site.language if language is not None else "en"
+def _request(site: SiteFile, case: CaseView, changed: int, photos: list[str]) -> dict[str, Any]:
+    speaks = site.site.language
+    state = str(STATES[case.state])
+    place = place_name(case.site, case.place).in_(speaks)
     return {
         "service_request_id": case.code,
         "status": "open" if case.open else "closed",
-        "status_notes": str(STATES[case.state]),
+        "status_notes": f"{state}: {OUTCOMES[case.outcome]}" if case.outcome else state,
         "service_name": kind_name(case.site, case.kind).in_(speaks),
         "service_code": case.kind,
-        "description": case.public_text,
-        "agency_responsible": "",
-        "service_notice": "",
+        "description": case.public_text or None,
+        "agency_responsible": None,
+        "service_notice": None,
         "requested_datetime": iso(case.created_at),
         "updated_datetime": iso(changed),
         "expected_datetime": iso(case.due_at),
-        "address": place_name(case.site, case.place).in_(speaks),
-        "address_id": case.place,
-        "zipcode": "",
-        "lat": "",
-        "long": "",
+        "address": ", ".join(filter(None, (place, site.site.name.in_(speaks)))),
+        "address_id": case.place or None,
+        "zipcode": None,
+        "lat": None,
+        "long": None,
         "media_url": (
             url_for("residents.photo", case_id=case.id, ref=photos[0], _external=True)
             if photos
-            else ""
+            else None
         ),
     }
 
 
-def _service(kind: Kind) -> dict[str, Any]:
-    speaks = _site().site.language
+def _service(kind: Kind, speaks: str) -> dict[str, Any]:
     return {
         "service_code": kind.id,
         "service_name": kind.name.in_(speaks),
         "description": kind.name.in_(speaks),
         "metadata": False,
         "type": "realtime",
-        "keywords": "hazard" if kind.hazard else "",
+        "keywords": "hazard" if kind.hazard else None,
         "group": "hazard" if kind.hazard else "other",
     }
 
@@ -304,12 +347,8 @@ def _failure(code: int, description: str) -> dict[str, Any]:
     return {"code": code, "description": description}
 
 
-def _answer(
-    form: str, root: str, item: str, rows: list[dict[str, Any]], status: int = 200
-) -> Response:
+def _answer(form: str, root: str, value: Any, status: int = 200) -> Response:
+    """As the standard wants its headers: UTF-8 is said in both."""
     if form == "json":
-        response = jsonify(rows)
-    else:
-        response = Response(document(root, item, rows), mimetype="text/xml")
-    response.status_code = status
-    return response
+        return Response(json.dumps(value), status, content_type="application/json; charset=utf-8")
+    return Response(document(root, value), status, content_type="text/xml; charset=utf-8")
