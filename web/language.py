@@ -3,7 +3,7 @@
 import io
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +247,7 @@ def install(app: Flask) -> None:
     }
 
 
+@cache
 def compile_catalogue(path: Path) -> Translations:
     """A .po file made ready in memory, so that a fresh checkout needs no build step."""
     with path.open("rb") as file:
