@@ -4,11 +4,14 @@ A thread reads the camera and keeps only its last picture, so that a slow detect
 makes the delay grow. The thread connects again by itself, with growing pauses.
 """
 
+import atexit
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import cv2
@@ -21,6 +24,10 @@ log = logging.getLogger(__name__)
 
 MAX_READERS = 3
 """Threads at most, those that hang included."""
+
+LEFT_S: Final = 12.0
+"""The process waits so long at its end for readers that hang; cv2 gives a camera up before."""
+_left: list[threading.Thread] = []
 
 Opener = Callable[[str | int], cv2.VideoCapture]
 
@@ -106,6 +113,7 @@ class StreamSource(Base):
         for reader in self._readers:
             if reader is not threading.current_thread():
                 reader.join(timeout=1.0)
+        _left[:] = [each for each in (*_left, *self._readers) if each.is_alive()]
 
     def _watch_for_stall(self) -> None:
         stalled_ms = self._now() - self._heard_at
@@ -202,6 +210,14 @@ class StreamSource(Base):
             self.skipped += self._latest is not None
             self._latest = Frame(image, ts, index)
             self._fresh.notify_all()
+
+
+@atexit.register
+def _wait_for_the_left() -> None:
+    """Python's end aborts the whole process where a thread comes back from cv2 meanwhile."""
+    end = time.monotonic() + LEFT_S
+    for reader in _left:
+        reader.join(max(0.0, end - time.monotonic()))
 
 
 def with_credentials(url: str, username: str, password: str) -> str:

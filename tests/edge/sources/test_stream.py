@@ -1,6 +1,8 @@
 """Cameras on the network: the newest picture, tried again for ever, and no secret told."""
 
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -72,6 +74,31 @@ def test_a_stream_takes_another_rate_without_connecting_anew() -> None:
     assert (level(frame), source.fps) == (10, 25), "at one a second the first was the only one"
     opener.let_go.set()
     source.close()
+
+
+LEAVING = """
+import time
+import cv2, numpy
+from edge.sources.stream import StreamSource
+
+class Busy:
+    def isOpened(self): return True
+    def release(self): pass
+    def read(self):
+        begun = time.monotonic()
+        while time.monotonic() - begun < 2.5:
+            cv2.blur(numpy.zeros((64, 64), numpy.uint8), (9, 9))
+        return False, None
+
+StreamSource("gate", 0, lambda: 0, fps=5, opener=lambda _: Busy()).close()
+"""
+
+
+def test_a_process_ends_well_though_a_camera_hangs_in_its_driver() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVING], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_camera_that_is_away_is_tried_again_until_it_answers(
