@@ -6,11 +6,13 @@ const ZH = {
   camera: "摄像头", save: "保存", addZone: "+ 区域", addLine: "+ 计数线", addMask: "+ 隐私遮挡",
   hint: "拖动角点，或用 Tab 选中后用方向键移动（按住 Shift 微调）。双击边线或按 Insert 增加角点，按 Delete 删除。",
   zone: "区域", line: "计数线", mask: "隐私遮挡", name: "名称", labels: "类别", turn: "调换方向", remove: "删除",
+  more: "+ 角点", less: "− 角点",
   left: "左", right: "右", corner: "角点", saved: "已保存", pace: "现在每秒分析的画面数", unsaved: "尚未保存", nothing: "还没有任何图形",
   badName: "名称只能用小写字母、数字和 -，且不能重复；类别不能为空", few: "区域至少要有三个角点",
 };
 const EN = {
   zone: "Zone", line: "Line", mask: "Mask", name: "Name", labels: "Labels", turn: "Swap direction", remove: "Remove",
+  more: "+ Corner", less: "− Corner",
   left: "left", right: "right", corner: "corner", saved: "Saved", pace: "pictures looked at a second now", unsaved: "Not saved yet", nothing: "Nothing is drawn yet",
   badName: "A name has lower-case letters, digits and -, each only once; labels must not be empty", few: "A polygon keeps three corners",
 };
@@ -26,6 +28,7 @@ const canvas = at("canvas"), picture = at("picture"), frame = at("frame");
 let told = { cameras: [], labels: [], version: "" };
 let shapes = [];
 let chosen = null;
+let held = 0;  // the corner of the chosen shape that was last touched
 let dirty = false;
 let size = [640, 480];
 
@@ -117,6 +120,7 @@ function corners(shape) {
     }, canvas);
     part.addEventListener("pointerdown", (event) => drag(event, shape, index));
     part.addEventListener("keydown", (event) => key(event, shape, index));
+    part.addEventListener("focus", () => { held = index; });
   });
 }
 
@@ -147,13 +151,31 @@ function key(event, shape, index) {
     shape.points[index] = [clip(x + by[0]), clip(y + by[1])];
   } else if (event.key === "Insert" || event.key === "+") {
     if (shape.kind === "line") return;
-    const [a, b] = [shape.points[index], shape.points[(index + 1) % shape.points.length]];
-    shape.points.splice(index + 1, 0, [clip((a[0] + b[0]) / 2), clip((a[1] + b[1]) / 2)]);
+    halve(shape, index);
   } else if (event.key === "Delete" || event.key === "Backspace") {
-    if (shape.kind === "line" || shape.points.length <= 3) { say(t("few"), true); return; }
-    shape.points.splice(index, 1);
+    if (!drop(shape, index)) return;
   } else return;
   event.preventDefault();
+  touched();
+  draw();
+}
+
+// Another corner, half way to the next one.
+function halve(shape, index) {
+  const [a, b] = [shape.points[index], shape.points[(index + 1) % shape.points.length]];
+  shape.points.splice(index + 1, 0, [clip((a[0] + b[0]) / 2), clip((a[1] + b[1]) / 2)]);
+}
+
+function drop(shape, index) {
+  if (shape.kind === "line" || shape.points.length <= 3) { say(t("few"), true); return false; }
+  shape.points.splice(index, 1);
+  return true;
+}
+
+// What the buttons do to the corner that was last touched: a phone has no Insert and no Delete.
+function reshape(shape, change) {
+  choose(shape);
+  if (change(shape, Math.min(held, shape.points.length - 1)) === false) return;
   touched();
   draw();
 }
@@ -182,6 +204,7 @@ function apart(p, a, b) {
 function choose(shape) {
   if (shape === chosen) return;
   chosen = shape;
+  held = 0;
   draw();
   for (const item of at("list").children) item.classList.toggle("chosen", item.shape === shape);
 }
@@ -203,6 +226,7 @@ function item(shape) {
   title.textContent = t(shape.kind);
   row.append(title);
   if (shape.kind === "line") row.append(button("turn", () => { shape.points.reverse(); touched(); draw(); }));
+  else row.append(button("more", () => reshape(shape, halve)), button("less", () => reshape(shape, drop)));
   row.append(button("remove", () => {
     shapes = shapes.filter((each) => each !== shape);
     chosen = shapes[0] ?? null;

@@ -128,6 +128,12 @@ def test_a_zone_a_line_and_a_mask_are_drawn_by_mouse_and_keys(
     line.get_by_role("button", name="Swap direction").click()
     page.click("#add-mask")
     page.keyboard.press("Insert")
+    mask = page.locator("#list li.mask")
+    mask.get_by_role("button", name="+ Corner").click()
+    expect(page.locator("#canvas .corner")).to_have_count(6)
+    mask.get_by_role("button", name="− Corner").click()
+    expect(page.locator("#canvas .corner")).to_have_count(5)
+    page.locator("#canvas .corner").first.focus()
     for _ in range(3):
         page.keyboard.press("Delete")
     expect(page.locator("#said")).to_have_text("A polygon keeps three corners")
