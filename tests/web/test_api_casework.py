@@ -123,7 +123,10 @@ def test_an_alert_becomes_one_case_however_often_it_is_asked_for(
 
 def test_a_sender_is_blocked_and_let_in_again(call: Call, engine: Engine, data: Path) -> None:
     one = seed.shown_case(engine, data, NOW)["case"]
-    (standing,) = call("/cases/blocks").json["blocks"]
+    told = call("/cases/blocks?limit=1").json
+    (standing,), more = told["blocks"], told["next"]
+    assert more is None
+    assert call(f"/cases/blocks?before={standing['id']}").json["blocks"] == []
     assert (standing["case"], standing["reason"]) == (one, "nonsense")
     assert "mark" not in standing
     assert call(f"/cases/blocks/{standing['id']}/lift", {}).json["done"]

@@ -1,12 +1,15 @@
 """Who is blocked reads why, until when, and what to do; staff lift it."""
 
+import re
 from collections.abc import Callable
 
-from sqlalchemy import Engine, select
+import pytest
+from sqlalchemy import Engine, insert, select
 from werkzeug.test import TestResponse
 
 from hub.cases.tables import Case, SenderBlock
-from tests.web.conftest import Reader
+from tests.web.conftest import NOW, Reader
+from web import blocks as page_of_blocks
 
 Open = Callable[[str], Reader]
 WORDS = {"kind": "noise", "where": "garden/courtyard", "text": "la la la"}
@@ -58,3 +61,28 @@ def test_a_viewer_sees_nobody_who_is_blocked(reader: Open) -> None:
     viewer = reader("viewer")
     assert viewer.client.get("/cases/blocks").status_code == 403
     assert "/cases/blocks" not in viewer.client.get("/cases").text
+
+
+def test_all_who_are_blocked_are_counted_and_listed_page_by_page(
+    reader: Open, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_of_blocks, "PAGE", 2)
+    resident = reader("")
+    send(resident, resident.token("/report"))
+    with engine.begin() as connection:
+        case = connection.scalar(select(Case.id))
+        rows = [
+            {"site": "garden", "kind": "device", "mark": f"m{n}", "case": case, "author": "li",
+             "reason": f"reason {n}.", "created_at": NOW - n, "ends_at": NOW + ends * 1000}
+            for n, ends in enumerate((-5, 60, 30, 60, -90))
+        ]  # fmt: skip
+        connection.execute(insert(SenderBlock), rows)
+    client, shown, way = reader("operator").client, "", "/cases/blocks"
+    while way:
+        html = client.get(way).text
+        assert '<span class="count">3</span>' in html
+        shown += html
+        older = re.search(r'href="([^"]+)" rel="next"', html)
+        way = older[1] if older is not None else ""
+    assert re.findall(r"reason (\d)\.", shown) == ["3", "1", "2", "0", "4"]
+    assert "reason 3." in client.get("/cases/blocks?before=nonsense").text

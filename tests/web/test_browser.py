@@ -40,6 +40,11 @@ SHIFTS_OF_LOADING = """() => new Promise((told) => {
   requestAnimationFrame(() => setTimeout(() => told(sum), 50));
 })"""
 """How much a page moved by itself since it began to load."""
+HIDDEN_BESIDE = """() => [...document.querySelectorAll("table.stacked, table.few")]
+  .map((one) => one.parentElement)
+  .filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.outerHTML.slice(0, 99))
+"""
+"""Tables that stand in blocks on a phone, and are to be scrolled sideways all the same."""
 
 
 def now_ms() -> int:
@@ -386,7 +391,8 @@ def test_a_camera_on_the_plan_leads_to_its_live_view_which_renews_itself(
 PAGES = (
     "/", "/alerts", "/alerts/{alert}", "/places/garden/bike-shed?hours=1",
     "/cameras/garden/yard-1/cam-lane", "/trends", "/expected", "/expected/digest", "/devices",
-    "/patrols", "/rules", "/handover", "/handover?until=2026-01-01", "/audit", "/users", "/me",
+    "/patrols", "/rules", "/handover", "/handover?until=2026-01-01", "/audit", "/figures", "/users",
+    "/me",
 )  # fmt: skip
 
 
@@ -406,6 +412,7 @@ def test_axe_finds_no_fault_on_any_page_and_none_jumps_or_is_wider_than_a_phone(
     for path in PAGES:
         page.goto(address + path.format(alert=alert))
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert page.evaluate(HIDDEN_BESIDE) == [], path
         assert page.evaluate(SHIFTS_OF_LOADING) < 0.1, path
         for one in Axe().run(page, options=WCAG).response["violations"]:
             found += [(path, one["id"], node["html"][:200]) for node in one["nodes"]]

@@ -20,8 +20,8 @@ from hub.cases.receive import SPOT_CHARS, TEXT_CHARS, NewReport, ReportRefused
 from hub.cases.split import split
 from hub.cases.tables import Case, CaseOutcome
 from web.api.part import does, reads
-from web.api.shapes import Id, Name, Note, filled
-from web.blocks import MOST, standing_first
+from web.api.shapes import Before, Id, Limit, Name, Note, filled
+from web.blocks import standing_first
 from web.cases import from_alert
 from web.cases.queries import CaseView
 from web.cases.queries import cases as read_cases
@@ -75,10 +75,19 @@ class BlockOut(Struct, frozen=True):
     appealed_at: int | None
 
 
+class BlocksQuery(Struct, frozen=True):
+    """Where to go on."""
+
+    before: Before = None
+    limit: Limit = 100
+
+
 class Blocks(Struct, frozen=True):
     """Those that hold first, then those that ended."""
 
     blocks: list[BlockOut]
+    next: int | None
+    """Give it as ``before`` for the page after this one; null on the last."""
 
 
 class Stepped(Struct, frozen=True):
@@ -294,13 +303,14 @@ def case_from_alert(sent: Opened, alert_id: str) -> CaseOpened:
     return CaseOpened(got.case, got.code, got.new)
 
 
-@reads("/cases/blocks", Blocks)
-def sender_blocks() -> Blocks:
+@reads("/cases/blocks", Blocks, BlocksQuery)
+def sender_blocks(asked: BlocksQuery) -> Blocks:
     """Who may not report for a while: why, until when, and what they say to it."""
     here = console()
     with here.reader.connect() as connection:
-        found = standing_first(connection, here, MOST)
-    return Blocks([filled(BlockOut, row) for row in found])
+        found = standing_first(connection, here, asked.limit + 1, asked.before)
+    shown = [filled(BlockOut, row) for row in found[: asked.limit]]
+    return Blocks(shown, shown[-1].id if len(found) > asked.limit else None)
 
 
 @does("/cases/blocks/<int(max=2147483647):block_id>/lift", Unsaid, CaseDone)
