@@ -27,7 +27,7 @@ FAULTS = {
 }
 SIGNALS = {
     "occupancy.person": Text("People", "人数"),
-    "presence.person": Text("Presence", "有人的可能"),
+    "presence.person": Text("Presence", "有人概率"),
     "flow.in": Text("In per minute", "每分钟进入"),
     "flow.out": Text("Out per minute", "每分钟离开"),
     "dwell.person": Text("Longest stay", "最长停留"),
@@ -45,7 +45,7 @@ SIGNALS = {
 }
 FAMILIES = {
     "occupancy": Text("Count", "数量"),
-    "presence": Text("Presence", "有人的可能"),
+    "presence": Text("Presence", "有人概率"),
     "dwell": Text("Longest stay", "最长停留"),
     "stationary": Text("Standing still for", "静止时长"),
     "reports": Text("Open reports", "未结上报"),
@@ -68,8 +68,8 @@ _TAKES = {
     "count": Text("number of changes", "变化次数"),
 }
 _SIDES = {
-    "above": Text("above", "高于"),
-    "below": Text("below", "低于"),
+    "above": Text("more than", "超过"),
+    "below": Text("less than", "低于"),
     "equals": Text("equal to", "等于"),
 }
 _UNITS = {

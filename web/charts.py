@@ -6,6 +6,7 @@ beside it in HTML, so that they keep their size on a phone.
 
 import math
 from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
 
 from msgspec import Struct
 
@@ -14,6 +15,15 @@ HEIGHT = 100.0
 COLUMNS = 500
 """A curve is thinned to this many columns. Lower: smaller pages, coarser curves."""
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+TICKS = 8
+"""An axis of time has so many at most: more do not fit beside each other."""
+TICK_MS = tuple(
+    [minutes * 60_000 for minutes in (1, 2, 5, 10, 15, 30)]
+    + [hours * HOUR_MS for hours in (1, 2, 3, 6, 12)]
+    + [days * DAY_MS for days in (1, 2, 7, 14, 28)]
+)
+"""How far they may be apart."""
 ROOM = 1.08
 """How much higher than the highest value the axis goes at least."""
 STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
@@ -44,10 +54,16 @@ class Curve(Struct, frozen=True):
         """Where a value stands, kept inside the drawing."""
         return _y(value, self.top)
 
-    def ticks(self, count: int = 5) -> list[int]:
-        """Moments (ms) at equal distances, from the start to the end."""
-        step = (self.end - self.start) / (count - 1)
-        return [round(self.start + step * number) for number in range(count)]
+    def ticks(self, zone: tzinfo) -> list[int]:
+        """Moments (ms) that people read easily, by the clock of ``zone``: whole minutes, hours,
+        midnights; at most `TICKS`."""
+        span = self.end - self.start
+        step = next((one for one in TICK_MS if span / one <= TICKS), TICK_MS[-1])
+        first = (self.start + _ahead(self.start, zone)) // step * step
+        # Each from its own offset, so that a day stays a day where clocks are put forward.
+        local = range(first, self.end + DAY_MS, step)
+        found = [at - _ahead(at - _ahead(at, zone), zone) for at in local]
+        return [at for at in found if self.start <= at <= self.end]
 
 
 def curve(points: Points, start: int, end: int, *limits: float) -> Curve:
@@ -65,6 +81,12 @@ def curve(points: Points, start: int, end: int, *limits: float) -> Curve:
         path += "".join(f"H{x:.1f}V{y:.1f}" for x, y in steps[1:]) + f"H{WIDTH:.0f}"
     area = f"{path}V{HEIGHT:.0f}H{steps[0][0]:.1f}Z" if steps else ""
     return Curve(path, area, top, start, end, seen[-1][1] if seen else None)
+
+
+def _ahead(ts: int, zone: tzinfo) -> int:
+    """How far the clock of ``zone`` is ahead of UTC at a moment, ms."""
+    offset = datetime.fromtimestamp(ts / 1000, zone).utcoffset() or timedelta()
+    return round(offset.total_seconds() * 1000)
 
 
 def _top(highest: float) -> float:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 from babel.dates import format_date
 from babel.messages.mofile import write_mo
@@ -18,10 +19,13 @@ from flask_login import current_user
 from configs import words
 from configs.values import Text
 from configs.words import FAULTS
+from web.charts import Curve
 from web.console import console
 
 DAYS = {"en": ("d MMM", "d MMM y"), "zh": ("M月d日", "y年M月d日")}
 """A day of this year, and one of another."""
+NAME_WIDTH = 20
+"""Of a name on a plan, in Latin letters. Higher: names run into each other."""
 LEAST_DRIFT_MS = 50
 """What is less is no drift."""
 LANGUAGES = {"en": "English", "zh": "中文"}
@@ -65,7 +69,7 @@ DELIVERIES = {
 TROUBLES = {
     "unseen": _("never seen"),
     "offline": _("offline"),
-    "clock": _("clock is off by"),
+    "clock": _("clock is wrong"),
     "lost": _("records lost for good"),
     "outbox": _("records that wait to be sent"),
     "dropped": _("records that its full outbox dropped"),
@@ -169,13 +173,13 @@ SCOPES = {
     "source": _("camera or sensor"),
 }
 NUMBERS = {
-    "above": _("above"),
-    "below": _("below"),
+    "above": _("more than"),
+    "below": _("less than"),
     "equals": _("equal to"),
     "over": _("looking at the last"),
     "for": _("for at least"),
-    "clear.below": _("ends when below"),
-    "clear.above": _("ends when above"),
+    "clear.below": _("ends when less than"),
+    "clear.above": _("ends when more than"),
     "clear.for": _("and so for"),
     "cooldown": _("quiet after its end for"),
     "after": _("escalates after"),
@@ -221,6 +225,8 @@ def install(app: Flask) -> None:
         "threshold": threshold,
         "word": word,
         "brief": brief,
+        "short": short,
+        "ticks": ticks,
         "trouble": trouble,
         "flaw": flaw,
         "label": lambda name: words.label(name, language()),
@@ -292,7 +298,9 @@ def trouble(kind: str, detail: str) -> str:
     if not detail:
         return word(kind, TROUBLES)
     said_ = word(detail, FAULTS) if kind == "fault" else f"{detail}{UNITS.get(kind, '')}"
-    return said_ if kind == "fault" else f"{TROUBLES[kind]} {said_}"
+    if kind == "fault":
+        return said_
+    return str(gettext("%(what)s: %(number)s", what=TROUBLES[kind], number=said_))
 
 
 def flaw(detail: str) -> str:
@@ -322,6 +330,27 @@ def _day(day: date, locale: str, *, year: bool) -> str:
 def drift(ms: int) -> str:
     """How far a clock is ahead."""
     return str(gettext("%(s)s s", s=f"{ms / 1000:+.1f}" if abs(ms) >= LEAST_DRIFT_MS else "0"))
+
+
+def ticks(one: Curve, site: str) -> list[tuple[int, str]]:
+    """Where a curve's axis says what time it is, and how: the time alone, at midnight the day."""
+    zone = console().zone(site)
+    moments = [(ts, datetime.fromtimestamp(ts / 1000, zone)) for ts in one.ticks(zone)]
+    return [
+        (ts, f"{at:%H:%M}" if at.hour or at.minute else _day(at.date(), language(), year=False))
+        for ts, at in moments
+    ]
+
+
+def short(text: str) -> str:
+    """A name that fits between its neighbours on a plan; Chinese characters are twice as wide."""
+    width, kept = 0, ""
+    for one in text:
+        width += 1 + (east_asian_width(one) in "WF")
+        if width > NAME_WIDTH:
+            return f"{kept.rstrip()}…"
+        kept += one
+    return text
 
 
 def weekday(ts: int, site: str) -> str:

@@ -17,7 +17,7 @@ WIDTH, HEIGHT = 960, 180
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 8, 22
 _CELL: Final = 30
 _NAMES: Final = 180
-_GREY, _LINE, _RED, _BLUE = "#8a93a3", "#4f6fa8", "#d64545", "#3b82f6"
+_GREY, _LINE, _RED, _BLUE = "#8a93a3", "currentColor", "#d64545", "#3b82f6"
 _DAY_MS: Final = 24 * HOUR_MS
 
 Points = Sequence[tuple[float, float]]

@@ -25,9 +25,9 @@ def test_spans_are_said_in_two_units(seconds: float, en: str, zh: str) -> None:
 
 @pytest.mark.parametrize(
     ("condition", "en", "zh"),
-    [(OVER, "maximum over 20 s above 8", "20 秒内最大值高于 8"),
-     (HELD, "below 30% for 3 s", "低于 30%，持续 3 秒"),
-     (OFTEN, "number of changes over 1 min above 3", "1 分钟内变化次数高于 3")],
+    [(OVER, "maximum over 20 s more than 8", "20 秒内最大值超过 8"),
+     (HELD, "less than 30% for 3 s", "低于 30%，持续 3 秒"),
+     (OFTEN, "number of changes over 1 min more than 3", "1 分钟内变化次数超过 3")],
 )  # fmt: skip
 def test_thresholds_as_the_hub_spells_them_are_said_in_the_readers_language(
     condition: Condition, en: str, zh: str
@@ -40,10 +40,10 @@ def test_thresholds_as_the_hub_spells_them_are_said_in_the_readers_language(
 
 @pytest.mark.parametrize(
     ("condition", "value", "en", "zh"),
-    [(HELD, 0.1, "Presence: 10% (below 30% for 3 s)", "有人的可能：10%（低于 30%，持续 3 秒）"),
-     (OFTEN, 5.0, "Door open for: 5 (number of changes over 1 min above 3)",
-      "门已开：5（1 分钟内变化次数高于 3）"),
-     (OVER, None, "People: maximum over 20 s above 8", "人数：20 秒内最大值高于 8")],
+    [(HELD, 0.1, "Presence: 10% (less than 30% for 3 s)", "有人概率：10%（低于 30%，持续 3 秒）"),
+     (OFTEN, 5.0, "Door open for: 5 (number of changes over 1 min more than 3)",
+      "门已开：5（1 分钟内变化次数超过 3）"),
+     (OVER, None, "People: maximum over 20 s more than 8", "人数：20 秒内最大值超过 8")],
 )  # fmt: skip
 def test_why_an_alert_came_is_said_with_the_value_in_the_units_of_the_limit(
     condition: Condition, value: float | None, en: str, zh: str

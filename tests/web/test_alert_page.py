@@ -44,6 +44,24 @@ def test_an_operator_takes_over_lets_go_and_hands_on(reader: Open, alert: str) -
     assert "Nobody has it now." in _story(browser, alert)
 
 
+def test_who_resolves_may_say_at_once_what_it_was(reader: Open, alert: str) -> None:
+    browser = reader("operator")
+    page = browser.post(f"/alerts/{alert}/resolve", page="/", verdict="false", note="a cat")
+    assert page.status_code == 302
+    assert "Resolved. Verdict kept." in browser.client.get("/").text
+    text = browser.client.get(f"/alerts/{alert}").text
+    assert 'value="false" class="quiet" id="verdict-false" aria-pressed="true"' in text
+    # Somebody who was slower to end it still says what it was.
+    second = reader("admin")
+    page = second.post(f"/alerts/{alert}/resolve", page="/", verdict="true", note="a fox")
+    assert page.status_code == 409
+    assert "operator had resolved it already" in page.text
+    assert "Verdict kept." in page.text
+    third = reader("maintainer")
+    third.post(f"/alerts/{alert}/resolve", page="/", verdict="nonsense")
+    assert "Verdict kept." not in third.client.get("/").text
+
+
 def test_a_verdict_and_notes_are_shown_with_who_gave_them(reader: Open, alert: str) -> None:
     browser, page = reader("operator"), f"/alerts/{alert}"
     browser.post(f"{page}/judge", page=page, verdict="false")

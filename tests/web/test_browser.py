@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from configs.servers import WebSettings
 from hub import desk
-from hub.state.tables import LiveView, NodeState, PlaceState, SourceState
+from hub.state.tables import Alert, LiveView, NodeState, PlaceState, SourceState
 from tests.conftest import close_pages
 from tests.web import seed
 from tests.web.conftest import PASSWORD
@@ -115,11 +115,16 @@ def test_an_alert_arrives_is_taken_and_a_second_operator_follows(
     expect(second.locator(row)).to_contain_text("acknowledged by operator")
     expect(first.locator(row)).to_contain_text("acknowledged by operator")
     second.locator(row).get_by_text("Resolve…").click()
+    expect(second.locator('dialog#resolve [name="verdict"]').first).to_be_focused()
+    second.keyboard.press("2")
+    expect(second.get_by_label("false alarm")).to_be_checked()
     second.fill("#note", "it was a cat")
     second.locator("dialog#resolve button.primary").click()
     expect(first.locator(row)).to_have_count(0)
     expect(first.locator("#firing")).to_have_text("3")
     assert first.evaluate("window.shifted") < 0.25
+    with engine.connect() as connection:
+        assert connection.scalar(select(Alert.verdict).where(Alert.id == alert)) == "false"
     late = raise_alert(engine)
     second.locator(f'[id="alert.{late}"]').get_by_text("Resolve…").click()
     second.fill("#note", "a fox")

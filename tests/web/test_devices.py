@@ -27,7 +27,7 @@ def test_what_needs_a_visit_is_a_list_to_print(reader: Open) -> None:
     visits = words(html[html.index('id="visits"') : html.index("</ul>")])
     assert "What needs a visit 2" in visits
     assert "Lane camera (yard-1) : picture blurred" in visits
-    assert "Shed door (yard-1) : battery low 9%" in visits
+    assert "Shed door (yard-1) : battery low: 9%" in visits
 
 
 def test_a_node_that_is_cut_off_is_told_of_once_and_not_its_sensors(
@@ -58,7 +58,7 @@ def test_another_model_and_an_older_agent_than_the_others_are_marked(
     assert text.count("not all nodes run this model") == 2
     assert "another model than most" not in text
     assert text.index("older agent than others") < text.index("Courtyard cabinet")
-    assert "clock is off by +61.0 s" in text
+    assert "clock is wrong: +61.0 s" in text
 
 
 def test_the_usual_model_is_the_one_that_more_nodes_run_than_any_other() -> None:
@@ -77,8 +77,8 @@ def test_what_an_agent_says_of_itself_is_shown_and_a_picture_that_is_not_blurred
             source="agent", kind="agent", values={"outbox": 4200, "rss_bytes": 3 << 27,
                                                   "celsius": 91.2, "uptime_s": 7200}))  # fmt: skip
     text = words(reader("viewer").client.get("/devices").text)
-    assert "records that wait to be sent 4200" in text
-    assert "too hot 91 °C" in text
+    assert "records that wait to be sent: 4200" in text
+    assert "too hot: 91 °C" in text
     assert "384 MiB" in text
     assert "not blurred" in text
 

@@ -2,10 +2,15 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
+from html import unescape
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import Engine
 
+from hub import silences
 from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
 from web.charts import HEIGHT, WIDTH, curve, held
@@ -29,7 +34,7 @@ def test_a_place_shows_its_curves_pictures_alerts_and_the_rules_as_they_are_ther
     assert 'class="limit"' in html
     assert "/pictures/garden/yard-1/bikes-1.jpg" in html
     assert "Someone in the bike shed after hours" in text
-    assert "Someone is there after hours Presence above 70% for 3 s" in text
+    assert "Someone is there after hours Presence more than 70% for 3 s" in text
     assert "Door has stood open too long" in text
     assert browser.client.get("/places/garden/nowhere").status_code == 404
     assert browser.client.get("/places/garden/bike-shed?hours=99999999").status_code == 200
@@ -37,8 +42,8 @@ def test_a_place_shows_its_curves_pictures_alerts_and_the_rules_as_they_are_ther
 
 def test_an_override_shows_at_its_place_alone(reader: Open) -> None:
     client = reader("viewer").client
-    assert "Door open for above 1 min" in words(client.get("/places/garden/pump-room").text)
-    assert "Door open for above 5 min" in words(client.get("/places/garden/lobby-3").text)
+    assert "Door open for more than 1 min" in words(client.get("/places/garden/pump-room").text)
+    assert "Door open for more than 5 min" in words(client.get("/places/garden/lobby-3").text)
 
 
 def test_without_a_series_store_the_place_is_still_shown(reader: Open) -> None:
@@ -62,8 +67,43 @@ def test_a_curve_begins_with_the_value_that_held_and_stays_in_its_drawing() -> N
     assert one.last == -1.0
     assert "V100.0" in one.path  # what is below zero lies on the edge
     assert one.y(1e9) == 0
-    assert one.ticks(3) == [100, 150, 200]
     assert curve([], 0, 10).path == ""
+
+
+@pytest.mark.parametrize(
+    ("days", "first", "count"),
+    [(1 / 24, "2026-03-28T22:10", 6), (1, "2026-03-29T00:00", 8), (7, "2026-03-29T00:00", 7)],
+)  # fmt: skip
+def test_an_axis_says_times_that_people_read_also_where_clocks_are_put_forward(
+    days: float, first: str, count: int
+) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    start = round(datetime(2026, 3, 28, 22, 3, 7, tzinfo=zone).timestamp() * 1000)
+    ticks = curve([(start, 1.0)], start, start + round(days * 86_400_000)).ticks(zone)
+    read = [datetime.fromtimestamp(ts / 1000, zone) for ts in ticks]
+    assert read[0].isoformat().startswith(first)
+    assert len(read) == count
+    assert all(one.second == 0 and one.minute % 10 == 0 for one in read)
+    assert days < 7 or all(one.hour == 0 for one in read)
+
+
+def test_a_place_says_that_it_is_muted_and_leads_to_muting_it(reader: Open, engine: Engine) -> None:
+    silences.create(
+        engine, site="garden", place="courtyard", author="li", reason="paving", now=NOW,
+        ends_at=NOW + 3_600_000, kind=silences.Kind.MAINTENANCE,
+    )  # fmt: skip
+    browser = reader("operator")
+    page = browser.client.get("/places/garden/courtyard").text
+    assert "maintenance until" in words(page)
+    assert "li: paving" in words(page)
+    assert "li: paving" not in browser.client.get("/places/garden/bike-shed").text
+    found = re.search(r'href="(/rules\?scope=[^"#]+)', page)
+    assert found
+    form = browser.client.get(unescape(found[1])).text
+    assert '<option value="garden/place:courtyard" selected' in form
+    assert "Mute this place" not in words(
+        reader("viewer").client.get("/places/garden/courtyard").text
+    )
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_peaks() -> None:

@@ -26,7 +26,7 @@ def test_rules_show_their_conditions_places_and_overrides_resolved(
         audit.enter(connection, "hub", "configuration.reload", "", "~ garden.x: 1 -> 2", NOW)
     text = words(reader("viewer"))
     assert "In force at Garden Court 2" in text
-    assert "Presence above 70% for 3 s" in text
+    assert "Presence more than 70% for 3 s" in text
     assert "Pump room when[0].any[0].above = 60" in text
     assert "Alerts in seven days: 1" in text
     assert "~ garden.x: 1 -&gt; 2" in text

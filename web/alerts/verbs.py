@@ -19,6 +19,7 @@ from web.login import again, local
 from web.now.snapshot import BY_ITSELF
 from web.roles import wants_json
 
+ENDED = (desk.Verdict.DONE, desk.Verdict.ALREADY_RESOLVED)
 MANY = 200
 """Alerts that one press acknowledges at most."""
 
@@ -65,17 +66,30 @@ def acknowledge(alert_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/alerts/<id:alert_id>/resolve")
 def resolve(alert_id: str) -> ResponseReturnValue:
-    """End it by hand, with a note."""
+    """End it by hand, with a note and, where it was said at once, a verdict. The verdict counts
+    also where somebody was faster to end it."""
     here, note = console(), request.form.get("note", "")
     outcome = desk.resolve(
         here.engine, alert_id, actor=current_user.name, note=note, now=here.now()
     )
+    judged = outcome.verdict in ENDED and _judged(alert_id)
     if outcome.verdict is desk.Verdict.ALREADY_RESOLVED and note.strip() and not wants_json():
         told = gettext("What you typed is below: it can still go into the alert's story.")
-        reason = f"{_refusal(alert_id, outcome)} {told}"
+        also = gettext("Verdict kept.") if judged else ""
+        reason = " ".join(filter(None, (_refusal(alert_id, outcome), also, told)))
         kept = [("note", note), ("back", request.form.get("back", ""))]
         return again(url_for("alerts.note", alert_id=alert_id), kept, reason, 409)
-    return _answer(alert_id, outcome, gettext("Resolved."))
+    also = gettext("Verdict kept.") if judged else ""
+    return _answer(alert_id, outcome, gettext("Resolved."), also)
+
+
+def _judged(alert_id: str) -> bool:
+    """Whether the form carried a verdict, which is kept now."""
+    said, here = request.form.get("verdict", ""), console()
+    return said in list(desk.Judgement) and desk.judge(
+        here.engine, alert_id, judgement=desk.Judgement(said), actor=current_user.name,
+        now=here.now(),
+    ).done  # fmt: skip
 
 
 @blueprint.post("/alerts/<id:alert_id>/assign")
@@ -165,11 +179,11 @@ def where_of(alert_id: str) -> tuple[str, str, str]:
     return found.site, found.place, found.rule
 
 
-def _answer(alert_id: str, outcome: desk.Outcome, done: str) -> ResponseReturnValue:
+def _answer(alert_id: str, outcome: desk.Outcome, done: str, also: str = "") -> ResponseReturnValue:
     if outcome.verdict is desk.Verdict.NO_SUCH_ALERT:
         abort(404)
     text = done if outcome.done else _refusal(alert_id, outcome)
-    return _say(alert_id, text, done=outcome.done)
+    return _say(alert_id, f"{text} {also}".strip(), done=outcome.done)
 
 
 def _say(alert_id: str, text: str, *, done: bool = False) -> ResponseReturnValue:

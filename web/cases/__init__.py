@@ -22,6 +22,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_login import current_user
 from markupsafe import Markup
+from sqlalchemy import case as when
 from sqlalchemy import select
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -396,8 +397,10 @@ def _mine() -> ColumnElement[bool]:
 
 
 def _order() -> Any:
+    """What is due next stands first, with the time that the list shows."""
     ended = request.args.get("view") in ("ended", "all")
-    return Case.created_at.desc() if ended else Case.due_at
+    due = when((Case.answered_at.is_(None), Case.answer_due_at), else_=Case.due_at)
+    return Case.created_at.desc() if ended else due
 
 
 def _cell(case: CaseView, name: str) -> object:

@@ -35,6 +35,8 @@ MINUTE_MS = 60_000
 NOTES = 50
 ALERTS = 300
 """Of those of the shift so many are listed, the newest; the figures are of all."""
+OPEN = 100
+"""Of those that are open, the worst."""
 ALL = 10_000
 """Of each, where all are asked for."""
 
@@ -127,7 +129,8 @@ def page() -> ResponseReturnValue:
     seen = read(here, shift, ALL if whole else ALERTS)
     return render_template(
         "handover/page.html",
-        open=seen.open,
+        open=seen.open[: ALL if whole else OPEN],
+        opened=len(seen.open),
         during=seen.during,
         by_severity={one.severity: one.alerts for one in seen.figures},
         total=sum(one.alerts for one in seen.figures),

@@ -4,7 +4,9 @@ from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from configs.rules import Rule
+from hub import silences
 from hub.series.points import SeriesStore
+from hub.silences import Quiet
 from hub.state.tables import Alert
 from web import pictures
 from web.charts import Curve, Points, curve
@@ -12,6 +14,8 @@ from web.console import console
 from web.now.snapshot import alerts, sources_of, take
 from web.roles import acting
 from web.rules.force import Condition, watching
+from web.rules.scope import scope
+from web.when import spelled
 
 blueprint = Blueprint("places", __name__, template_folder="templates")
 HOURS = (1, 6, 24, 168)
@@ -19,6 +23,8 @@ PICTURES = 12
 ALERTS = 10
 HOUR_MS = 3_600_000
 LOOKBACK_MS = HOUR_MS
+MUTE_MS = 2 * HOUR_MS
+"""How long a silence of the place lasts that says nothing else."""
 HIDDEN = ("silence_s", "scene.fault")
 """Signals that a curve says little of; faults stand among what is broken."""
 
@@ -35,6 +41,7 @@ def page(site: str, place: str) -> ResponseReturnValue:
     with here.reader.connect() as connection:
         now = take(connection, here)
         card = now.card(site, found)
+        quiet = silences.listed(connection, here.now())
         newest = pictures.newest(connection, site, sources_of(found), PICTURES)
         raised = alerts(
             connection, here, Alert.site == site, Alert.place == place,
@@ -68,7 +75,15 @@ def page(site: str, place: str) -> ResponseReturnValue:
         hours=hours,
         choices=HOURS,
         may_act=acting(),
+        quiet=[one for one in quiet if _is_of(one, site, place) and one.starts_at <= end],
+        scope=scope,
+        mute_until=spelled(end + MUTE_MS, here, site),
     )
+
+
+def _is_of(one: Quiet, site: str, place: str) -> bool:
+    """Whether a silence says so of this place, or of all places."""
+    return one.site == site and one.place in ("", place) and not one.source
 
 
 def limits_of(rules: list[tuple[Rule, tuple[Condition, ...], str]]) -> dict[str, float]:

@@ -54,6 +54,7 @@ export function askToResolve(row) {
   const form = dialog.querySelector("form");
   form.action = `/alerts/${row.id.replace("alert.", "")}/resolve`;
   dialog.querySelector(".which").textContent = row.getAttribute("aria-label");
+  form.querySelector(".verdicts").hidden = false;
   name("resolve");
   dialog.showModal();
 }
@@ -68,6 +69,7 @@ function onAnswer(found) {
   const form = dialog.querySelector("form");
   if (!found) return;
   if (!found.done && form.elements.note.value.trim() && form.action.endsWith("/resolve")) {
+    form.querySelector(".verdicts").hidden = true; // kept with the first answer
     form.action = form.action.replace(/resolve$/, "note");
     dialog.querySelector(".which").textContent = found.text;
     name("note");
@@ -75,6 +77,15 @@ function onAnswer(found) {
   }
   form.reset();
   dialog.close();
+}
+
+// The first field is the verdict, so that a digit and Enter are enough.
+function onDigit(event) {
+  const asked = event.target.closest(".verdicts")?.querySelector(`[data-digit="${CSS.escape(event.key)}"]`);
+  if (!asked || document.body.dataset.keys === "off") return;
+  asked.checked = true;
+  asked.focus();
+  event.preventDefault();
 }
 
 function onSubmit(event) {
@@ -106,5 +117,6 @@ function onClick(event) {
 
 export function startActing() {
   document.addEventListener("submit", onSubmit);
+  dialog.addEventListener("keydown", onDigit);
   document.addEventListener("click", onClick);
 }

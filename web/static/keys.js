@@ -1,7 +1,7 @@
 // Keys for those who sit here for eight hours: shown with ?. What a letter does stands in the page,
 // as aria-keyshortcuts of the button, link or field that it presses or leads to.
 const story = () => document.querySelector("[data-story]");
-const rows = () => [...document.querySelectorAll("li.alert")];
+const rows = () => [...document.querySelectorAll("li.alert")].filter((one) => one.checkVisibility());
 const current = () => document.activeElement?.closest("li.alert");
 const on = () => document.body.dataset.keys !== "off";
 

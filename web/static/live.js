@@ -95,6 +95,7 @@ function mirror(id) {
   if (!spot || spot === card) return;
   spot.setAttribute("class", `spot ${card.dataset.state}`);
   spot.setAttribute("aria-label", card.dataset.says);
+  spot.querySelector("title").textContent = card.dataset.says;
   spot.querySelector(".much").textContent = card.dataset.much;
 }
 

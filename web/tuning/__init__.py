@@ -1,6 +1,7 @@
 """A rule's numbers, severity and hours: edited, tried on what was recorded, and only then written
 into the YAML."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import (
@@ -29,6 +30,7 @@ from configs.values import Text
 from hub.backtest.compare import Change
 from hub.backtest.workers import Stretch
 from web.console import console
+from web.language import value
 from web.roles import wants_json
 from web.tuning import edits, schedule
 from web.tuning.drawn import SHOWN, changed, holes, lanes, longest, summary
@@ -159,9 +161,11 @@ def _form(file: SiteFile, rule: Rule, place: str, filled: Form, status: int) -> 
     watched = [one for one in file.places if one.answers_to(rule.places)]
     mine = edit.alone(file, rule.id, at.id) if at is not None else ()
     kept = at.places if at is not None and at.several and mine else () if at else watched
+    numbers = edit.numbers(there)
     page = render_template(
         "tuning/page.html", site=file.site, rule=rule, at=at, filled=filled,
-        numbers=[(one, edit.spell(one.value)) for one in edit.numbers(there)], watched=watched,
+        numbers=[(one, edit.spell(one.value)) for one in numbers], means=_means(numbers),
+        watched=watched,
         severity=there.severity, active=there.active or Active(), schedule=_schedule(there, filled),
         week=schedule.DAYS, modes=schedule.MODES,
         own=[(path, value) for one in mine for path, value in one.set_.items()],
@@ -192,6 +196,23 @@ def _name(file: SiteFile, rule: Rule, at: str) -> Text:
     """What people call where a trial held; as it was asked where that is no longer there."""
     found = edits.where(file, rule, at) if at else None
     return found.name if found is not None else Text(at, at)
+
+
+def _means(numbers: Sequence[edit.Number]) -> dict[str, str]:
+    """Of limits what they are in units, where that says more: of ``300`` "5 min". What a window
+    makes of values may have another unit, and is left as it is."""
+    over = {one.path.rpartition(".")[0] for one in numbers if one.word == "over"}
+    said = {
+        one.path: value(one.value, one.signal)
+        for one in numbers
+        if one.signal and isinstance(one.value, int | float)
+        and one.path.rpartition(".")[0] not in over
+    }  # fmt: skip
+    return {
+        one.path: said[one.path]
+        for one in numbers
+        if one.path in said and said[one.path] != edit.spell(one.value)
+    }
 
 
 def _filled(form: MultiDict[str, str]) -> Form:

@@ -19,7 +19,7 @@ def test_a_message_says_what_where_since_when_why_and_what_to_do() -> None:
         "[High] Crowd · Yard",
         "Court · Since 2023-11-15 06:13:20",
         "Told late: the records came after an outage",
-        "People: 4 (above 2)",
+        "People: 4 (more than 2)",
         "What to do: Send somebody.",
         "https://linli.example/alerts/a1",
     ]
