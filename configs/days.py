@@ -48,6 +48,14 @@ def is_holiday(day: date, holidays: Holidays, country: str) -> bool:
     return day in calendar(holidays.country or country, holidays.region)
 
 
+def is_moved_workday(day: date, country: str) -> bool:
+    """Whether work is done on ``day``, a Saturday or Sunday, for a day off elsewhere in that year's
+    calendar of ``country``; not every country moves days, nor is every year's calendar known."""
+    known = calendar(country)
+    # The calendar learns of a year when it is asked for a day of it.
+    return day not in known and day in getattr(known, "weekend_workdays", ())
+
+
 @cache
 def calendar(country: str, region: str = "") -> Mapping[Any, Any]:
     """Public holidays by date; raises ValueError where there is no such country or region."""

@@ -103,7 +103,8 @@ def walk(
     if owner:
         values["owner"] = owner
     if after is S.CLOSED:
-        values |= {"closed_at": now, "outcome": CaseOutcome.SOLVED}
+        # What a reporter said of an earlier end is not said of this one.
+        values |= {"closed_at": now, "outcome": CaseOutcome.SOLVED, "solved": None}
     with engine.begin() as connection:
         case = _find(connection, case_id)
         if case is None:
@@ -257,7 +258,13 @@ def _close_early(
     connection: Connection, case: Row[Any], outcome: CaseOutcome, *, actor: str, now: int,
     note: str, into: str = "",
 ) -> Outcome:  # fmt: skip
-    values = {"state": S.CLOSED, "outcome": outcome, "closed_at": now, "merged_into": into}
+    values = {
+        "state": S.CLOSED,
+        "outcome": outcome,
+        "closed_at": now,
+        "merged_into": into,
+        "solved": None,
+    }
     if not _move(connection, case.id, EARLY, values, held=outcome is CaseOutcome.INVALID):
         return Outcome(Verdict.NOT_NOW, case.state)
     answered = Case.answered_at.is_(None) & (Case.id == case.id)

@@ -1,10 +1,11 @@
-"""Deadlines in working time: hours of working days, without public holidays."""
+"""Deadlines in working time: hours of working days, without public holidays and with the weekends
+on which the country works for them."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from configs.days import WEEKDAYS, calendar
+from configs.days import WEEKDAYS, calendar, is_moved_workday
 from configs.residents import Residents
 from configs.rules import Severity
 from configs.site import SiteFile
@@ -55,13 +56,19 @@ def _hours(site: SiteFile, start: int) -> Iterator[tuple[int, int]]:
     """Working hours from the day of ``start`` on: (opens, closes), ms."""
     zone, rules = ZoneInfo(site.site.timezone), site.residents
     first = datetime.fromtimestamp(start / 1000, zone).date()
-    free = calendar(site.site.country) if site.site.country else {}
     for number in range(LONGEST_DAYS):
         day = first + timedelta(number)
-        if WEEKDAYS[day.weekday()] in rules.days and day not in free:
+        if _works(day, rules, site.site.country):
             opens, closes = _at(day, rules, zone)
             if closes > start:
                 yield opens, closes
+
+
+def _works(day: date, rules: Residents, country: str) -> bool:
+    if not country:
+        return WEEKDAYS[day.weekday()] in rules.days
+    listed = WEEKDAYS[day.weekday()] in rules.days and day not in calendar(country)
+    return listed or is_moved_workday(day, country)
 
 
 def _at(day: date, rules: Residents, zone: ZoneInfo) -> tuple[int, int]:

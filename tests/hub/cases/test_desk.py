@@ -90,6 +90,9 @@ def test_not_solved_opens_the_case_again_with_a_new_deadline(office: Office) -> 
     case = office.case(told.case)
     assert (case.state, case.reopened, case.closed_at, case.outcome) == ("verified", 1, None, "")
     assert case.due_at == after(SITE, MONDAY_10 + DAY, 8 * HOUR)
+    assert (case.solved, case.rating) == (False, 1)
+    walk(office, told.case, *ALL[1:])
+    assert office.case(told.case).solved is None  # of this end nobody has said anything
 
 
 def test_only_a_closed_case_is_rated_and_only_by_who_reported_it(office: Office) -> None:
@@ -383,6 +386,11 @@ def test_me_too_counts_once_however_often_it_is_sent(office: Office) -> None:
         (MONDAY_10 - 10 * HOUR, 1, MONDAY_10),  # in the night before: from nine on
         (MONDAY_10 + 5 * DAY, 1, MONDAY_10 + 7 * DAY),  # on a Saturday
         (1_759_212_000_000, 8.5, 1_759_987_800_000),  # over the National Day, to October 9
+        (
+            1_770_973_200_000,
+            2,
+            1_771_034_400_000,
+        ),  # to a Saturday that is worked
     ],
 )
 def test_deadlines_count_working_time(start: int, hours: float, expected: float) -> None:

@@ -92,6 +92,13 @@ def test_the_figures_are_those_that_one_counts_by_hand(office: Office) -> None:
     assert (found.to_room.median_s, found.to_acknowledge.median_s) == (0.4, 30)
 
 
+def test_a_percentile_is_one_of_what_was_seen_and_nine_in_ten_are_within_it() -> None:
+    found = {
+        n: figures.times([float(s) for s in range(1, n + 1)]).p90_s for n in (1, 9, 10, 11, 100)
+    }
+    assert found == {1: 1, 9: 9, 10: 9, 11: 10, 100: 90}
+
+
 def test_months_are_those_of_the_site(office: Office) -> None:
     case(office.engine, 1, 1_764_518_400_000 - 1)  # the last millisecond of November in Shanghai
     case(office.engine, 2, 1_764_518_400_000)
