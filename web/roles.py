@@ -221,6 +221,8 @@ LEAST: dict[str, Role | None] = {
     "walks.report": ANYONE,
     "walks.listing": ANYONE,
     "walks.walk": ANYONE,
+    "residents.offline": ANYONE,
+    "residents.worker": ANYONE,
     "walks.offline": ANYONE,
     "walks.worker": ANYONE,
     "patrols.listing": Role.VIEWER,

@@ -1,13 +1,11 @@
 """A volunteer's phone in a real browser: signed up, checked in with and without a connection,
 a note that becomes a report, and the own record."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 from sqlalchemy import Engine, select, update
 
 from hub.cases.tables import Case
@@ -18,25 +16,11 @@ from hub.patrols.plans import NewPlan
 from hub.patrols.tables import CheckIn, Patrol
 from tests.web import seed
 from tests.web.test_browser import WCAG, now_ms
-from tests.web.test_browser_residents import address, phone
+from tests.web.test_browser_residents import address, lost, phone
 
 __all__ = ["address", "phone"]
 pytestmark = pytest.mark.browser
 MINUTE = 60_000
-
-
-@contextmanager
-def lost(phone: Page) -> Iterator[None]:
-    """No connection, for the page and for what the phone has stored of the pages."""
-
-    def refuse(route: Route) -> None:
-        route.abort()
-
-    phone.context.route("**/*", refuse)
-    phone.context.set_offline(True)
-    yield
-    phone.context.unroute("**/*", refuse)
-    phone.context.set_offline(False)
 
 
 def planned(engine: Engine) -> str:

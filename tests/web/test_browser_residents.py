@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,20 @@ def phone(browser: Browser) -> Page:
     page = context.new_page()
     page.on("pageerror", lambda error: pytest.fail(f"the page failed: {error}"))
     return page
+
+
+@contextmanager
+def lost(phone: Page) -> Iterator[None]:
+    """No connection, for the page and for what the phone has stored of the pages."""
+
+    def refuse(route: Route) -> None:
+        route.abort()
+
+    phone.context.route("**/*", refuse)
+    phone.context.set_offline(True)
+    yield
+    phone.context.unroute("**/*", refuse)
+    phone.context.set_offline(False)
 
 
 def log_in(page: Page, address: str) -> None:
@@ -183,6 +198,26 @@ def test_a_page_that_is_closed_while_it_sends_has_kept_everything_and_the_way_ba
     expect(phone.locator("#sent a")).to_have_text(code)
     phone.locator("#forget-sent").click()
     expect(phone.locator("#sent")).to_be_hidden()
+
+
+def test_a_phone_that_has_seen_the_form_writes_at_a_place_without_connection(
+    phone: Page, address: str, engine: Engine
+) -> None:
+    phone.goto(f"{address}/report")
+    phone.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    with lost(phone):
+        phone.goto(f"{address}/report?place=garden/bike-shed")
+        expect(phone.locator("p.keep")).to_contain_text("当前没有网络")
+        expect(phone.locator("#where")).to_have_value("garden/bike-shed")
+        phone.get_by_text("照明故障").click()
+        phone.fill("#text", "车棚灯不亮")
+        phone.locator("#report button.big").click()
+        expect(phone.locator("#state")).to_contain_text("网络已断开")
+        assert count(engine) == 0
+    expect(phone.locator(".code")).to_be_visible()  # by itself
+    with engine.connect() as connection:
+        (case,) = connection.execute(select(Case.place, Case.text)).all()
+    assert tuple(case) == ("bike-shed", "车棚灯不亮")
 
 
 def test_an_answer_that_got_lost_does_not_make_two_reports(

@@ -208,6 +208,8 @@ PATHS = {
     "walks.check_in": "/walks/check-in",
     "walks.note": "/walks/check-ins/{check_in}/note",
     "walks.report": "/walks/check-ins/{check_in}/report",
+    "residents.offline": "/report/offline",
+    "residents.worker": "/report/worker.js",
     "walks.offline": "/walks/offline",
     "walks.worker": "/walks/worker.js",
     "patrols.listing": "/patrols",

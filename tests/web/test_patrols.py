@@ -453,7 +453,9 @@ def test_an_administrator_helps_a_resident_who_cannot_get_in(
         ]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", ["/walks/worker.js", "/walks/offline"])
+@pytest.mark.parametrize(
+    "path", ["/walks/worker.js", "/walks/offline", "/report/worker.js", "/report/offline"]
+)
 def test_what_the_phone_stores_is_of_nobody(app: Flask, reader: Open, path: str) -> None:
     wang = volunteer(app)
     walk = planned(reader("operator"), first="2026-11-24T05:00")

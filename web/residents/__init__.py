@@ -15,6 +15,7 @@ from flask import (
     abort,
     current_app,
     flash,
+    g,
     jsonify,
     redirect,
     render_template,
@@ -158,6 +159,24 @@ def send() -> ResponseReturnValue:
     if wants_json():
         return jsonify(link=link, code=got.code)
     return redirect(link)
+
+
+@blueprint.get("/report/offline")
+def offline() -> ResponseReturnValue:
+    """The form that the phone shows while there is no connection: of nobody, since it is stored
+    there."""
+    g.neighbour = None
+    return _form({}, {}, 200, stored=True)
+
+
+@blueprint.get("/report/worker.js")
+def worker() -> Response:
+    """Keeps that form on the phone, for the address of the form alone."""
+    script = send_from_directory(
+        current_app.static_folder or "", "worker.js", mimetype="text/javascript"
+    )
+    script.headers["Service-Worker-Allowed"] = url_for("residents.form")
+    return script
 
 
 @blueprint.post("/report/appeal")
@@ -356,14 +375,16 @@ def _open_sites() -> list[SiteFile]:
     return found
 
 
-def _form(kept: dict[str, str], errors: dict[str, str], status: int) -> ResponseReturnValue:
+def _form(
+    kept: dict[str, str], errors: dict[str, str], status: int, *, stored: bool = False
+) -> ResponseReturnValue:
     sites = _open_sites()
     kept = {"request_key": secrets.token_hex(16)} | kept
     kinds = {kind.id: kind for file in sites for kind in file.residents.kinds}
     plans = {file.site.id: drawing(file.site.plan) for file in sites}
     page = render_template(
         "residents/report.html", sites=sites, plans=plans, kinds=kinds.values(), kept=kept,
-        errors=errors,
+        errors=errors, stored=stored,
         max_photos=MAX_PHOTOS, writes=_writes(), hides=_hider() is not None,
     )  # fmt: skip
     return page, status

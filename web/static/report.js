@@ -206,12 +206,14 @@ async function finish({ status, found }, draft) {
   state.scrollIntoView({ block: "center" });
 }
 
+const freshKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 // Who comes back to this page writes another report, and not the same again.
 async function forget() {
   localStorage.removeItem(KEY);
   photos = [];
   form.reset();
-  form.elements.request_key.value = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  form.elements.request_key.value = freshKey();
   await keepPhotos();
   drawPhotos();
 }
@@ -301,9 +303,18 @@ form.addEventListener("input", (event) => {
 addEventListener("online", again);
 setInterval(again, RETRY_MS);
 
+// A form that was stored on the phone is shown for any place, and more than once.
+if ("stored" in words) {
+  form.elements.request_key.value = freshKey();
+  const place = new URLSearchParams(location.search).get("place");
+  const option = [...form.elements.where.options].find(({ value }) => place && (value === place || value.endsWith(`/${place}`)));
+  if (option) form.elements.where.value = option.value;
+}
+
 const before = read();
 if (before.request_key) restore(before);
 mark();
 drawSent();
 making = keptPhotos().then((found) => { photos = found; drawPhotos(); });
 making.then(again);
+addEventListener("load", () => navigator.serviceWorker?.register("/report/worker.js", { scope: "/report" }).catch(() => {}));

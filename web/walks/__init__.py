@@ -187,7 +187,7 @@ def offline() -> ResponseReturnValue:
 def worker() -> Response:
     """Keeps that page on the phone; it stands here because it may answer for this folder alone."""
     return send_from_directory(
-        current_app.static_folder or "", "walk-worker.js", mimetype="text/javascript"
+        current_app.static_folder or "", "worker.js", mimetype="text/javascript"
     )
 
 
