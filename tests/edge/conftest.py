@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edge import camera
 from tests.edge.fakes import Listener
 from tests.servers import Server, mosquitto
 
@@ -27,3 +28,9 @@ def listener(broker: Server) -> Iterator[Listener]:
     ears = Listener(broker.port)
     yield ears
     ears.close()
+
+
+@pytest.fixture
+def patient_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera whose script is over, or whose machine has much else to do, is not lost for that."""
+    monkeypatch.setattr(camera, "LOST_MS", 3_600_000)

@@ -1,6 +1,7 @@
 """The whole agent on a real broker, with scripted cameras."""
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,9 +13,17 @@ from configs.agent import Camera, DoorSensor, EdgeFile, MotionGate, StreetSettin
 from configs.values import Duration
 from edge.agent import Agent, wall_ms
 from edge.detections import Detections
-from edge.frames import Image
+from edge.frames import Frame, Image
 from edge.sources import Source, open_source
-from tests.edge.fakes import LABELS, Listener, ScriptedDetector, ScriptedSource, boxes, until
+from tests.edge.fakes import (
+    DEADLINE_S,
+    LABELS,
+    Listener,
+    ScriptedDetector,
+    ScriptedSource,
+    boxes,
+    until,
+)
 from tests.servers import Server
 from wire import codec
 from wire.mqtt import Broker
@@ -24,6 +33,7 @@ EVERYWHERE = Zone(id="yard", polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 
 UNGATED = MotionGate(enabled=False)
 CAMERA = Camera(id="cam", file="scripted", zones=(EVERYWHERE,), motion_gate=UNGATED)
 Start = Callable[..., Agent]
+pytestmark = pytest.mark.usefixtures("patient_cameras")
 
 
 class Blind:
@@ -33,6 +43,18 @@ class Blind:
 
     def detect(self, image: Image) -> Detections:  # noqa: ARG002 - it does not look
         return Detections.none()
+
+
+class Held(ScriptedSource):
+    """Gives nothing until it may."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count, start=wall_ms())
+        self.go = threading.Event()
+
+    def read(self) -> Frame | None:
+        assert self.go.wait(DEADLINE_S)
+        return super().read()
 
 
 @pytest.fixture
@@ -70,7 +92,10 @@ def test_a_file_that_ends_ends_the_agent_after_everything_was_sent(
     settings: EdgeFile, listener: Listener, start: Start
 ) -> None:
     detector = ScriptedDetector([boxes((200 + 5 * look, 300)) for look in range(40)])
-    agent = start(settings, ScriptedSource(40, start=wall_ms()), detector=detector)
+    source = Held(40)
+    agent = start(settings, source, detector=detector)
+    until(lambda: agent.link.problem == "")  # nobody waits at the end for a broker that is away
+    source.go.set()
     assert agent.wait(60)
     agent.stop()
     listener.wait_for(lambda: _offline(listener))

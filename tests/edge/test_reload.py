@@ -29,6 +29,7 @@ from wire.records import (
 
 WHOLE = [[0, 0], [1, 0], [1, 1], [0, 1]]
 Edit = Callable[..., None]
+pytestmark = pytest.mark.usefixtures("patient_cameras")
 
 
 class Standing:
