@@ -128,10 +128,10 @@ def test_a_zone_a_line_and_a_mask_are_drawn_by_mouse_and_keys(
     line.get_by_role("button", name="Swap direction").click()
     page.click("#add-mask")
     page.keyboard.press("Insert")
-    mask = page.locator("#list li.mask")
-    mask.get_by_role("button", name="+ Corner").click()
+    drawn = page.locator("#list li.mask")
+    drawn.get_by_role("button", name="+ Corner").click()
     expect(page.locator("#canvas .corner")).to_have_count(6)
-    mask.get_by_role("button", name="− Corner").click()
+    drawn.get_by_role("button", name="− Corner").click()
     expect(page.locator("#canvas .corner")).to_have_count(5)
     page.locator("#canvas .corner").first.focus()
     for _ in range(3):
