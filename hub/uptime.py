@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from configs.servers import HubSettings
@@ -22,6 +22,9 @@ LEAST_MS: Final = 30_000
 """A shorter break is none: the hub says that it runs every ten seconds, later under load."""
 BEAT_MS: Final = 15_000
 """How long it may have run on, at the most, after it last said so."""
+SILENT_MS: Final = 60_000
+"""From then on a hub that has not said that it runs is not there. Higher: later told; lower: one
+that is busy is taken for one that is gone."""
 
 
 class Uptime:
@@ -92,6 +95,13 @@ def downs(connection: Connection, site: str, start: int, end: int) -> list[Down]
     found.append(Down(rows[-1].seen_at, end))
     within = [Down(max(one.start, start), min(one.end, end)) for one in found]
     return [one for one in within if one.ms >= LEAST_MS]
+
+
+def silent(connection: Connection, now: int) -> dict[str, int]:
+    """Sites whose hub does not run at ``now`` (ms), and until when it did. None of which nothing is
+    on the books."""
+    newest = select(HubRun.site, func.max(HubRun.seen_at)).group_by(HubRun.site)
+    return {site: seen for site, seen in connection.execute(newest) if now - seen > SILENT_MS}
 
 
 def read_downs(settings: HubSettings, site: str, start: int, end: int) -> list[Down]:

@@ -190,7 +190,7 @@ def _install_live(app: Flask, here: Console) -> None:
     drawer = Draughtsman(app, here)
     limit = live_limit(here.settings.threads)
     app.extensions["linli.tail"] = ChangeTail(
-        here.reader, drawer.draw, here.meters, here.now, limit=limit
+        here.engine, drawer.draw, here.meters, here.now, limit=limit
     )
 
 

@@ -218,7 +218,8 @@ def _broken(now: Snapshot, changes: Sequence[Heard]) -> list[Piece]:
 def _notices(now: Snapshot, changes: Sequence[Heard]) -> list[Piece]:
     if not any(change.kind == "notice" for change in changes):
         return []
-    return [Piece("notices", str(get_template_attribute("parts.html", "notices")(now.notices)))]
+    draw = get_template_attribute("parts.html", "notices")
+    return [Piece("notices", str(draw(now.notices, now.silent)))]
 
 
 def heard(row: Row[tuple[object, ...]]) -> Heard:

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, insert, select
 
+from hub import uptime
+from hub.state.store import reading
 from hub.state.tables import Change, User
 from web.news import Heard, View, heard
 from web.stream import Event
@@ -80,10 +82,11 @@ class ChangeTail:
     """Reads changes, fans them out. Safe to use from many threads."""
 
     def __init__(
-        self, reader: Engine, draw: Draw, meters: Meters, now: Callable[[], int], *, limit: int,
+        self, engine: Engine, draw: Draw, meters: Meters, now: Callable[[], int], *, limit: int,
         pace_s: float = PACE_S,
     ) -> None:  # fmt: skip
-        self._reader = reader
+        self._engine = engine
+        self._reader = reader = reading(engine)
         self._draw = draw
         self._meters = meters
         self._now = now
@@ -98,6 +101,8 @@ class ChangeTail:
         # there the last ids are read again, and those that were seen are left out.
         self._window = 0 if reader.dialect.name == "sqlite" else WINDOW
         self._seen: set[int] = set()
+        self._silent: set[str] = set()
+        """Sites whose hub did not run at the last look."""
         self._cursor = 0
         self._listeners: set[Listener] = set()
         self._lock = threading.Lock()
@@ -185,6 +190,17 @@ class ChangeTail:
             if listener.session_id not in welcome:
                 listener.end()
 
+    def watch_hub(self) -> None:
+        """Tell when a hub has ended or is back: one that does not run cannot say so itself."""
+        now = self._now()
+        with self._reader.connect() as connection:
+            silent = set(uptime.silent(connection, now))
+        if silent != self._silent:
+            change = {"kind": "notice", "site": "", "key": "hub", "at": now}
+            with self._engine.begin() as connection:
+                connection.execute(insert(Change), change)
+            self._silent = silent
+
     def _begin(self) -> None:
         """Start at the present: what lies before is for `replay`."""
         with self._reader.connect() as connection:
@@ -206,6 +222,7 @@ class ChangeTail:
                 if time.monotonic() - looked > USERS_S:
                     looked = time.monotonic()
                     self.end_strangers()
+                    self.watch_hub()
                 self.healthy = True
             except Exception:
                 self.healthy = False

@@ -13,8 +13,7 @@ from flask import Flask
 from sqlalchemy import Engine, delete, insert, update
 
 from hub import desk
-from hub.state.store import reading
-from hub.state.tables import Alert, Change, NodeState
+from hub.state.tables import Alert, Change, HubRun, NodeState
 from tests.web import seed
 from tests.web.conftest import NOW, Clock, Reader
 from web import users
@@ -40,7 +39,7 @@ def tail(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChangeTail
     """A tail that moves only when it is stepped."""
     monkeypatch.setattr(threading.Thread, "start", lambda _self: None)
     monkeypatch.setattr(threading.Thread, "join", lambda _self, timeout=None: timeout)
-    found = ChangeTail(reading(engine), ids_drawn, Meters(), Clock(), limit=3, pace_s=0)
+    found = ChangeTail(engine, ids_drawn, Meters(), Clock(), limit=3, pace_s=0)
     yield found
     found.close()
 
@@ -275,6 +274,26 @@ def test_an_alert_that_the_hub_dropped_is_taken_from_the_page(reader: Open, engi
     _number, news = next_news(events)
     (piece,) = news["alerts"]
     assert (piece["id"], piece["html"], piece["active"]) == (f"alert.{name}", "", False)
+
+
+def test_a_hub_that_ends_is_told_and_so_is_one_that_is_back(reader: Open, engine: Engine) -> None:
+    browser, told = reader("operator"), "What happens at Garden Court is not seen"
+    with engine.begin() as connection:
+        rows = [{"site": "garden", "started_at": NOW - 9_000_000, "seen_at": NOW - 50_000},
+                {"site": "elsewhere", "started_at": 1, "seen_at": 2}]  # fmt: skip
+        connection.execute(insert(HubRun), rows)
+    assert "The hub does not run" not in browser.client.get("/").text
+    events = stream(browser)
+    assert [next(events)[0], next(events)[0]] == ["", "beat"]
+    for seen_at, there in ((NOW - 70_000, True), (NOW, False)):
+        with engine.begin() as connection:
+            here = update(HubRun).where(HubRun.site == "garden")
+            connection.execute(here.values(seen_at=seen_at))
+        _, news = next_news(events)
+        (piece,) = news["swap"]
+        assert piece["id"] == "notices"
+        assert (told in piece["html"]) == there
+        assert (told in browser.client.get("/").text) == there
 
 
 def test_news_of_a_source_draws_its_places_its_node_and_alerts_that_wait_for_a_picture(

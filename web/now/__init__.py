@@ -41,6 +41,7 @@ def page() -> ResponseReturnValue:
         worst=worst,
         shown=SHOWN,
         notices=now.notices,
+        silent=now.silent,
         broken=troubles(now),
         mark=now.mark,
         may_act=acting(),

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, RowMapping, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from configs.rules import Severity
-from configs.site import Place
+from configs.site import Place, Site
 from configs.values import Text
-from hub import silences
+from hub import silences, uptime
 from hub.silences import Quiet
 from hub.state.tables import (
     Alert,
@@ -181,6 +181,8 @@ class Snapshot:
     """(site, place) → severity of the worst alert that fires there."""
     notices: list[RowMapping]
     """What is to be mended, oldest first."""
+    silent: list[tuple[Site, int]]
+    """Sites of which nothing is heard because their hub does not run, and until when it did."""
 
     def card(self, site: str, place: Place) -> CardView:
         """A place as it is."""
@@ -267,6 +269,7 @@ def take(connection: Connection, console: Console) -> Snapshot:
     """Read everything but the alerts; the caller's transaction makes it one instant."""
     mark = newest_change(connection)
     firing = _firing(connection, console)
+    silent = uptime.silent(connection, console.now())
     return Snapshot(
         console=console,
         mark=mark,
@@ -282,6 +285,9 @@ def take(connection: Connection, console: Console) -> Snapshot:
         notices=sorted(_rows(connection, Notice), key=lambda row: row["at"])
         if console.whole
         else [],
+        silent=[
+            (file.site, silent[file.site.id]) for file in console.sites if file.site.id in silent
+        ],
     )
 
 
