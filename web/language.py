@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
-from unicodedata import east_asian_width
 
 from babel.dates import format_date
 from babel.messages.mofile import write_mo
@@ -24,8 +23,6 @@ from web.console import console
 
 DAYS = {"en": ("d MMM", "d MMM y"), "zh": ("M月d日", "y年M月d日")}
 """A day of this year, and one of another."""
-NAME_WIDTH = 20
-"""Of a name on a plan, in Latin letters. Higher: names run into each other."""
 LEAST_DRIFT_MS = 50
 """What is less is no drift."""
 LANGUAGES = {"en": "English", "zh": "中文"}
@@ -225,7 +222,6 @@ def install(app: Flask) -> None:
         "threshold": threshold,
         "word": word,
         "brief": brief,
-        "short": short,
         "ticks": ticks,
         "trouble": trouble,
         "flaw": flaw,
@@ -340,17 +336,6 @@ def ticks(one: Curve, site: str) -> list[tuple[int, str]]:
         (ts, f"{at:%H:%M}" if at.hour or at.minute else _day(at.date(), language(), year=False))
         for ts, at in moments
     ]
-
-
-def short(text: str) -> str:
-    """A name that fits between its neighbours on a plan; Chinese characters are twice as wide."""
-    width, kept = 0, ""
-    for one in text:
-        width += 1 + (east_asian_width(one) in "WF")
-        if width > NAME_WIDTH:
-            return f"{kept.rstrip()}…"
-        kept += one
-    return text
 
 
 def weekday(ts: int, site: str) -> str:

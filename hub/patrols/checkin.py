@@ -6,6 +6,7 @@ waited on a phone for a connection counts from when it happened.
 
 import enum
 import secrets
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -81,7 +82,8 @@ def check_in(engine: Engine, vault: "Vault", resident: int, seen: Seen, *, now: 
         connection.execute(insert(CheckIn).values(row))
         _reach(connection, patrol.id, seen.place, at)
         target = f"{patrol.id}/{seen.place}"
-        audit.enter(connection, RESIDENT, "patrol.check-in", target, f"at {at}", now)
+        when = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds")
+        audit.enter(connection, RESIDENT, "patrol.check-in", target, f"at {when}", now)
     return Arrived(Checked.DONE, str(row["id"]), patrol.id)
 
 

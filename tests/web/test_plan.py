@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from flask import Flask
 
-from configs.plan import drawing
+from configs.plan import Drawing, drawing
+from configs.site import Place
+from configs.values import Text
 from tests.web.conftest import Reader
+from web.now.names import names
 
 Open = Callable[[str], Reader]
 
@@ -27,6 +30,21 @@ def test_places_stand_on_the_plan_in_the_colour_of_their_state(reader: Open) -> 
     assert answer.mimetype == "image/svg+xml"
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
     assert browser.client.get("/plans/elsewhere").status_code == 404
+
+
+def test_names_on_a_plan_keep_out_of_each_others_way() -> None:
+    drawn = Drawing(Path("plan.svg"), "image/svg+xml", 0, 0, 640, 400)  # letters are 16 high
+    spots = {"a": (100, 100), "b": (230, 105), "c": (280, 100), "d": (300, 200), "e": (100, 300)}
+    places = [Place(id=name, name=Text(name, name), at=at) for name, at in spots.items()]
+    places.append(Place(id="f", name=Text("f", "f")))
+    said = {name: f"Stairs of house {name}" for name in "abcdf"} | {
+        "e": "地下车库二层东侧出入口充电区"
+    }
+    found = names(drawn, places, said)
+    assert found == {
+        "a": "Stairs of house a", "b": "Stairs…", "c": "", "d": "Stairs of house d",
+        "e": "地下车库二层东侧出入口充…",
+    }  # fmt: skip
 
 
 def test_cameras_and_doors_stand_on_it_with_their_state_in_words(reader: Open) -> None:

@@ -4,8 +4,11 @@ from flask import Blueprint, Response, abort, render_template, send_file
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from configs.plan import drawing
+from configs.plan import Drawing, drawing
+from configs.site import SiteFile
 from web.console import console
+from web.language import said
+from web.now.names import names
 from web.now.snapshot import firing_alerts, take
 from web.now.spots import spots
 from web.now.troubles import troubles
@@ -23,10 +26,12 @@ def page() -> ResponseReturnValue:
     with here.reader.connect() as connection:
         now = take(connection, here)
         worst = firing_alerts(connection, here, SHOWN)
+    plans = {file.site.id: drawing(file.site.plan) for file in here.sites}
     sites = [
         {
             "site": file.site,
-            "plan": drawing(file.site.plan),
+            "plan": plans[file.site.id],
+            "names": _names(plans[file.site.id], file),
             "spots": spots(now, file),
             "places": {place.id: place for place in file.places},
             "cards": [now.card(file.site.id, place) for place in file.places],
@@ -47,6 +52,13 @@ def page() -> ResponseReturnValue:
         may_act=acting(),
         may_draw=current_user.where(Role.MAINTAINER),
     )
+
+
+def _names(plan: Drawing | None, file: SiteFile) -> dict[str, str]:
+    """Of the places on the plan, as they have room."""
+    if plan is None:
+        return {}
+    return names(plan, file.places, {place.id: said(place.name) for place in file.places})
 
 
 @blueprint.get("/plans/<id:site>")

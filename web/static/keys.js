@@ -1,7 +1,7 @@
 // Keys for those who sit here for eight hours: shown with ?. What a letter does stands in the page,
 // as aria-keyshortcuts of the button, link or field that it presses or leads to.
 const story = () => document.querySelector("[data-story]");
-const rows = () => [...document.querySelectorAll("li.alert")].filter((one) => one.checkVisibility());
+const rows = () => [...document.querySelectorAll("li.alert, .cases tbody th a")].filter((one) => one.checkVisibility());
 const current = () => document.activeElement?.closest("li.alert");
 const on = () => document.body.dataset.keys !== "off";
 
@@ -24,7 +24,7 @@ function press(one) {
 
 function move(step) {
   const all = rows();
-  const at = all.indexOf(current());
+  const at = all.indexOf(current() ?? document.activeElement);
   const next = at < 0 ? all[step > 0 ? 0 : all.length - 1] : all[at + step];
   next?.focus();
   next?.scrollIntoView({ block: "nearest" });
