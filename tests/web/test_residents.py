@@ -363,6 +363,27 @@ def test_the_list_shows_what_is_overdue_and_the_csv_is_safe_for_spreadsheets(
     assert "13800001111" not in str(rows)
 
 
+def test_what_is_due_next_stands_first_and_keys_lead_through_a_report(
+    reader: Open, engine: Engine, data: Path
+) -> None:
+    slow = seed.case(engine, data, NOW - 4 * 86_400_000, kind="suggestion")
+    fast = seed.case(engine, data, NOW, kind="fire-lane")
+    staff = reader("operator")
+    listing = staff.client.get("/cases").text
+    assert listing.index(fast["code"]) > listing.index(slow["code"])  # its answer is due
+    work(staff, slow["case"], "say", to="reporter", text="We think about it")
+    listing = staff.client.get("/cases").text
+    assert listing.index(fast["code"]) < listing.index(slow["code"])  # now its solution is
+    for step in ("verify", "dispatch", "handle", "check"):
+        work(staff, fast["case"], "walk", step=step)
+    page = staff.client.get(f"/cases/{fast['case']}").text
+    assert re.findall(r'id="(note-[\w-]+)" name="note" aria-keyshortcuts="r"', page) == [
+        "note-close"
+    ]
+    assert 'id="note-send-back"' in page
+    assert 'aria-keyshortcuts="u">←' in page
+
+
 def test_an_alert_opens_a_case_and_a_case_shows_the_alerts_of_its_place(
     reader: Open, engine: Engine, data: Path
 ) -> None:
