@@ -20,6 +20,7 @@ _SURPRISES = {
         (".15m", "the same for the last 15 minutes"),
         (".5m", "the same for the last 5 minutes"),
         (".3h", "the same for the last three full hours"),
+        (".news", "the more of the last hour's and the last three's; 0 once told as lasting"),
         (".low", "the least {counted} that an hour such as the last usually has"),
         (".high", "the most {counted} that an hour such as the last usually has"),
         (".count", "{counted} in the last full hour that was observed"),

@@ -121,17 +121,27 @@ class Memory:
         self._dismissed: list[tuple[int, bool, int, float]] = []
         """(cell, too many, when, spread that was needed)."""
 
-    def note(self, at: int, window: Window) -> Anomaly | None:
-        """Windows up to ``at`` (ms) were this unusual; the anomaly that is new or has grown."""
+    def note(self, at: int, window: Window, same: int = 0) -> Anomaly | None:
+        """Windows up to ``at`` (ms) were this unusual; the anomaly that is new or has grown, which
+        is the one that began at ``same``, where that is known and remembered."""
         if window.surprise < UNUSUAL:
             return None
+        known = self._of(same) or self.near(at, window) or self.add(at, window)
+        known.end = at
+        if window.surprise > known.worst.surprise:
+            known.worst = window
+        return known
+
+    def near(self, at: int, window: Window) -> Anomaly | None:
+        """What a window that ends at ``at`` (ms) goes on with, since it lies close to it."""
         last = self._last()
         if last is None or at - last.end > last.reach or last.worst.too_many != window.too_many:
-            last = self.add(at, window)
-        last.end = at
-        if window.surprise > last.worst.surprise:
-            last.worst = window
+            return None
         return last
+
+    def _of(self, start: int) -> Anomaly | None:
+        """The one that began then; None where it is not remembered."""
+        return next((one for one in self.anomalies if one.start == start), None)
 
     def add(self, at: int, window: Window) -> Anomaly:
         """Something new was told at ``at`` (ms)."""
@@ -160,7 +170,7 @@ class Memory:
 
     def lasts(self, start: int, at: int) -> Anomaly | None:
         """What began at ``start`` lasts until now; None where it is not remembered."""
-        found = next((one for one in self.anomalies if one.start == start), None)
+        found = self._of(start)
         if found is not None:
             found.lasted = at
         return found
@@ -168,7 +178,7 @@ class Memory:
     def judge(self, start: int, verdict: str, at: int, baseline: Baseline) -> Anomaly | None:
         """Staff said at ``at`` what the anomaly that began at ``start`` was; None where it is
         not remembered, or nothing new."""
-        found = next((one for one in self.anomalies if one.start == start), None)
+        found = self._of(start)
         if found is None or found.verdict == verdict:
             return None
         if found.verdict == Verdict.DISMISSED and found.worst.kind == Kind.COUNT:

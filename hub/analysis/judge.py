@@ -78,13 +78,33 @@ class Judge:
         self.bar.look(at)
         if not windows:
             return None
-        found = self.memory.note(at, max(windows, key=lambda window: window.surprise))
+        worst = max(windows, key=lambda window: window.surprise)
+        found = self.memory.note(at, worst, self._told_at(at, worst))
         if found is not None:
-            self.lasting.unusual(found.start, self._baseline)
+            self.lasting.unusual(found.start, self._baseline, too_many=worst.too_many)
             # What is told by other means says nothing of how far counts scatter.
             if found.start == at and found.worst.kind == Kind.COUNT:
                 self.bar.alarm()
         return found
+
+    def _told_at(self, at: int, window: Window) -> int:
+        """When the lasting break was told that a window goes on with; 0: it is something new."""
+        lasting = self.lasting
+        if window.kind or window.surprise < UNUSUAL:
+            return 0
+        if not lasting.goes_on(too_many=window.too_many):
+            return 0
+        unsure = (window.spread + lasting.unsure) * window.mean**2
+        deeper = self.bar.told(surprise(window.counted, window.mean, unsure)) >= UNUSUAL
+        near = self.memory.near(at, window) if deeper else None
+        if deeper and (near is None or near.start != lasting.since):
+            return 0
+        return lasting.since
+
+    def news(self, at: int, *windows: Window) -> float:
+        """How unusual windows that end at ``at`` are, as far as they do not go on with a lasting
+        break that was told."""
+        return max((one.surprise for one in windows if not self._told_at(at, one)), default=0.0)
 
     def observed(self, hour: Hour, count: int, usual: Usual | None) -> list[Anomaly]:
         """An hour that was observed as a whole has been looked at, and is not learned yet; the
@@ -93,7 +113,8 @@ class Judge:
             return []
         found, since = [], self.lasting.since
         if self.lasting.observed(hour, count, usual.spread) is not None:
-            found.append(self.memory.lasts(since, hour.start + HOUR_MS))
+            # When it is over, what began is not known any more; when it is proven, better.
+            found.append(self.memory.lasts(self.lasting.since or since, hour.start + HOUR_MS))
         way = self._shift.observed(hour, count, usual, self._baseline)
         if way:
             kind = Kind.EARLY if way > 0 else Kind.LATE

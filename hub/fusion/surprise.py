@@ -21,6 +21,8 @@ WINDOWS: Final = {"": 12, ".15m": 3, ".5m": 1}
 """The end of the signal's name → how many bins the window has."""
 LONG: Final = ".3h"
 """The end of the name for the last three full hours."""
+NEWS: Final = ".news"
+"""And for the most of the last hour and these, as far as it was not told as a lasting break."""
 PREFIX: Final = "surprise."
 VERDICTS: Final = tuple(str(one) for one in Verdict)
 """As the end of a name: staff said so of the anomaly that began at the time that is its value.
@@ -71,7 +73,9 @@ class Surprise:
         self._scatter = {name: [0.0, 0.0] for name in WINDOWS if name}
         self._values: dict[str, float] = {}
         self._longest = 0.0
-        """What the last three full hours were told as."""
+        """What the last three full hours were told as …"""
+        self._long_news = 0.0
+        """… and as far as that was not told before."""
         self.due: int | None = None
 
     def ear(self, origin: Origin) -> Ear | None:
@@ -143,6 +147,7 @@ class Surprise:
         windows = self._judge.long(hour, count, self._usual[1])
         for window in windows:
             self._keep(self._judge.look(self._bin, window))
+        self._long_news = round(self._judge.news(self._bin, *windows), 2)
         value = round(max([0.0, *(window.surprise for window in windows)]), 2)
         name = self._name + LONG
         if value == self._longest:
@@ -154,6 +159,7 @@ class Surprise:
         """The windows that end where the bin that is filled now does."""
         values = dict.fromkeys([self._name + end for end in WINDOWS], 0.0)
         values |= {f"{self._name}.low": 0.0, f"{self._name}.high": 0.0}
+        values[self._name + NEWS] = self._long_news
         for end, bins in WINDOWS.items():
             expected = self._expect(bins)
             if expected is None or sum(self._heard[-bins:]) < bins * LEAST_BINS / BINS:
@@ -166,6 +172,8 @@ class Surprise:
             values[self._name + end] = round(window.surprise, 2)
             if not end:
                 self._keep(self._judge.look(self._bin, window))
+                fresh = round(self._judge.news(self._bin, window), 2)
+                values[self._name + NEWS] = max(fresh, self._long_news)
                 low, high = self._judge.range(window.hour, self._bin, mean, spread)
                 values |= {f"{self._name}.low": float(low), f"{self._name}.high": float(high)}
         news = [(n, v) for n, v in values.items() if v != self._values.get(n, 0.0)]
@@ -218,7 +226,7 @@ class Surprise:
         return [
             self._learned, self._hour, self._bin, self._counts, self._heard, self._usual,
             self._scatter, self._values, self.due, self._counter.dump(),
-            self._before, self._longest, self._judge.dump(),
+            self._before, self._longest, self._judge.dump(), self._long_news,
         ]  # fmt: skip
 
     def load(self, state: Any) -> None:
@@ -231,6 +239,7 @@ class Surprise:
         self._usual = [Usual(*known) if known else None for known in usual]
         self._counter.load(counter)
         if rest:  # a state from before there were anomalies has none
-            before, self._longest, judge = rest
+            before, self._longest, judge, *later = rest
+            self._long_news = later[0] if later else 0.0
             self._before = Hour(*before) if before else None
             self._judge.load(judge)

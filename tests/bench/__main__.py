@@ -221,7 +221,7 @@ _PARTS = {
 def _count_steps(parts: tuple[str, ...], wish: Wish) -> int:
     rounds = 2 * wish.rounds
     steps = {
-        "analysis": 5, "backtest": 2, "edge": rounds, "gate": 2, "hub": rounds + 1,
+        "analysis": 6, "backtest": 2, "edge": rounds, "gate": 2, "hub": rounds + 1,
         "influxdb": 2, "latency": 2, "peers": 2, "residents": 1, "rules": wish.rounds,
         "console": 3, "soak": 2,
         "gateway": 1 + gateway.PARTS, "crossings": len(crossings.SEEDS),

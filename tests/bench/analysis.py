@@ -28,6 +28,7 @@ from hub.fusion.signal import Origin
 from hub.fusion.surprise import Surprise
 from hub.series.points import Entry, SignalPoint
 from hub.series.sqlite import SqliteSeries
+from tests.bench import levels
 from tests.bench.auckland import Street, at, hours, load
 from tests.bench.progress import Steps
 from tests.bench.rig import Stuck
@@ -79,6 +80,10 @@ class Judged:
     """What it would have been with nobody there at all."""
     anomalies: list[int] = field(default_factory=list)
     """The hours in which one began."""
+    many: dict[int, bool] = field(default_factory=dict)
+    """The same hours: whether it was of too many."""
+    news: list[int] = field(default_factory=list)
+    """Hours in which something was told that was no lasting break told before."""
     clocks: list[tuple[int, str]] = field(default_factory=list)
     """The hours in which a clock was told to be off, and which way."""
 
@@ -101,6 +106,8 @@ def measure(folder: Path, steps: Steps) -> Iterator[Figure]:
     judged = [_judge(street) for street in streets]
     yield from _break_figures(judged)
     yield from _false_alarms(judged)
+    steps.next("analysis: lasting breaks")
+    yield from _levels(streets, judged)
     steps.next("analysis: injected anomalies")
     yield from _injected(streets, judged)
     steps.next("analysis: clocks")
@@ -185,9 +192,12 @@ def _judge(street: Street, changed: dict[int, float] | None = None) -> Judged:
         found.too_few.append(worst is not None and not worst.too_many)
         asked = usual is not None and number in _SHORTLY
         found.empty.append(judge.bar.told(usual.surprise(0)) if usual and asked else 0.0)
+        if judge.news(hour.start + HOUR_MS, *windows) >= UNUSUAL:
+            found.news.append(number)
         anomaly = judge.look(hour.start + HOUR_MS, *windows)
         if anomaly is not None and anomaly.start == hour.start + HOUR_MS:
             found.anomalies.append(number)
+            found.many[number] = anomaly.worst.too_many
             if number in real:
                 judge.bar.deserved()
         others = judge.observed(hour, round(count), usual)
@@ -217,6 +227,9 @@ def _break_figures(judged: Sequence[Judged]) -> Iterator[Figure]:
         yield Figure(PART, title, statistics.fmean(after), "a sensor")
         title = f"break of {name}: sensors with one at most"
         yield Figure(PART, title, sum(n <= 1 for n in after), f"of {len(live)} alive")
+        alerts = [sum(n in span for n in _told_of(sensor).alerts()) for sensor in live]
+        title = f"break of {name}: alerts of the ready rule in that time"
+        yield Figure(PART, title, statistics.fmean(alerts), "a sensor")
 
 
 def _awake(sensor: Judged, begun: int) -> int | None:
@@ -243,6 +256,25 @@ def _false_alarms(judged: Sequence[Judged]) -> Iterator[Figure]:
         yield Figure(PART, f"{name}: mean of {len(rates)}", statistics.fmean(rates), "", 1.0,
                      better="lower")  # fmt: skip
         yield Figure(PART, f"{name}: the worst place", max(rates), "", 1.0, better="lower")
+
+
+def _levels(streets: Sequence[Street], plain: Sequence[Judged]) -> Iterator[Figure]:
+    """``plain`` are the same streets with nothing put in."""
+    put = []
+    for index, street in enumerate(streets):
+        breaks, changed = levels.plan(index, street, "2022-03-01", "2026-01-01")
+        put.append((breaks, _told_of(_judge(street, changed))))
+    spans = (
+        ("2022 and 2023", "2022-03-01", "2024-01-01"),
+        ("2024 and 2025", "2024-01-01", "2026-01-01"),
+    )
+    yield from levels.figures(PART, streets, put, [_told_of(one) for one in plain], spans)
+
+
+def _told_of(sensor: Judged) -> levels.Told:
+    hours_told = enumerate(zip(sensor.told, sensor.too_few, strict=True))
+    unusual = {n: not few for n, (told, few) in hours_told if told >= UNUSUAL}
+    return levels.Told(unusual, sensor.many, sensor.news)
 
 
 def _injected(

@@ -6,7 +6,7 @@ import random
 import msgspec
 import pytest
 
-from hub.analysis.anomaly import APART_MS, Anomaly, Kind, Verdict
+from hub.analysis.anomaly import APART_MS, Anomaly, Kind, Verdict, Window
 from hub.analysis.bar import UNUSUAL, Bar
 from hub.analysis.baseline import Baseline
 from hub.analysis.hours import HOUR_MS, WEEK_H, Hours
@@ -195,6 +195,43 @@ def test_when_a_lasting_break_is_over_that_is_no_news_and_the_next_one_is(place:
     assert not any(back)
     assert not place.judge.lasting.since
     assert place.live(400) is not None
+
+
+def thinned(number: int) -> int:
+    """A fifth on working days, and a tenth of a weekend: the week has another shape as well."""
+    return usually(number) // (5 if number % WEEK_H < 120 else 10)
+
+
+def test_a_lasting_break_whose_weekend_goes_deeper_is_the_same_and_no_news(place: Place) -> None:
+    told = {one.start for one in (place.live(thinned(place.number)) for _ in range(72)) if one}
+    assert place.judge.lasting.proven
+    at = MONDAY + (place.number + 1) * HOUR_MS
+    fewer = Window(1, HOURS.at(at - HOUR_MS), 3, 9.0, 0.1, UNUSUAL)
+    assert place.judge.news(at, fewer) == 0
+    assert place.judge.news(at, fewer._replace(counted=60)) == UNUSUAL
+    told |= {one.start for one in (place.live(thinned(place.number)) for _ in range(168)) if one}
+    assert len(told) == 1
+
+
+def test_a_rush_before_a_break_is_not_what_lasts(place: Place) -> None:
+    rush = place.live(140)
+    found = [place.live(emptied(place.number)) for _ in range(5 * 24)]
+    starts = {one.start for one in found if one}
+    assert rush is not None
+    assert rush.start not in starts
+    assert {one.start for one in place.others} == starts
+
+
+def test_what_has_lasted_for_weeks_is_usual_and_its_end_is_told() -> None:
+    place = Place()
+    place.until(NOON)
+    for _ in range(7 * WEEK_H):
+        place.live(3 * usually(place.number))
+    assert not place.judge.lasting.since
+    back = {
+        found.start for found in (place.live(usually(place.number)) for _ in range(72)) if found
+    }
+    assert len(back) == 1
 
 
 def test_a_crowd_of_an_hour_is_nothing_that_lasts(place: Place) -> None:

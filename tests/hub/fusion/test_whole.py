@@ -65,7 +65,7 @@ def test_scene_faults_are_counted_and_named() -> None:
 @pytest.mark.parametrize("name", [
     f"{stem}{end}"
     for stem in ("surprise.flow", "surprise.door", "surprise.occupancy", "surprise.dwell")
-    for end in ("", ".15m", ".5m", ".3h", ".low", ".high", ".count")
+    for end in ("", ".15m", ".5m", ".3h", ".news", ".low", ".high", ".count")
 ])  # fmt: skip
 def test_what_surprises_can_stand_in_a_rule(name: str) -> None:
     assert is_signal(name)
