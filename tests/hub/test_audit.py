@@ -12,6 +12,7 @@ from hub import audit
 from hub.audit import Finding, Head
 from hub.state import store
 from hub.state.tables import AlertEvent, Audit
+from tests.hub.chain import open_database
 
 T0 = 1_700_000_000_000
 COUNT = 8
@@ -20,8 +21,7 @@ COUNT = 8
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     """A log of eight entries; every second one vouches for an event."""
-    engine = store.connect(store.address("", tmp_path))
-    store.migrate(engine)
+    engine = open_database(tmp_path)
     with engine.begin() as connection:
         for number in range(COUNT // 2):
             at = T0 + number
@@ -53,8 +53,7 @@ def test_a_log_that_nobody_touched_is_whole_and_ends_at_its_head(engine: Engine)
 
 
 def test_an_empty_log_is_whole(tmp_path: Path) -> None:
-    engine = store.connect(store.address("", tmp_path))
-    store.migrate(engine)
+    engine = open_database(tmp_path)
     assert audit.verify(engine) == Finding(0, Head(0, audit.BEGINNING))
     engine.dispose()
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from configs.residents import Residents
@@ -12,7 +12,7 @@ from hub.cases import receive
 from hub.cases.receive import NewReport, Received
 from hub.cases.tables import Case
 from hub.cases.vault import Vault
-from hub.state import store
+from tests.hub.chain import open_database
 
 MONDAY_10 = 1_763_949_600_000
 """2025-11-24 10:00 in Shanghai."""
@@ -33,8 +33,7 @@ class Office:
 
     def __init__(self, folder: Path) -> None:
         self.data = folder
-        self.engine: Engine = store.connect(store.address("", folder))
-        store.migrate(self.engine)
+        self.engine = open_database(folder)
         self.vault = Vault(folder)
 
     def report(

@@ -20,6 +20,7 @@ from hub.notify.planner import Planner
 from hub.notify.tables import Delivery, DeliveryKind
 from hub.state import store
 from hub.state.tables import Alert, AlertEvent
+from tests.hub.chain import open_database
 
 T0 = 1_700_000_000_000  # 2023-11-14 22:13:20 UTC
 STARTED = T0 - 1000
@@ -95,8 +96,7 @@ class World:
 
     def __init__(self, folder: Path, file: SiteFile) -> None:
         self.file = file
-        self.database = store.connect(store.address("", folder))
-        store.migrate(self.database)
+        self.database = open_database(folder)
         self.now = STARTED
         self.senders = {route.id: FakeSender() for route in file.routes}
         self._alerts = 0

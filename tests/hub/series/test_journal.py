@@ -19,15 +19,15 @@ from hub.series.journal import (
     trim,
 )
 from hub.series.points import Entry
-from hub.state.store import address, connect, migrate, reading
+from hub.state.store import reading
 from hub.state.tables import Journal
+from tests.hub.chain import open_database
 from tests.hub.series.samples import ONE_OF_EACH, entry, stored
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = connect(address("", tmp_path))
-    migrate(engine)
+    engine = open_database(tmp_path)
     yield engine
     engine.dispose()
 

@@ -19,8 +19,9 @@ from hub.series.journal import ENGINE, SERIES, advance, encode_entry, last_row, 
 from hub.series.points import Entry, SeriesDown, SeriesError, SeriesRefused, SignalPoint
 from hub.series.sqlite import SqliteSeries
 from hub.series.writer import SeriesWriter, WriterSettings
-from hub.state.store import address, connect, migrate, reading
+from hub.state.store import reading
 from hub.state.tables import DeadLetter, Journal
+from tests.hub.chain import open_database
 from tests.hub.series.samples import FOREVER, T0, entry, seqs
 from tests.servers import influxdb
 
@@ -31,8 +32,7 @@ DEADLINE_S = 60.0
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = connect(address("", tmp_path))
-    migrate(engine)
+    engine = open_database(tmp_path)
     yield engine
     engine.dispose()
 
