@@ -45,9 +45,11 @@ WATCHED_MS: Final = 5_000
 
 PACE_MS: Final = 3_000
 """Whether the device keeps up is judged over this long at least."""
-BUSY: Final = 0.9
+BUSY: Final = 0.8
 """A camera that is at work on pictures, or waits to be, for more than this share of the time does
 not keep up, …"""
+IDLE: Final = 0.5
+"""… until it is for less than this: at the limit it would be told again and again, …"""
 KEPT: Final = 0.95
 """… where it gets less than this share of what it wants."""
 
@@ -247,7 +249,8 @@ class CameraWorker:
         """Whether the camera did nothing but look and wait for its turn to."""
         if lasted_ms < PACE_MS:
             return
-        slow = busy_ms > BUSY * lasted_ms and fps < KEPT * self.camera.wanted_fps
+        least = IDLE if self.slow else BUSY
+        slow = busy_ms > least * lasted_ms and fps < KEPT * self.camera.wanted_fps
         self._metrics.slow.labels(self.camera.id).set(slow)
         if slow and not self.slow:
             log.warning(
