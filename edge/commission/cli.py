@@ -26,6 +26,7 @@ from edge.commission.plan import (
     text,
 )
 from edge.commission.search import Login
+from edge.sources.stream import without_credentials
 from wire.mqtt import Broker
 from wire.topics import is_id
 
@@ -56,6 +57,12 @@ def _is_camera(words: str) -> None:
         raise click.BadParameter(f"{words!r}: give [id=]address, with {CAMERAS}")
     if name and not is_id(name):
         raise click.BadParameter(f"{name!r}: {NO_ID}")
+    if "@" in source.partition("://")[2].partition("/")[0]:
+        shown = without_credentials(source)
+        raise click.BadParameter(
+            f"{shown}: leave the login out of the address; the name is --camera-username, the "
+            f"password is asked for or comes from {CAMERA_PASSWORD_ENV}"
+        )
 
 
 def _sensors(

@@ -10,6 +10,7 @@ from edge.commission import discovery, onvif
 from edge.commission.plan import CAMERA_PASSWORD_ENV, CameraPlan, DoorPlan, make_id
 from edge.doctor import network
 from edge.doors import bridge
+from edge.sources.stream import without_credentials
 from wire import mqtt
 from wire.errors import LinkError
 
@@ -79,15 +80,16 @@ def _try(source: str, login: Login, say: Say) -> None:
     host, port = network.address_of(source) if "://" in source else ("", 0)
     if not host:
         return
+    shown = without_credentials(source)  # cameras behind one recorder share its host
     wrong = network.obstacle(host, port)
     if wrong is not None:
-        say(f"{host}: {wrong[0]}; {wrong[1]}")
+        say(f"{shown}: {wrong[0]}; {wrong[1]}")
         return
     status = network.rtsp_status(source) if source.startswith("rtsp://") else 200
     if status == 401 and not login.username:
-        say(f"{host}: wants a login; give --camera-username")
+        say(f"{shown}: wants a login; give --camera-username")
     elif status == 404:
-        say(f"{host}: has no stream at this path")
+        say(f"{shown}: has no stream at this path")
 
 
 def found_cameras(login: Login, taken: Sequence[CameraPlan], say: Say) -> list[CameraPlan]:

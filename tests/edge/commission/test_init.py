@@ -163,6 +163,10 @@ def test_what_is_not_given_is_asked_and_passwords_are_for_the_owner_alone(tmp_pa
         (["--yes", "--site", "g", "--door", "gpio:17,upside-down"], "is said of no pin"),
         (["--yes", "--site", "g", "--door", "zigbee2mqtt/+"], "[id=]gpio:<pin>"),
         (["--yes", "--site", "g", "--camera", "Yard=street"], "'Yard': lower-case"),
+        (
+            ["--yes", "--site", "g", "--camera", "rtsp://admin:hunter2@127.0.0.1:1/main"],
+            "rtsp://127.0.0.1:1/main: leave the login out",
+        ),
         (["--yes", "--site", "g", "--reader", "lobby"], "such as acs/lobby#result@lobby"),
         (["--yes", "--site", "g", "--reader", "webhook@attic"], "'attic' is no door here"),
         (["--yes", "--site", "g", "--username", "x"], "give --password-file"),
@@ -173,6 +177,7 @@ def test_what_cannot_be_used_is_said(tmp_path: Path, arguments: list[str], words
     shown = init(tmp_path, "--no-find", *arguments)
     assert shown.exit_code == 2
     assert words in shown.output
+    assert "hunter2" not in shown.output
     assert not (tmp_path / "edge.yaml").exists()
 
 
