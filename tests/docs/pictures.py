@@ -70,6 +70,7 @@ def _console(data: Path) -> Iterator[tuple[str, str]]:
     store.migrate(engine)
     seed.fill(engine, data, now)
     seed.stored(data, now)
+    seed.broke(engine, now)
     seed.weeks(engine, data, now)
     users.ensure_user(engine, NAME, Role.OPERATOR, PASSWORD, now=now)
     live.watch(engine, ("garden", "yard-1", "cam-bikes"), viewer=NAME, now=now)

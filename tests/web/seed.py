@@ -52,7 +52,9 @@ from hub.state.tables import (
     Picture,
     PlaceState,
     SourceState,
+    TroubleSpell,
 )
+from hub.troubles import UNKEPT
 from wire.records import AnyRecord, DoorState, ZoneCount, ZoneDwell, ZoneEnter, ZoneExit
 
 _ids = itertools.count(1)
@@ -340,6 +342,28 @@ def _doors(connection: Connection, now: int) -> None:
         row = {"site": "garden", "node": name, "source": source, "kind": "door",
                "last_ts": now - 5000, "values": values}  # fmt: skip
         connection.execute(insert(SourceState).values(row))
+
+
+def broke(engine: Engine, now: int) -> None:
+    """What broke and was mended in the last hours, as the hub keeps book of it."""
+    minute = 60_000
+    spells = (
+        ("", "", UNKEPT, "", -30 * 1440, -7 * 1440, ""),
+        ("yard-1", "", "offline", "", -205, -198, ""),
+        ("yard-1", "", "offline", "", -190, -181, ""),
+        ("yard-1", "", "lost", "", -150, -150, "4"),
+        ("gate-1", "cam-gate", "fault", "covered", -96, -88, ""),
+        ("yard-1", "cam-lane", "fault", "blurred", -70, None, ""),
+        ("yard-1", "door-shed", "battery", "", -3000, None, "9"),
+    )
+    rows = [
+        {"site": "garden", "node": node, "source": source, "kind": kind, "what": what,
+         "since": now + since * minute, "until": None if until is None else now + until * minute,
+         "detail": detail, "size": 0.0}
+        for node, source, kind, what, since, until, detail in spells
+    ]  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(insert(TroubleSpell), rows)
 
 
 def stored(data: Path, now: int) -> None:

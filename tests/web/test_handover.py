@@ -118,18 +118,18 @@ def test_a_shift_that_is_over_says_what_was_broken_in_it_and_what_was_mended(
     text = words(client.get(f"/handover?hours=8&until={until}").text)
     broken = text.partition("Broken as it ended ")[2]
     assert broken.startswith("2 Shed door battery low: 9% since")
-    lasting, _, mended = broken.partition("Mended in the shift ")
+    lasting, _, mended = broken.partition("Broken in the shift, and over ")
     assert "Lane camera picture blurred since" in lasting
     assert re.match(r"2 Courtyard cabinet offline \S+ \S+ \S+ – .+? · 2 times · 20 min", mended)
     assert re.search(r"Gatehouse records lost for good: 12 [^·–]+ The hub did not run from", mended)
     assert "tampered" not in text
     now = words(client.get("/handover?hours=24").text)
     assert "Lane camera picture blurred, since" in now
-    assert re.search(r"Mended in the shift 4 .*Shed door battery low: 9%", now)
+    assert re.search(r"Broken in the shift, and over 4 .*Shed door battery low: 9%", now)
     assert "is not on the books" not in now
     before = words(client.get("/handover?hours=24&until=2026-11-10T00:00").text)
     assert re.search("What was broken from [^.]+ to [^.]+ is not on the books", before)
-    assert "Mended in the shift" not in before
+    assert "Broken in the shift, and over" not in before
 
 
 def test_a_shift_at_a_site_of_ones_own_tells_nothing_broken_of_others(

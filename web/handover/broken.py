@@ -65,7 +65,7 @@ class Broken(Struct, frozen=True):
 
     @property
     def mended(self) -> list[Outage]:
-        """Broken in the shift, and not any more as it ended."""
+        """Broken in the shift, and not any more as it ended; and what was lost in it."""
         return [one for one in self.outages if one.until is not None]
 
     def since(self, trouble: Trouble) -> int | None:
