@@ -56,10 +56,11 @@ def show(engine: Engine, vault: "Vault", case_id: str, *, actor: str, now: int) 
 
 
 def forget(engine: Engine, case_id: str, *, actor: str, now: int) -> int:
-    """Delete the contacts of a case, as its resident may ask; the log keeps that it was done."""
+    """Delete the contacts of those who follow a case, as they may ask; the log keeps that it was
+    done."""
     with engine.begin() as connection:
         audit.lock(connection)
-        return _forget(connection, [case_id], actor, now)
+        return _forget(connection, sorted(sources(connection, case_id)), actor, now)
 
 
 def touched() -> ColumnElement[int]:

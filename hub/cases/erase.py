@@ -10,13 +10,15 @@ from hub.cases.desk import RESIDENT, Outcome, Verdict
 from hub.cases.family import parts
 from hub.cases.tables import Case, CaseEvent, CasePhoto, CaseSender, Reporter, SenderBlock
 from hub.cases.write import say
+from hub.patrols.tables import CheckIn
 from hub.pictures import PictureFolder
 
 
 def erase(engine: Engine, data: Path, case_id: str, *, actor: str, now: int) -> Outcome:
     """Delete the words, photos and contacts of those who reported a case, in what was split off
-    it too, and whence they came; its steps, times and rating stay, for the figures. Staff's words
-    stay too. Raises OSError where a photo cannot be deleted; then nothing is.
+    it too and in the note of a walk that became it, and whence they came; its steps, times and
+    rating stay, for the figures. Staff's words stay too. Raises OSError where a photo cannot be
+    deleted; then nothing is.
     """
     with engine.begin() as connection:
         audit.lock(connection)
@@ -32,6 +34,8 @@ def erase(engine: Engine, data: Path, case_id: str, *, actor: str, now: int) -> 
         connection.execute(update(Reporter).where(Reporter.case.in_(whole)).values(GONE))
         connection.execute(delete(CasePhoto).where(CasePhoto.case == case_id))
         connection.execute(delete(CaseSender).where(CaseSender.case.in_(whole)))
+        noted = update(CheckIn).where(CheckIn.case.in_(whole))
+        connection.execute(noted.values(note=""))
         answered = update(SenderBlock).where(SenderBlock.case.in_(whole))
         connection.execute(answered.values(appeal=""))
         folder = PictureFolder(data / "cases")

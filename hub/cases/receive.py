@@ -145,9 +145,11 @@ def _again(engine: Engine, report: NewReport, token: str, now: int, then: Then) 
     with engine.begin() as connection:
         audit.lock(connection)
         case = connection.execute(query.where(Case.request_key == report.request_key)).one()
-        told = select(CaseEvent.note).where(CaseEvent.case == case.id, CaseEvent.kind == "added")
-        known = {"", case.text[:NOTE_CHARS], *connection.scalars(told)}
-        if report.text[:NOTE_CHARS] not in known:
+        story = select(CaseEvent.kind, CaseEvent.note).where(CaseEvent.case == case.id)
+        events = connection.execute(story).all()
+        known = {"", case.text[:NOTE_CHARS], *(note for kind, note in events if kind == "added")}
+        erased = any(kind == "erased" for kind, _note in events)
+        if report.text[:NOTE_CHARS] not in known and not erased:
             say(connection, case.id, case.site, "added", actor=report.actor, note=report.text,
                 public=not case.held, now=now)  # fmt: skip
         got = Received(case.id, case.code, token, new=False)

@@ -19,6 +19,7 @@ from hub.cases.receive import NewReport, ReportRefused
 from hub.cases.tables import CaseAlert, CaseEvent, CaseOutcome, CasePhoto, CaseState, Reporter
 from hub.cases.worktime import after
 from hub.cases.write import say
+from hub.patrols.tables import CheckIn
 from hub.state.tables import Alert, AlertState, Audit
 from tests.hub.cases.world import HOUR, MONDAY_10, SITE, Office
 
@@ -169,6 +170,22 @@ def test_a_merged_case_leads_its_reporter_to_the_other(office: Office) -> None:
     assert desk.merge(office.engine, second.case, first.code, actor="li", now=MONDAY_10).done
     assert receive.followed(office.engine, second.token) == [first.case]
     assert not desk.merge(office.engine, second.case, "ZZZ-ZZZ", actor="li", now=MONDAY_10).done
+
+
+def test_a_contact_that_staff_see_at_a_case_is_deleted_there_wherever_it_was_left(
+    office: Office,
+) -> None:
+    first, second = office.report(contact="138"), office.report("It is still there", contact="139")
+    code = office.case(first.case).code
+    desk.merge(office.engine, second.case, code, actor="li", now=MONDAY_10)
+
+    def shown() -> list[str]:
+        seen = contacts.show(office.engine, office.vault, first.case, actor="li", now=MONDAY_10)
+        return sorted(seen)
+
+    assert shown() == ["138", "139"]
+    assert contacts.forget(office.engine, first.case, actor="li", now=MONDAY_10) == 2
+    assert shown() == []
 
 
 def test_a_merge_that_fails_half_way_has_not_begun(
@@ -435,17 +452,25 @@ def test_photos_go_after_their_time(office: Office) -> None:
 def test_what_a_resident_said_is_deleted_on_request_and_the_figures_and_the_proof_stay(
     office: Office,
 ) -> None:
-    told = office.report("I am Wang of house 7", photos=(b"one",), contact="138", spot="house 7")
+    key = "k" * 20
+    told = office.report("I am Wang of house 7", photos=(b"one",), contact="138", spot="house 7",
+                         request_key=key)  # fmt: skip
+    row = {"id": "c1", "patrol": "p1", "place": "gate", "resident": 1, "at": 1, "received_at": 1,
+           "note": "I am Wang of house 7", "case": told.case}  # fmt: skip
+    with office.engine.begin() as connection:
+        connection.execute(insert(CheckIn).values(row))
     desk.ask_back(office.engine, told.case, text="again, house 7", now=MONDAY_10)
     walk(office, told.case, Step.VERIFY)
     done = erase(office.engine, office.data, told.case, actor="li", now=MONDAY_10 + DAY)
     assert done.verdict is Verdict.DONE
+    office.report("Wang of house 7 once more", request_key=key)  # what waited on a phone meanwhile
     case = office.case(told.case)
     assert (case.text, case.spot, case.state, case.answered_at) == (
         "", "", "verified", MONDAY_10 + HOUR,
     )  # fmt: skip
     with office.engine.connect() as connection:
         assert "house 7" not in " ".join(connection.scalars(select(CaseEvent.note)))
+        assert connection.scalars(select(CheckIn.note)).all() == [""]
         assert connection.scalars(select(Reporter.contact)).all() == [b""]
         last = connection.execute(select(Audit.action, Audit.actor).order_by(Audit.id.desc()))
         assert tuple(last.first() or ()) == ("case.erased", "li")
