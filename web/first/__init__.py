@@ -47,8 +47,8 @@ def create(token: str) -> ResponseReturnValue:
     login_user(account)
     flash(gettext("Welcome. Make accounts for the others under Users."), "ok")
     if any(file.residents.open for file in here.sites) and faces().hider() is None:
-        flash(gettext("Photos of reports stay with the staff here, because no faces are blurred: "
-                      "%(why)s", why=faces().why), "warn")  # fmt: skip
+        words = gettext("Photos of reports stay with the staff here, because no faces are blurred.")
+        flash(f"{words} ({faces().why})", "warn")
     return redirect(url_for("now.page"))
 
 

@@ -86,7 +86,7 @@ async function small(file) {
 
 // The photos of the report, each with a way to take it off again.
 const list = document.getElementById("chosen");
-async function drawPhotos() {
+function drawPhotos() {
   const items = photos.map((photo, i) => {
     const item = document.createElement("li");
     const off = document.createElement("button");
@@ -94,7 +94,7 @@ async function drawPhotos() {
     off.className = "quiet";
     off.textContent = list.dataset.remove;
     off.setAttribute("aria-label", `${list.dataset.remove} ${i + 1}`);
-    off.addEventListener("click", () => { photos.splice(i, 1); changed(); drawPhotos(); });
+    off.addEventListener("click", () => { photos.splice(i, 1); morePhotos(); });
     item.append(thumb(photo), `${list.dataset.photo} ${i + 1}`, off);
     return item;
   });
@@ -122,8 +122,7 @@ async function take(files) {
     }
     photos.push(await small(file));
   }
-  await changed();
-  drawPhotos();
+  await morePhotos();
 }
 
 form.elements.photos.addEventListener("change", (event) => {
@@ -276,10 +275,15 @@ function look() {
 }
 
 // What is being changed does not go by itself.
-async function changed() {
+function changed() {
   if (sending) return;
   if (read().pending) say(words.unsent);
   keep(typed());
+}
+
+async function morePhotos() {
+  changed();
+  drawPhotos();
   await keepPhotos();
 }
 
