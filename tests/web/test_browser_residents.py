@@ -190,11 +190,16 @@ def test_a_page_that_is_closed_while_it_sends_has_kept_everything_and_the_way_ba
         elif not busy:
             busy.append("once")
             route.fulfill(status=503)
+        elif len(busy) == 1:
+            busy.append("twice")
+            route.fulfill(status=429, json={"error": "请稍候"})
 
     phone.route("**/report", answer_busy_and_then_never)
     send = phone.locator("#report button.big")
     send.click()
     expect(phone.locator("#state")).to_contain_text("服务器暂时无法接收")
+    send.click()
+    expect(phone.locator("#state")).to_have_text("请稍候")
     send.click()
     expect(phone.locator("#part")).to_be_visible()
     phone.close()

@@ -105,6 +105,16 @@ def test_a_report_of_two_things_is_split_and_the_reporters_page_shows_both(
     assert "still dark" not in shown
 
 
+def test_the_way_on_stands_before_the_way_back(reader: Open, engine: Engine) -> None:
+    staff = reader("operator")
+    report(reader(""))
+    case = the_case(engine)
+    for step in STEPS[:4]:
+        work(staff, case.id, "walk", step=step)
+    page = staff.client.get(f"/cases/{case.id}").text
+    assert page.index('value="close"') < page.index('value="send-back"')
+
+
 def test_not_solved_opens_it_again(reader: Open, engine: Engine) -> None:
     resident, staff = reader(""), reader("operator")
     link = report(resident).headers["Location"]

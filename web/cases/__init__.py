@@ -150,7 +150,9 @@ def _page(case_id: str, shown: list[str] | None) -> ResponseReturnValue:
     return render_template(
         "cases/detail.html", fading=fading, case=case, events=events, alerts=around, linked=known,
         photos=pictures, messages=messages, kin=kin,
-        steps=[s for s in Step if case.state in WALK[s][0]],
+        steps=sorted(
+            (s for s in Step if case.state in WALK[s][0]), key=lambda s: s is Step.SEND_BACK
+        ),
         templates=file.residents.templates if file else (), file=file, me=current_user.name,
         may_act=case.site in acting(), contacts=shown,
         faces_why=_why_faces() if any(not one.blurred for one in pictures) else "", **_words(),

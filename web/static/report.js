@@ -9,6 +9,7 @@ const KEY = "linli.report";
 const SENT = "linli.sent";
 const REMEMBERED = 10;
 const RETRY_MS = 10_000;
+const LONGEST_MS = 300_000;
 const SILENCE_MS = 120_000; // a slow network still has much to carry when the phone has handed over all
 const SIZES = [[1600, 0.8], [1280, 0.7], [1024, 0.6]];
 const ENOUGH = 200_000; // bytes of a photo: half a minute at 50 kbit/s
@@ -16,6 +17,8 @@ const FIELDS = ["kind", "where", "spot", "text", "contact", "mail", "request_key
 let sending = false;
 let photos = [];
 let making = Promise.resolve();
+let wait = RETRY_MS; // doubles with each failure: each try costs battery, and the hub counts them
+let next = 0;
 
 const stored = (key) => { try { return JSON.parse(localStorage.getItem(key)); } catch { return null; } };
 const store = (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)); return true; } catch { return false; } };
@@ -189,6 +192,8 @@ async function send() {
     say(whole ? words.kept : words.keptBare);
   } finally {
     busy(false);
+    next = Date.now() + wait;
+    wait = Math.min(2 * wait, LONGEST_MS);
   }
 }
 
@@ -200,7 +205,9 @@ async function finish({ status, found }, draft) {
     await fetch(found.link, { method: "HEAD", signal: patience(RETRY_MS) }).then(() => location.assign(found.link), () => {});
     return;
   }
-  keep({ ...draft, pending: false });
+  const enough = status === 429; // there is a way, later
+  if (enough) wait = LONGEST_MS;
+  keep({ ...draft, pending: enough });
   say(Object.values(found.errors ?? {})[0] ?? found.error ?? words.failed);
   state.scrollIntoView({ block: "center" });
 }
@@ -257,7 +264,7 @@ for (const spot of spots) {
   });
 }
 
-const again = () => { if (read().pending) send(); };
+const again = () => { if (read().pending && Date.now() >= next) send(); };
 
 let timer, asking;
 function look() {
@@ -304,7 +311,10 @@ form.addEventListener("input", (event) => {
   if (event.target !== form.elements.photos) changed();
   look();
 });
-addEventListener("online", again);
+addEventListener("online", () => {
+  [wait, next] = [RETRY_MS, 0];
+  again();
+});
 setInterval(again, RETRY_MS);
 
 // A form that was stored on the phone is shown for any place, and more than once.
