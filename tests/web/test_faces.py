@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from flask import Flask
+from PIL import Image
 from sqlalchemy import Engine, select, update
 
 from hub.cases.tables import Case, CaseEvent, CasePhoto
@@ -73,7 +74,14 @@ def test_faces_in_a_photo_are_hidden_and_staff_may_put_it_on_the_board_and_take_
     assert path in resident.client.get(link).text
     with resident.client.get(path) as answer:
         assert answer.data == jpeg
+    small = resident.client.get(f"{path}?small=1")
+    assert f"{path}?small=1" in resident.client.get("/board").text
+    assert max(Image.open(io.BytesIO(small.data)).size) == 640
+    assert len(small.data) < len(jpeg) / 2
+    again = {"If-None-Match": small.headers["ETag"]}
+    assert resident.client.get(f"{path}?small=1", headers=again).status_code == 304
     put("no")
+    assert resident.client.get(f"{path}?small=1", headers=again).status_code == 404
     assert path not in resident.client.get("/board").text
     assert resident.client.get(path).status_code == 404
     with engine.connect() as connection:

@@ -45,7 +45,7 @@ from web.faces import Faces, Hider, faces
 from web.figures import recent
 from web.language import language
 from web.residents import blocked, today
-from web.residents.photos import MAX_PHOTOS, redraw
+from web.residents.photos import MAX_PHOTOS, redraw, small
 from web.roles import wants_json
 from web.vault import vault
 
@@ -330,7 +330,7 @@ def board() -> ResponseReturnValue:
 
 @blueprint.get("/board/<id:case_id>/<id:ref>.jpg")
 def photo(case_id: str, ref: str) -> Response:
-    """A photo that staff agreed to show; its faces are hidden."""
+    """A photo that staff agreed to show; its faces are hidden. ``?small=1``: as pages show it."""
     here = console()
     with here.reader.connect() as connection:
         found = cases(connection, Case.id == case_id)
@@ -338,7 +338,16 @@ def photo(case_id: str, ref: str) -> Response:
             abort(404)
     folder = here.data.resolve() / "cases" / "pictures"
     name = f"{found[0].site}/{case_id}/{ref}.jpg"
-    return send_from_directory(folder, name, mimetype="image/jpeg")
+    if "small" not in request.args:
+        return send_from_directory(folder, name, mimetype="image/jpeg")
+    try:
+        response = Response(small(folder / name), mimetype="image/jpeg")
+    except OSError:
+        abort(404)
+    response.cache_control.no_cache = True  # it is asked for again: staff may take it off
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.get("/board.atom")
