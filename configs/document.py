@@ -9,6 +9,8 @@ import yaml
 from configs.problems import ConfigError, Path_, Problem, spell
 
 MAX_BYTES = 4 * 1024 * 1024
+MAX_VALUES = 200_000
+"""Aliases make a few lines many values: more than this are no configuration."""
 
 
 @dataclass(slots=True)
@@ -19,6 +21,8 @@ class Document:
     value: Any = None
     lines: dict[Path_, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    values: int = 0
+    """How many were read."""
     _made: dict[int, tuple[Any, Path_]] = field(default_factory=dict)
     """Structs by identity; holding them keeps an identity from being used again."""
 
@@ -106,6 +110,9 @@ def _plain(
     node: yaml.Node, path: Path_, document: Document, loader: yaml.SafeLoader, depth: int
 ) -> Any:
     document.lines.setdefault(path, node.start_mark.line + 1)
+    document.values += 1
+    if document.values > MAX_VALUES:
+        raise yaml.YAMLError(f"more than {MAX_VALUES:,} values, its aliases written out")
     if depth > 50:
         raise yaml.YAMLError("nested deeper than 50 levels")
     if isinstance(node, yaml.MappingNode):

@@ -49,7 +49,7 @@ class Head(Struct, frozen=True):
     def parse(cls, written: str) -> "Head":
         """Read what `str` wrote; raises ValueError."""
         number, colon, digest = written.strip().partition(":")
-        if not (colon and number.isdigit() and len(digest) == 64):
+        if not (colon and number.isdecimal() and len(digest) == 64):
             raise ValueError(f"expected <number>:<64 hex digits>, got {written!r}")
         return cls(int(number), digest)
 

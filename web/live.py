@@ -51,7 +51,7 @@ def stream() -> ResponseReturnValue:
 
 def _missed(tail: ChangeTail, listener: Listener) -> Event | None:
     after = request.headers.get("Last-Event-ID") or request.args.get("after", "")
-    return tail.replay(int(after), listener) if after.isdigit() and len(after) < 19 else None
+    return tail.replay(int(after), listener) if after.isdecimal() and len(after) < 19 else None
 
 
 def _bytes(events: Iterator[Event], *, packed: bool) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from configs.site import SiteFile
 from hub.reload import ConfigWatcher
 from web.app import close, create_app
 from web.console import Console, WebError
+from web.residents import UPLOAD_BYTES
 
 FORWARDED = {"x-forwarded-for", "x-forwarded-proto"}
 """What a trusted proxy tells: who asks, and whether over HTTPS."""
@@ -24,6 +25,9 @@ LOOP_S = 0.25
 STOP_S = 1.0
 """How long requests that are being answered may take to end."""
 WAITING_CONNECTIONS = 1000
+MAX_BODY_BYTES = UPLOAD_BYTES * 5 // 4
+"""What is sent waits on disk until it is whole: more than this is cut off. What is a little larger
+than it may be gets a page that says so."""
 
 
 def serve(
@@ -64,6 +68,7 @@ def _serve(
         asyncore_use_poll=True,
         channel_request_lookahead=1,  # so that a closed page is noticed while it is served
         outbuf_high_watermark=256 * 1024,  # a page that does not read stops its own thread
+        max_request_body_size=MAX_BODY_BYTES,
         ident=None,
         trusted_proxy=settings.trusted_proxy or None,
         trusted_proxy_headers=FORWARDED if settings.trusted_proxy else set(),

@@ -18,6 +18,7 @@ from hub.state.store import reading
 from hub.state.tables import Change, User
 from web.news import Heard, View, heard
 from web.stream import Event
+from web.users import LEFT
 from web.vitals import Meters
 
 log = logging.getLogger("linli.web.tail")
@@ -177,17 +178,20 @@ class ChangeTail:
         return len(changes)
 
     def end_strangers(self) -> None:
-        """End the listeners whose user was disabled or has a new session key."""
+        """End the listeners whose user was disabled or has a new session key, or whose session
+        has ended."""
         with self._lock:
             listeners = list(self._listeners)
         numbers = {int(one.session_id.partition(":")[0]) for one in listeners}
-        query = select(User.id, User.session_key).where(
+        query = select(User.id, User.session_key, User.settings).where(
             User.id.in_(numbers), User.disabled.is_(False)
         )
         with self._reader.connect() as connection:
-            welcome = {f"{number}:{key}" for number, key in connection.execute(query)}
+            rows = connection.execute(query).all()
+        left = {f"{number}:{key}": settings.get(LEFT, ()) for number, key, settings in rows}
         for listener in listeners:
-            if listener.session_id not in welcome:
+            user, _, session = listener.session_id.rpartition(":")
+            if user not in left or session in left[user]:
                 listener.end()
 
     def watch_hub(self) -> None:

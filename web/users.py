@@ -30,6 +30,13 @@ NOWHERE_ELSE: Mapping[str, Role] = MappingProxyType({})
 ADMINS = (User.role == Role.ADMIN) & User.disabled.is_(False)
 
 
+RESERVED = ("command line", "hub", "linli", "resident")
+"""Who is no user, and yet does what the log tells of; nor are scripts: "token <name>"."""
+LEFT = "left"
+"""Among a user's settings: the sessions that ended before their time."""
+LEFT_MOST = 200
+
+
 class UserError(Exception):
     """An account cannot be made or changed; the text says why."""
 
@@ -53,6 +60,8 @@ class Account(Struct, frozen=True):
     """Whether new alerts are heard, and counted in the page's title."""
     theme: str = ""
     """"dark" or "light"; "" is the browser's."""
+    session: str = ""
+    """Which of the user's sessions it is."""
     is_active: bool = True
     is_authenticated: bool = True
     is_anonymous: bool = False
@@ -65,20 +74,22 @@ class Account(Struct, frozen=True):
 
     def get_id(self) -> str:
         """What the session carries: a new key ends every session of the user."""
-        return f"{self.id}:{self.session_key}"
+        return f"{self.id}:{self.session_key}:{self.session}"
 
 
 def find(engine: Engine, session_id: str) -> Account | None:
-    """Whom a session belongs to; None when disabled, or when the key has changed."""
-    number, _, key = session_id.partition(":")
-    if not number.isdigit():
+    """Whom a session belongs to; None when disabled, when the key has changed, or when the session
+    was ended: whoever kept a copy of its cookie has nothing."""
+    number, _, rest = session_id.partition(":")
+    key, _, session = rest.partition(":")
+    if not number.isdecimal():
         return None
     query = select(*User.__table__.columns).where(User.id == int(number))
     with reading(engine).connect() as connection:
         row = connection.execute(query).mappings().one_or_none()
     if row is None or row["disabled"] or not secrets.compare_digest(row["session_key"], key):
         return None
-    return _account(row)
+    return None if session in row["settings"].get(LEFT, ()) else _account(row, session)
 
 
 def by_id(engine: Engine, number: int) -> Account | None:
@@ -91,7 +102,7 @@ def by_id(engine: Engine, number: int) -> Account | None:
 
 def verify(engine: Engine, name: str, password: str) -> Account | None:
     """The account if the password is right and it is not disabled. Rehashes an old hash."""
-    query = select(*User.__table__.columns).where(User.name == _tidy(name))
+    query = select(*User.__table__.columns).where(User.name == tidy(name))
     with reading(engine).connect() as connection:
         row = connection.execute(query).mappings().one_or_none()
     right = matches(row["password_hash"] if row is not None else None, password)
@@ -150,7 +161,11 @@ def add(
     sites: Mapping[str, Role] = NOWHERE_ELSE,
 ) -> None:  # fmt: skip
     """`create` in the caller's transaction, of a password that is hashed already."""
-    name = _tidy(name)
+    name = tidy(name)
+    if not name or not name.isprintable():
+        raise UserError("a name is words that can be read, on one line")
+    if name.casefold() in RESERVED or name.casefold().startswith("token "):
+        raise UserError(f"{name!r} would stand in the log for somebody else: take another name")
     row = {"name": name, "language": "", "disabled": False, "created_at": now, "settings": {}}
     row |= _roles(role, sites)
     row |= {"password_hash": password_hash, "session_key": secrets.token_hex(16)}
@@ -166,7 +181,7 @@ def ensure_user(
 ) -> None:
     """Make the account unless its name exists; one that does keeps its password."""
     with reading(engine).connect() as connection:
-        if connection.scalar(select(User.id).where(User.name == _tidy(name))) is not None:
+        if connection.scalar(select(User.id).where(User.name == tidy(name))) is not None:
             return
     create(engine, name, role, password, actor="linli", now=now)
 
@@ -264,6 +279,15 @@ def end_sessions(engine: Engine, name: str, *, actor: str, now: int | None = Non
     _change(engine, name, values, "user.logout", actor=actor, now=now)
 
 
+def leave(engine: Engine, account: Account) -> None:
+    """End one session; the user's others go on."""
+    with engine.begin() as connection:
+        mine = User.id == account.id
+        known = connection.scalar(select(User.settings).where(mine)) or {}
+        left = [*known.get(LEFT, ()), account.session][-LEFT_MOST:]
+        connection.execute(update(User).where(mine).values(settings={**known, LEFT: left}))
+
+
 def reset_totp(engine: Engine, name: str, *, actor: str, now: int | None = None) -> None:
     """Let a user log in with the password alone, whose phone is lost. Raises `UserError`."""
     values = {**NO_TOTP, "session_key": secrets.token_hex(16)}
@@ -288,7 +312,7 @@ def _change(
     now: int | None,
     detail: str = "",
 ) -> None:
-    name = _tidy(name)
+    name = tidy(name)
     with engine.begin() as connection:
         audit.lock(connection)
         admin = connection.scalar(select(func.count()).where(ADMINS, User.name == name))
@@ -304,11 +328,13 @@ def _at(now: int | None) -> int:
     return time.time_ns() // 1_000_000 if now is None else now
 
 
-def _tidy(name: str) -> str:
+def tidy(name: str) -> str:
+    """A name as it is kept and looked for."""
     return unicodedata.normalize("NFC", name.strip())[:80]
 
 
-def _account(row: RowMapping) -> Account:
+def _account(row: RowMapping, session: str = "") -> Account:
+    """``session`` "": a new one, which begins where it logs in."""
     settings = row["settings"]
     return Account(
         id=row["id"],
@@ -321,4 +347,5 @@ def _account(row: RowMapping) -> Account:
         keys=settings.get("keys", True) is True,
         sound=settings.get("sound", True) is True,
         theme=str(settings.get("theme", "")),
+        session=session or secrets.token_hex(8),
     )

@@ -1,10 +1,13 @@
-"""Moments as forms and addresses spell them: by the site's calendar, without a zone."""
+"""Moments and numbers as forms and addresses spell them; moments by the site's calendar, without
+a zone."""
 
 from datetime import datetime, time, timedelta
 
 from web.console import Console
 
 YEARS = range(1971, 2200)
+MOST = 2**53
+"""Numbers from here on are none of the stores'."""
 
 
 def moment(text: str) -> datetime | None:
@@ -14,6 +17,14 @@ def moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.year in YEARS else None
+
+
+def whole(text: str) -> int:
+    """A number that the stores can hold. Raises ValueError for what is none."""
+    found = int(text)
+    if abs(found) >= MOST:
+        raise ValueError(f"no number of ours has more than {len(str(MOST))} digits")
+    return found
 
 
 def ended(found: datetime) -> datetime:

@@ -93,7 +93,7 @@ class WebhookDoors:
 
             def do_POST(self) -> None:
                 length = self.headers.get("Content-Length", "0")
-                if not length.isdigit() or int(length) > MAX_BODY:
+                if not length.isdecimal() or int(length) > MAX_BODY:
                     send(self, text(413, "too long"))
                     return
                 outer._answer(self, self.rfile.read(int(length)))

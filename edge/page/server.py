@@ -138,7 +138,7 @@ class LocalPage(Serving):
             _send(request, self._stranger())
             return
         length = request.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > MAX_BODY:
+        if not length.isdecimal() or int(length) > MAX_BODY:
             request.close_connection = True
             _send(request, text(413, "too much at once"))
             return

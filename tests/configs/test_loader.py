@@ -115,6 +115,14 @@ def test_a_broken_yaml_says_where(tmp_path: Path) -> None:
     assert "indentation" in problem
 
 
+def test_aliases_that_would_become_millions_of_values_are_refused(tmp_path: Path) -> None:
+    levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
+    text = "\n".join(["a0: &a0 [x, x, x, x, x, x, x, x, x]", *levels])
+    assert _problems(_site(tmp_path, text)) == [
+        " not valid YAML: more than 200,000 values, its aliases written out"
+    ]
+
+
 def test_a_key_given_twice_is_told(tmp_path: Path) -> None:
     text = SITE.replace("nodes: [{id: gate-1}]", "nodes: [{id: gate-1}]\nnodes: []")
     assert _problems(_site(tmp_path, text)) == ["3: nodes: is given twice (remove one)"]

@@ -25,7 +25,7 @@ from web.app import close, create_app
 from web.cli import cli, watching
 from web.console import Console, WebError
 from web.roles import Role
-from web.serve import serve
+from web.serve import MAX_BODY_BYTES, serve
 
 Start = Callable[..., str]
 Connect = Callable[[str, str, str], "Page"]
@@ -152,6 +152,16 @@ def test_a_port_that_is_taken_says_what_to_do(start: Start, data: Path) -> None:
     settings = WebSettings(data=str(data), port=port)
     with pytest.raises(WebError, match=rf"cannot listen on 127\.0\.0\.1:{port}: .*web\.port"):
         serve(settings, [], stop=threading.Event(), on_listening=lambda _address: None)
+
+
+def test_what_is_larger_than_any_form_is_refused_before_it_is_sent(start: Start) -> None:
+    parts = urlsplit(start())
+    line = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
+    line.putrequest("POST", "/report")
+    line.putheader("Content-Length", str(MAX_BODY_BYTES + 1))
+    line.endheaders()
+    assert line.getresponse().status == 413
+    line.close()
 
 
 @pytest.mark.parametrize(("trusted", "believed"), [("127.0.0.1", "203.0.113.9"), ("", "127.0.0.1")])

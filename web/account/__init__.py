@@ -38,6 +38,8 @@ TRIES_OF_ADDRESS = "60 per 5 minutes"
 """Failed ones; a whole community may share one address."""
 TRIES_OF_NAME = "8 per 5 minutes"
 NEW_OF_ADDRESS = "100 per hour"
+REFUSED_OF_ADDRESS = "60 per 5 minutes"
+"""Accounts that could not be made: whoever asks for many names would learn who lives here."""
 
 
 def limit(app: Flask) -> None:
@@ -53,7 +55,11 @@ def limit(app: Flask) -> None:
     made = limiter.limit(
         NEW_OF_ADDRESS, key_func=get_remote_address, deduct_when=lambda it: it.status_code == 302
     )
-    app.view_functions["account.create"] = made(create)
+    refused = limiter.limit(
+        REFUSED_OF_ADDRESS, key_func=get_remote_address, scope="refused-account",
+        deduct_when=lambda it: it.status_code == 422,
+    )  # fmt: skip
+    app.view_functions["account.create"] = refused(made(create))
 
 
 def gate() -> None:

@@ -26,7 +26,7 @@ from web.roles import acting
 PAGE = 50
 CHUNK = 500
 """Alerts that a table reads at a time."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = (*"=+-@\t\r\n", *"＝＋－＠")
 COLUMNS = (
     "id", "site", "place", "rule", "severity", "state", "pending", "fired", "ended", "ended_by",
     "acknowledged", "acknowledged_by", "owner", "verdict", "verdict_by", "late", "title",
@@ -162,7 +162,8 @@ def as_line(cells: Any) -> str:
     """A row of CSV. A cell that a spreadsheet would take for a formula is kept as text."""
     buffer = io.StringIO()
     csv.writer(buffer).writerow(
-        f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in cells
+        f"'{cell}" if isinstance(cell, str) and cell.lstrip(" ").startswith(FORMULA) else cell
+        for cell in cells
     )
     return buffer.getvalue()
 

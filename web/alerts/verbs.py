@@ -18,6 +18,7 @@ from web.language import clock
 from web.login import again, local
 from web.now.snapshot import BY_ITSELF
 from web.roles import wants_json
+from web.when import whole
 
 ENDED = (desk.Verdict.DONE, desk.Verdict.ALREADY_RESOLVED)
 MANY = 200
@@ -154,7 +155,7 @@ def unsilence(alert_id: str) -> ResponseReturnValue:
     """End the silence that mutes the alert."""
     here = console()
     where_of(alert_id)
-    number = request.form.get("silence", 0, type=int)
+    number = request.form.get("silence", 0, type=whole)
     ended = silences.end(here.engine, number, actor=current_user.name, now=here.now())
     done = ended is silences.Ended.DONE
     text = gettext("Notifications are on again.") if done else gettext("It was over already.")

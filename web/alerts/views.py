@@ -76,7 +76,7 @@ def keep() -> ResponseReturnValue:
     return redirect(url_for("alerts.listing", **back))
 
 
-@blueprint.post("/alerts/views/<int:view_id>/delete")
+@blueprint.post("/alerts/views/<int(max=2147483647):view_id>/delete")
 def drop(view_id: int) -> ResponseReturnValue:
     """Forget one of one's own; an administrator also what others share."""
     name = forget(console(), view_id)

@@ -25,6 +25,7 @@ from hub.series.points import SeriesStore
 from web.console import Console, console
 from web.language import language
 from web.roles import ACT
+from web.when import whole
 
 blueprint = Blueprint("analysis", __name__, template_folder="templates")
 SPAN_MS = 7 * 24 * HOUR_MS
@@ -93,7 +94,7 @@ def judge() -> ResponseReturnValue:
     """Say what an anomaly was: confirmed or dismissed."""
     here, form = console(), request.form
     site, place = form.get("site", ""), form.get("place", "")
-    key = (site, place, form.get("what", ""), form.get("start", 0, type=int))
+    key = (site, place, form.get("what", ""), form.get("start", 0, type=whole))
     said = Said.NO_SUCH
     if here.site(site) is not None and form.get("verdict") in tuple(Verdict):
         verdict = Verdict(form["verdict"])

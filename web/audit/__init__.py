@@ -22,7 +22,7 @@ from web.alerts.pages import as_line
 from web.cases.words import EVENTS
 from web.console import console
 from web.language import ACTIONS, iso, word
-from web.when import as_ms, ended, moment
+from web.when import as_ms, ended, moment, whole
 
 blueprint = Blueprint("audit", __name__, template_folder="templates")
 PAGE = 100
@@ -38,7 +38,7 @@ def page() -> ResponseReturnValue:
     asked = {name: text for name in FIELDS if (text := request.args.get(name, "").strip())}
     with console().reader.connect() as connection:
         rows = entries(
-            connection, asked, _span(asked), request.args.get("before", type=int), PAGE + 1
+            connection, asked, _span(asked), request.args.get("before", type=whole), PAGE + 1
         )
         actions = list(connection.scalars(select(Audit.action).distinct().order_by(Audit.action)))
     more = {**asked, "before": rows[PAGE - 1].id} if len(rows) > PAGE else None

@@ -14,6 +14,7 @@ from hub.cases.desk import Verdict
 from hub.cases.tables import Case, SenderBlock
 from web.cases.words import BLOCKS
 from web.console import Console, console
+from web.when import whole
 
 blueprint = Blueprint("blocks", __name__, template_folder="templates")
 PAGE = 100
@@ -22,7 +23,7 @@ PAGE = 100
 @blueprint.get("/cases/blocks")
 def page() -> ResponseReturnValue:
     """Those that hold first, then those that ended; ``?before=`` goes on below one."""
-    here, before = console(), request.args.get("before", type=int)
+    here, before = console(), request.args.get("before", type=whole)
     mine = SenderBlock.site.in_([file.site.id for file in here.sites])
     with here.reader.connect() as connection:
         found = standing_first(connection, here, PAGE + 1, before)
@@ -33,7 +34,7 @@ def page() -> ResponseReturnValue:
     )  # fmt: skip
 
 
-@blueprint.post("/cases/blocks/<int:block_id>/lift")
+@blueprint.post("/cases/blocks/<int(max=2147483647):block_id>/lift")
 def lift(block_id: int) -> ResponseReturnValue:
     """End one before its time."""
     here = console()

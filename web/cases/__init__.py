@@ -1,7 +1,5 @@
 """Cases in the console: the list, one case with its verbs, and what goes out of it."""
 
-import csv
-import io
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -37,6 +35,7 @@ from hub.cases.receive import NewReport, Received, ReportRefused
 from hub.cases.split import split
 from hub.cases.tables import ENDED, Case, CaseAlert, CaseOutcome, CaseState
 from hub.state.tables import Alert
+from web.alerts.pages import as_line
 from web.cases.queries import (
     CaseView,
     cases,
@@ -56,6 +55,7 @@ from web.language import STEPS as TELLINGS
 from web.now.snapshot import alerts
 from web.roles import acting
 from web.vault import vault
+from web.when import whole
 
 blueprint = Blueprint("cases", __name__, template_folder="templates")
 PAGE = 100
@@ -105,15 +105,10 @@ def export() -> Response:
     here = console()
     with here.reader.connect() as connection:
         found = cases(connection, *asked_for(request.args), limit=100_000, order=_order())
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for case in found:
-        writer.writerow([_cell(case, name) for name in COLUMNS])
+    lines = [as_line([_cell(case, name) for name in COLUMNS]) for case in found]
+    text = "".join([as_line(COLUMNS), *lines])
     name = "attachment; filename=cases.csv"
-    return Response(
-        "\ufeff" + text.getvalue(), mimetype="text/csv", headers={"Content-Disposition": name}
-    )
+    return Response("\ufeff" + text, mimetype="text/csv", headers={"Content-Disposition": name})
 
 
 @blueprint.get("/cases/<id:case_id>")
@@ -297,7 +292,7 @@ def _block(case_id: str) -> Outcome:
     form, here = request.form, console()
     return blocks.block(
         here.engine, case_id, form.get("what", ""), reason=form.get("reason", ""),
-        days=form.get("days", 0, type=int), actor=current_user.name, now=here.now(),
+        days=form.get("days", 0, type=whole), actor=current_user.name, now=here.now(),
     )  # fmt: skip
 
 
@@ -410,8 +405,6 @@ def _cell(case: CaseView, name: str) -> object:
     if name.endswith("_at") and value is not None:
         zone = console().zone(case.site)
         return datetime.fromtimestamp(value / 1000, zone).isoformat(timespec="seconds")
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"  # a spreadsheet would take it for a formula
     return value
 
 

@@ -139,4 +139,4 @@ def _about(row: RowMapping | None) -> dict[str, Any]:
 def _version(about: dict[str, Any]) -> tuple[int, ...]:
     """Of the agent, for comparing; what is no number counts as 0."""
     parts = str(about.get("agent", "")).split(".")
-    return tuple(int(part) if part.isdigit() else 0 for part in parts)
+    return tuple(int(part) if part.isdecimal() else 0 for part in parts)

@@ -26,7 +26,7 @@ from web.now.snapshot import AlertView, alerts, firing_alerts, take
 from web.now.troubles import Trouble, troubles
 from web.roles import acting
 from web.rules.scope import scope
-from web.when import as_ms, moment, spelled
+from web.when import as_ms, moment, spelled, whole
 
 blueprint = Blueprint("handover", __name__, template_folder="templates")
 HOURS = (4, 8, 12, 24)
@@ -53,7 +53,7 @@ class Shift(Struct, frozen=True):
     def asked(cls, here: Console) -> "Shift":
         """As the address says: ``?hours=`` how long, ``?until=`` its end by the first site's
         calendar, left out or to come: now."""
-        now, hours = here.now(), request.args.get("hours", HOURS[1], type=int)
+        now, hours = here.now(), request.args.get("hours", HOURS[1], type=whole)
         until = moment(request.args.get("until", ""))
         end = as_ms(until, here, here.sites[0].site.id) if until is not None else now
         return cls(hours if hours in HOURS else HOURS[1], min(end, now), end < now)

@@ -69,7 +69,8 @@ def limit(app: Flask) -> None:
 
 
 def _name() -> str:
-    return request.form.get("name", "").strip().casefold()[:80]
+    # As it is looked for: what spells one name in other characters has no tries of its own.
+    return users.tidy(request.form.get("name", "")).casefold()
 
 
 def _half_name() -> str:
@@ -170,6 +171,7 @@ def leave() -> ResponseReturnValue:
     with here.engine.begin() as connection:
         audit.enter(connection, current_user.name, "logout", current_user.name, "", here.now())
     language = session.get("language", "")
+    users.leave(here.engine, current_user)
     logout_user()
     session.clear()
     session["language"] = language or "en"

@@ -13,6 +13,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, json, request, url_for
 from flask_babel import force_locale
 from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
 from sqlalchemy import Connection, select
 
 from configs.residents import Kind
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 V2 = "/open311/v2"
 blueprint = Blueprint("open311", __name__, url_prefix=V2)
 PER_KEY = "600 per hour"
+REFUSED_OF_ADDRESS = "60 per 5 minutes"
+"""With a wrong key, or none: keys are not tried, and no counts kept of all that are made up."""
 SPAN = timedelta(days=90)
 """The standard's longest range of dates, and the default."""
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC) + SPAN, datetime(9999, 1, 1, tzinfo=UTC)
@@ -55,7 +58,12 @@ def install(app: Flask) -> None:
     app.extensions["csrf"].exempt(blueprint)
     app.extensions["linli.open311"] = Changes()
     limiter: Limiter = app.extensions["linli.limiter"]
-    app.view_functions["open311.create"] = limiter.limit(PER_KEY, key_func=_key)(create)
+    refused = limiter.limit(
+        REFUSED_OF_ADDRESS, key_func=get_remote_address, scope="open311-keys",
+        deduct_when=lambda it: it.status_code == 403,
+    )  # fmt: skip
+    by_key = limiter.limit(PER_KEY, key_func=_key)
+    app.view_functions["open311.create"] = refused(by_key(create))
 
 
 @blueprint.errorhandler(Refused)
@@ -70,8 +78,9 @@ def excuse(code: int, description: str) -> Response:
 
 
 def too_many() -> Response:
-    """For a key that sends more than 600 an hour."""
-    return _refuse(Refused(429, f"more than {PER_KEY}"))
+    """For a key that sends more than 600 an hour, and for whom tries keys."""
+    most = f"{PER_KEY} with a key, {REFUSED_OF_ADDRESS} without a good one"
+    return _refuse(Refused(429, f"more than {most}"))
 
 
 @blueprint.get(f"/discovery.{FORMAT}")
@@ -259,6 +268,13 @@ def _description(service_name: str) -> str:
 
 def _range(start: str, end: str) -> tuple[int, int]:
     """Milliseconds. Raises `Refused` for what is no date, or longer than 90 days."""
+    try:
+        return _span(start, end)
+    except OverflowError:
+        raise Refused(400, "start_date or end_date lies beyond the calendar") from None
+
+
+def _span(start: str, end: str) -> tuple[int, int]:
     now = datetime.fromtimestamp(console().now() / 1000, UTC)
     if start and not end:
         first = _date("start_date", start)

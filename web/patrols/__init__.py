@@ -32,7 +32,7 @@ from web.console import console
 from web.language import language
 from web.roles import acting
 from web.vault import vault
-from web.when import as_ms, moment
+from web.when import as_ms, moment, whole
 
 blueprint = Blueprint("patrols", __name__, template_folder="templates")
 STOPS = 12
@@ -96,7 +96,7 @@ def people_of(patrol_id: str) -> list[dict[str, Any]]:
 @blueprint.post("/patrols/<id:patrol_id>/remove")
 def remove(patrol_id: str) -> ResponseReturnValue:
     """Take somebody off a walk."""
-    here, resident = console(), request.form.get("resident", 0, type=int)
+    here, resident = console(), request.form.get("resident", 0, type=whole)
     done = signup.withdraw(
         here.engine, patrol_id, resident, actor=current_user.name, now=here.now()
     )
@@ -280,8 +280,8 @@ def _asked(file: SiteFile) -> NewPlan:
     return NewPlan(
         title=form.get("title", ""), route=[stop for stop in form.getlist("stop") if stop],
         first_at=as_ms(first, here, file.site.id) if first is not None else 0,
-        length_ms=form.get("minutes", 0, type=int) * 60_000,
-        capacity=form.get("capacity", 0, type=int), weekly=form.get("repeat") == "weekly",
+        length_ms=form.get("minutes", 0, type=whole) * 60_000,
+        capacity=form.get("capacity", 0, type=whole), weekly=form.get("repeat") == "weekly",
     )  # fmt: skip
 
 

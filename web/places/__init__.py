@@ -15,7 +15,7 @@ from web.now.snapshot import alerts, sources_of, take
 from web.roles import acting
 from web.rules.force import Condition, watching
 from web.rules.scope import scope
-from web.when import spelled
+from web.when import spelled, whole
 
 blueprint = Blueprint("places", __name__, template_folder="templates")
 HOURS = (1, 6, 24, 168)
@@ -36,7 +36,7 @@ def page(site: str, place: str) -> ResponseReturnValue:
     file, found = here.site(site), here.place(site, place)
     if file is None or found is None:
         abort(404)
-    asked = request.args.get("hours", 0, type=int)
+    asked = request.args.get("hours", 0, type=whole)
     hours = asked if asked in HOURS else HOURS[1]
     with here.reader.connect() as connection:
         now = take(connection, here)

@@ -48,11 +48,15 @@ from web.residents import blocked, today
 from web.residents.photos import MAX_PHOTOS, redraw, small
 from web.roles import wants_json
 from web.vault import vault
+from web.when import whole
 
 blueprint = Blueprint("residents", __name__, template_folder="templates")
 PER_ADDRESS = "200 per hour"
 """A whole community may share one address."""
 PER_DEVICE = "20 per hour"
+SIMILAR_PER_ADDRESS = "240 per minute"
+"""Looking for what is alike takes longest of all that anybody may ask; a form asks each time that
+its writer pauses."""
 UPLOAD_BYTES = 50 * 1024 * 1024
 RECENT_MS = 30 * 86_400_000
 BOARD = 60
@@ -67,6 +71,8 @@ def limit(app: Flask) -> None:
         name = f"residents.{view.__name__}"
         counted = limiter.limit(PER_ADDRESS, key_func=get_remote_address, scope="reports")
         app.view_functions[name] = counted(limiter.limit(PER_DEVICE, key_func=_device)(view))
+    asked = limiter.limit(SIMILAR_PER_ADDRESS, key_func=get_remote_address)
+    app.view_functions["residents.similar"] = asked(similar)
 
 
 def install_faces(app: Flask, path: str) -> None:
@@ -262,7 +268,7 @@ def rate(token: str) -> ResponseReturnValue:
     here, said = console(), request.form
     with here.reader.connect() as connection:
         case = cases(connection, Case.id == _case_of(token))[0]
-    file, stars = here.site(case.site), said.get("rating", type=int)
+    file, stars = here.site(case.site), said.get("rating", type=whole)
     if said.get("solved") not in ("yes", "no") or file is None:
         flash(gettext("Say whether it is solved."), "warn")
         return redirect(url_for("residents.follow", token=token))

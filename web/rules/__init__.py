@@ -20,7 +20,7 @@ from web.rules.force import in_force
 from web.rules.history import history
 from web.rules.scope import scope
 from web.rules.setting import setting
-from web.when import as_ms, moment
+from web.when import as_ms, moment, whole
 
 blueprint = Blueprint("rules", __name__, template_folder="templates")
 blueprint.add_app_template_filter(setting)
@@ -44,7 +44,7 @@ def page() -> ResponseReturnValue:
     with here.reader.connect() as connection:
         quiet = silences.listed(connection, now, over=True)
         fired = _fired(connection, now - WEEK_MS)
-        changes, older = history(connection, here, request.args.get("before", type=int))
+        changes, older = history(connection, here, request.args.get("before", type=whole))
     mine = [one for one in quiet if here.site(one.site) is not None]
     return render_template(
         "rules/page.html",
@@ -89,7 +89,7 @@ def silence() -> ResponseReturnValue:
     return redirect(url_for("rules.page") + "#quiet")
 
 
-@blueprint.post("/rules/silences/<int:number>/end")
+@blueprint.post("/rules/silences/<int(max=2147483647):number>/end")
 def end(number: int) -> ResponseReturnValue:
     """End one before its time."""
     here = console()

@@ -19,6 +19,7 @@ from web.charts import Curve, curve, hourly
 from web.console import Console, console
 from web.language import iso, language
 from web.trends.figures import VERDICTS, Heat, by_rule, first_hour, heat, responses
+from web.when import whole
 
 blueprint = Blueprint("trends", __name__, template_folder="templates")
 DAYS = (7, 28)
@@ -112,7 +113,7 @@ def _asked(here: Console) -> Asked:
         place = next((one for one in file.places if one.lines), file.places[0])
     signals = signals_of(place)
     signal = request.args.get("signal", "")
-    days = request.args.get("days", DAYS[0], type=int)
+    days = request.args.get("days", DAYS[0], type=whole)
     days = days if days in DAYS else DAYS[0]
     now = here.now()
     return Asked(

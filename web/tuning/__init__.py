@@ -37,6 +37,7 @@ from web.tuning.drawn import SHOWN, changed, holes, lanes, longest, summary
 from web.tuning.edits import Form, Where
 from web.tuning.schedule import Schedule
 from web.tuning.trials import State, Trial, Trials
+from web.when import whole
 
 blueprint = Blueprint("tuning", __name__, template_folder="templates")
 DAYS = (1, 7, 28)
@@ -216,7 +217,7 @@ def _means(numbers: Sequence[edit.Number]) -> dict[str, str]:
 
 
 def _filled(form: MultiDict[str, str]) -> Form:
-    days = form.get("days", DAYS[1], type=int)
+    days = form.get("days", DAYS[1], type=whole)
     given = {key.removeprefix(FIELD): text[:TYPED_CHARS] for key, text in form.items()
              if key.startswith(FIELD)}  # fmt: skip
     return Form(

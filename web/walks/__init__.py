@@ -42,6 +42,7 @@ from web.neighbours import resident
 from web.residents import blocked
 from web.roles import wants_json
 from web.vault import vault
+from web.when import whole
 
 blueprint = Blueprint("walks", __name__, template_folder="templates")
 
@@ -133,7 +134,7 @@ def check_in() -> ResponseReturnValue:
     here, me, sent = console(), resident(), request.form
     if me is None:
         abort(404)
-    age = max(0, sent.get("age_ms", 0, type=int))
+    age = max(0, sent.get("age_ms", 0, type=whole))
     seen = Seen(
         site=sent.get("site", ""), place=sent.get("place", ""), code=sent.get("code", ""),
         at=here.now() - age, note=sent.get("note", ""),
