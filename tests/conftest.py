@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 CHECKOUT = Path(__file__).parent.parent
 SHARED = CHECKOUT.parent / "shared"
@@ -73,3 +73,12 @@ def close_pages(browser: Browser) -> None:
     """Close every page, as is due before what it shows ends."""
     for context in browser.contexts:
         context.close()
+
+
+def hold_timers(page: Page, ms: int) -> None:
+    """Timers of just so long never run on the pages that it opens from now on: what they would
+    take away or begin again stays as it is for as long as a test takes to look."""
+    page.add_init_script(
+        "for (const name of ['setTimeout', 'setInterval']) { const plain = globalThis[name]; "
+        f"globalThis[name] = (act, ms, ...more) => ms === {ms} ? 0 : plain(act, ms, ...more); }}"
+    )

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, select, update
 from configs.servers import WebSettings
 from hub import desk
 from hub.state.tables import Alert, LiveView, NodeState, PlaceState, SourceState
-from tests.conftest import close_pages
+from tests.conftest import close_pages, hold_timers
 from tests.web import seed
 from tests.web.conftest import PASSWORD
 from web.serve import serve
@@ -331,6 +331,7 @@ def test_a_new_alert_is_told_on_every_page_and_nothing_is_missed_between_two(
     browser: Browser, address: str, engine: Engine
 ) -> None:
     page = log_in(browser, address, "operator")
+    hold_timers(page, 30_000)  # else what is told goes after that
     page.goto(f"{address}/handover")
     page.locator("h1").click()
     expect(page.locator("#sound:not(.deaf)")).to_be_visible()

@@ -15,13 +15,16 @@ from configs.servers import WebSettings
 from hub.cases import blocks, desk
 from hub.cases.desk import Step
 from hub.cases.tables import Case, CasePhoto, Reporter
-from tests.conftest import close_pages
+from tests.conftest import close_pages, hold_timers
 from tests.web import seed
 from tests.web.conftest import PASSWORD
 from tests.web.test_browser import WCAG, now_ms
 from web.serve import serve
 
 pytestmark = pytest.mark.browser
+RETRY_MS = 10_000
+"""A form that was not taken is sent again by itself every so often. Tests that look at it between
+hold that: it goes when somebody presses, the connection is back or its page is opened again."""
 
 
 @pytest.fixture
@@ -70,15 +73,6 @@ def lost(phone: Page) -> Iterator[None]:
     yield
     phone.context.unroute("**/*", refuse)
     phone.context.set_offline(False)
-
-
-def sends_when_told(phone: Page) -> None:
-    """Nothing is tried again every ten seconds, under the eyes of the test: it is when somebody
-    presses, the connection is back or the page is opened again."""
-    phone.add_init_script(
-        "const every = setInterval; globalThis.setInterval = (act, ms, ...more) => "
-        "ms === 10_000 ? 0 : every(act, ms, ...more);"
-    )
 
 
 def log_in(page: Page, address: str) -> None:
@@ -142,7 +136,7 @@ def test_a_report_from_a_phone_is_dispatched_solved_and_rated(
 def test_a_report_on_a_lost_connection_outlives_its_page_and_is_sent_once(
     phone: Page, address: str, engine: Engine, tmp_path: Path
 ) -> None:
-    sends_when_told(phone)
+    hold_timers(phone, RETRY_MS)
     phone.add_init_script(  # a phone that makes small what it can open, and cannot open the second
         "const open = createImageBitmap; globalThis.createImageBitmap = async (file) => {"
         "if (file.name === 'other.png') throw new Error('unknown'); return open(file); };"
@@ -175,7 +169,7 @@ def test_a_report_on_a_lost_connection_outlives_its_page_and_is_sent_once(
 def test_a_page_that_is_closed_while_it_sends_has_kept_everything_and_the_way_back(
     phone: Page, address: str, engine: Engine, tmp_path: Path
 ) -> None:
-    sends_when_told(phone)
+    hold_timers(phone, RETRY_MS)
     fill(phone, address, picture(tmp_path))
     expect(phone.locator("#chosen li")).to_have_count(1)
     phone.set_input_files("#photos", picture(tmp_path))
@@ -239,7 +233,7 @@ def test_a_phone_that_has_seen_the_form_writes_at_a_place_without_connection(
 def test_an_answer_that_got_lost_does_not_make_two_reports(
     phone: Page, address: str, engine: Engine
 ) -> None:
-    sends_when_told(phone)
+    hold_timers(phone, RETRY_MS)
     fill(phone, address)
     lost: list[str] = []
 
