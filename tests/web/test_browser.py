@@ -46,6 +46,11 @@ HIDDEN_BESIDE = """() => [...document.querySelectorAll("table.stacked, table.few
 """
 """Tables that stand in blocks on a phone, and are to be scrolled sideways all the same."""
 
+LONGEST_PRESS_MS = 10_000
+"""News waits no longer than this for the release of what is pressed."""
+TOAST_MS = 30_000
+"""An alert that is told beside another page is shown for so long."""
+
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
@@ -76,9 +81,13 @@ def address(browser: Browser, engine: Engine, data: Path) -> Iterator[str]:
     thread.join(60)
 
 
-def log_in(browser: Browser, address: str, name: str, width: int = 1440) -> Page:
+def log_in(
+    browser: Browser, address: str, name: str, width: int = 1440, *, held_ms: int = 0
+) -> Page:
     """A page of its own context, live; anything it complains about fails the test."""
     page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+    if held_ms:
+        hold_timers(page, held_ms)
     page.on("pageerror", lambda error: pytest.fail(f"the page failed: {error}"))
     page.goto(address)
     page.fill("#name", name)
@@ -97,7 +106,8 @@ def raise_alert(engine: Engine, place: str = "courtyard", **more: str) -> str:
 def test_an_alert_arrives_is_taken_and_a_second_operator_follows(
     browser: Browser, address: str, engine: Engine
 ) -> None:
-    first, second = log_in(browser, address, "operator"), log_in(browser, address, "admin")
+    first = log_in(browser, address, "operator", held_ms=LONGEST_PRESS_MS)
+    second = log_in(browser, address, "admin")
     expect(first.locator("#live-alerts > li")).to_have_count(3)
     first.evaluate(WATCH_SHIFTS)
     alert = raise_alert(engine, severity="critical")
@@ -330,8 +340,7 @@ def test_a_new_alert_is_seen_on_the_plan_and_heard_once_the_page_was_touched(
 def test_a_new_alert_is_told_on_every_page_and_nothing_is_missed_between_two(
     browser: Browser, address: str, engine: Engine
 ) -> None:
-    page = log_in(browser, address, "operator")
-    hold_timers(page, 30_000)  # else what is told goes after that
+    page = log_in(browser, address, "operator", held_ms=TOAST_MS)
     page.goto(f"{address}/handover")
     page.locator("h1").click()
     expect(page.locator("#sound:not(.deaf)")).to_be_visible()
@@ -356,7 +365,7 @@ def test_a_new_alert_is_told_on_every_page_and_nothing_is_missed_between_two(
 def test_a_camera_on_the_plan_leads_to_its_live_view_which_renews_itself(
     browser: Browser, address: str, engine: Engine, data: Path
 ) -> None:
-    page = log_in(browser, address, "maintainer")
+    page = log_in(browser, address, "maintainer", held_ms=LONGEST_PRESS_MS)
     door = page.locator('[id="spot.garden.gate-1.door-gate"]')
     expect(door).to_have_attribute("aria-label", "Gate, closed")
     with engine.begin() as connection:
