@@ -349,6 +349,8 @@ def test_a_new_alert_is_told_on_every_page_and_nothing_is_missed_between_two(
     alert = raise_alert(engine, severity="critical")
     told = page.locator(f'#toasts a[href="/alerts/{alert}"]')
     expect(told).to_contain_text("Critical: Someone in the courtyard after hours, Courtyard")
+    found = Axe().run(page, options=WCAG).response["violations"]
+    assert [one["id"] for one in found] == []
     expect(page.locator("#said")).to_contain_text("New alert: Critical")
     expect(page.locator(f'body[data-rang="alert.{alert}"]')).to_be_attached()
     expect(page.locator("#active")).to_have_text("4")

@@ -201,7 +201,7 @@ def test_of_two_who_edit_one_rule_the_second_is_told_who_was_first(app: Flask, s
     text = second.client.get(answer.headers["Location"]).text
     assert "changed meanwhile, last by maintainer at" in text
     assert f'name="{FIELD}" value="12"' in text  # what was typed is kept
-    assert "now 10" in text
+    assert "now 10 (10\xa0s)" in text
     assert "above: 10" in (site.parent / "rules.yaml").read_text(encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ from configs.plan import Drawing, drawing
 from configs.site import SiteFile
 from web.console import console
 from web.language import said
-from web.now.names import names
+from web.now.names import Name, names
 from web.now.snapshot import firing_alerts, take
 from web.now.spots import spots
 from web.now.troubles import troubles
@@ -54,7 +54,7 @@ def page() -> ResponseReturnValue:
     )
 
 
-def _names(plan: Drawing | None, file: SiteFile) -> dict[str, str]:
+def _names(plan: Drawing | None, file: SiteFile) -> dict[str, Name]:
     """Of the places on the plan, as they have room."""
     if plan is None:
         return {}

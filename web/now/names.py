@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from unicodedata import east_asian_width
 
+from msgspec import Struct
+
 from configs.plan import Drawing
 from configs.site import Place
 
@@ -15,23 +17,32 @@ LINE = 1.2
 """How far two lines are apart at least."""
 
 
-def names(drawing: Drawing, places: Iterable[Place], said: Mapping[str, str]) -> dict[str, str]:
+class Name(Struct, frozen=True):
+    """What stands below a place, around ``x``."""
+
+    text: str
+    x: float
+
+
+def names(drawing: Drawing, places: Iterable[Place], said: Mapping[str, str]) -> dict[str, Name]:
     """What stands below each place of the plan: its name, its beginning, or nothing where its
     neighbours leave no room; ``said`` has the names in the reader's language, by the place's id."""
-    size, taken, found = drawing.unit, list[tuple[float, float, float]](), dict[str, str]()
+    size, taken, found = drawing.unit, list[tuple[float, float, float]](), dict[str, Name]()
+    right_edge = drawing.left + drawing.width
     for place in places:
         if place.at is None:
             continue
-        x, y = place.at
-        found[place.id] = ""
+        y = place.at[1]
+        found[place.id] = Name("", place.at[0])
         for text in dict.fromkeys(short(said[place.id], most) for most in WIDEST):
             half = _width(text) * size / 2
+            x = min(max(place.at[0], drawing.left + half), right_edge - half)
             if not any(
                 abs(y - line) < LINE * size and x - half < right and left < x + half
                 for left, right, line in taken
             ):
                 taken.append((x - half, x + half, y))
-                found[place.id] = text
+                found[place.id] = Name(text, x)
                 break
     return found
 

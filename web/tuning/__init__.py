@@ -26,7 +26,7 @@ from configs.rules import Active, Rule
 from configs.schedule import parse
 from configs.servers import HubSettings, WebSettings
 from configs.site import Place, SiteFile
-from configs.values import Text
+from configs.values import Duration, Text
 from hub.backtest.compare import Change
 from hub.backtest.workers import Stretch
 from web.console import console
@@ -207,6 +207,7 @@ def _means(numbers: Sequence[edit.Number]) -> dict[str, str]:
         one.path: value(one.value, one.signal)
         for one in numbers
         if one.signal and isinstance(one.value, int | float)
+        and not isinstance(one.value, Duration)
         and one.path.rpartition(".")[0] not in over
     }  # fmt: skip
     return {
