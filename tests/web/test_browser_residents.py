@@ -230,6 +230,27 @@ def test_a_phone_that_has_seen_the_form_writes_at_a_place_without_connection(
     assert tuple(case) == ("bike-shed", "车棚灯不亮")
 
 
+def test_words_for_staff_outlive_a_connection_that_is_lost_as_they_are_sent(
+    phone: Page, address: str, engine: Engine, data: Path
+) -> None:
+    told = seed.case(engine, data, now_ms() - 60_000)
+    link = f"{address}/r/{told['token']}"
+    more = phone.locator(f"#more-{told['case']}")
+    phone.goto(link)
+    more.fill("车还在那里")
+    phone.route("**/add", lambda route: route.abort())
+    phone.get_by_role("button", name="添加").click()
+    expect(more).to_have_count(0)  # the browser's own page
+    phone.unroute("**/add")
+    phone.goto(link)
+    expect(more).to_have_value("车还在那里")
+    phone.get_by_role("button", name="添加").click()
+    expect(phone.locator(".events")).to_contain_text("车还在那里")
+    expect(more).to_have_value("")
+    phone.goto(link)
+    expect(more).to_have_value("")
+
+
 def test_an_answer_that_got_lost_does_not_make_two_reports(
     phone: Page, address: str, engine: Engine
 ) -> None:
