@@ -90,7 +90,10 @@ def _measure(text: str, site: SiteFile, now: int) -> tuple[str, int]:
 
 def _show(found: digest.Digest, words: Words) -> None:
     lines = digest.anomalies(found, words)
-    lines += [f"{told} — {look}" for told, look in digest.hazard_lines(found, words)]
+    lines += [
+        words("hazard-look", told=told, look=look)
+        for told, look in digest.hazard_lines(found, words)
+    ]
     note = digest.hazard_note(found, words)
     lines += [note] if note else []
     lines += digest.repeat_lines(found, words) + digest.follow_lines(found, words)

@@ -164,8 +164,13 @@ def anomalies(found: Digest, words: Words) -> list[str]:
     told = [(one, flow) for flow in found.flows for one in flow.anomalies]
     told.sort(key=lambda pair: -pair[0].worst.surprise)
     return [
-        f"{words.of(flow.place.name)}, {words.local(one.worst.hour.start):%m-%d}, "
-        f"{words(flow.what)}: {words.anomaly(one)}"
+        words(
+            "told-anomaly",
+            place=words.of(flow.place.name),
+            what=words(flow.what),
+            day=words.date(one.worst.hour.start),
+            told=words.anomaly(one),
+        )
         for one, flow in told
     ]
 
@@ -229,12 +234,15 @@ def _anomalies(found: Digest, words: Words) -> list[str]:
 
 
 def _hazards(found: Digest, words: Words) -> list[str]:
-    lines = [f"{told} — {look}" for told, look in hazard_lines(found, words)]
-    body = _list(lines) if lines else _p(hazard_note(found, words))
+    pairs = hazard_lines(found, words)
+    lines = [words("hazard-look", told=told, look=look) for told, look in pairs]
     return [
-        f"<h2>{words('hazards')}</h2>", body,
-        f"<h3>{words('repeats')}</h3>", _list(repeat_lines(found, words)),
-    ]  # fmt: skip
+        f"<h2>{words('hazards')}</h2>",
+        f"<p><small>{escape(words('hazards-how'))}</small></p>",
+        _list(lines) if lines else _p(hazard_note(found, words)),
+        f"<h3>{words('repeats')}</h3>",
+        _list(repeat_lines(found, words)),
+    ]
 
 
 def _followed(found: Digest, words: Words) -> list[str]:
@@ -258,7 +266,8 @@ def _risks(found: Digest, words: Words) -> list[str]:
     if not found.risks:
         return [head, _p(words("no-risk"))]
     heat = _wide(draw.heat(found.risks, words), words("risk"))
-    return [head, heat, _list(patrols(found, words))]
+    how = f"<p><small>{escape(words('risk-how'))}</small></p>"
+    return [head, how, heat, _list(patrols(found, words))]
 
 
 def _effects(found: Digest, words: Words) -> list[str]:

@@ -15,7 +15,7 @@ from hub.analysis.hazards import BLOCK_H, Hazard
 from hub.analysis.hours import Hour
 from hub.analysis.incidents import Coming
 from hub.analysis.measure import Effect
-from hub.analysis.repeats import Repeats
+from hub.analysis.repeats import LEAST_PLACES, Repeats
 
 _DAYS: Final = {
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
@@ -81,6 +81,10 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "patrol": Text("A patrol mattered most at {place} around {hour:02d}:00 "
                    "(mean risk {value:.0f}).",
                    "此期间巡逻最应关注：{place} {hour:02d}:00 前后（平均风险 {value:.0f}）。"),
+    "risk-how": Text(
+        "The mean of the place's risk, 0 to 100, in each hour of the day; redder is more.",
+        "每天各小时的平均风险（0–100）；颜色越红越高。",
+    ),
     "no-risk": Text("No risk was known in this time.", "此期间没有风险数据。"),
     "coming": Text("What is coming: alerts and reports by place and hour",
                    "预计：各地点各时段的告警与上报"),
@@ -116,15 +120,24 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "within": Text("{share} of 100 times", "{share}% 范围"),
     "hazards": Text("Hidden hazards", "隐患"),
     "hazard": Text(
-        "{place}, {start:02d}:00–{end:02d}:00: {events} small things where {expected:.1f} would be "
-        "like the other places ({chance})",
-        "{place} {start:02d}:00–{end:02d}:00 有 {events} 件小事，其他地点同时段约 "
-        "{expected:.1f} 次（{chance}）",
+        "{place}, {start:02d}:00–{end:02d}:00: {events} small things, where a place like the "
+        "others has {expected:.1f} ({chance})",
+        "{place} {start:02d}:00–{end:02d}:00 有 {events} 件小事，按其他地点同时段应约 "
+        "{expected:.1f} 件（{chance}）",
     ),
     "chance": Text("chance alone: 1 in {odds:,}", "偶然概率：{odds:,} 分之一"),
-    "chance-less": Text("chance alone: less than 1 in {odds:,}", "偶然概率：不到 {odds:,} 分之一"),
+    "chance-less": Text("chance alone: less than 1 in a million", "偶然概率：不到百万分之一"),
+    "hazards-how": Text(
+        "Small alerts, residents' reports, checkpoints that a patrol missed, near misses and "
+        "unusual hours: where more of them come together than at the other places.",
+        "小告警、居民上报、巡逻漏点、险些触发和异常时段：比其他地点更集中之处。",
+    ),
+    "hazard-look": Text("{told} — {look}", "{told}。{look}"),
+    "told-anomaly": Text("{place}, {day}, {what}: {told}", "{place}，{day}，{what}：{told}"),
+    "kind": Text("{kind} ({count}×)", "{kind}（{count} 次）"),
+    "between": Text(", ", "、"),
     "look": Text("Most of all: {rules}. Look at the place at that time, and at what they have in "
-                 "common.", "主要为 {rules}。请在该时段到现场查看，并找出共同原因。"),
+                 "common.", "主要为：{rules}。请在该时段到现场查看，并找出共同原因。"),
     "no-hazard": Text("No place has more small things than chance would make of {events}.",
                       "{events} 件小事中，没有超出偶然的聚集。"),
     "too-little": Text(
@@ -137,9 +150,9 @@ _TEXTS: Final[Mapping[str, Text]] = {
     "missed": Text("checkpoint that a patrol missed", "巡逻漏过的点位"),
     "near": Text("nearly: {rule}", "险些触发：{rule}"),
     "unusual": Text("unusual hours: {what}", "异常时段：{what}"),
-    "because": Text(" Around then: {kinds}.", " 该时段：{kinds}。"),
+    "because": Text(" Around then: {kinds}.", "该时段：{kinds}。"),
     "because-not": Text(" Nothing was told there around then: it is what sensors saw.",
-                        " 该时段没有告警：来自传感器所见。"),
+                        "该时段没有告警：来自传感器所见。"),
     "repeats": Text("What follows next door", "相邻地点的后续"),
     "repeat": Text(
         "After an alert, the places next to it have {times:.1f} times the alerts within 3 days "
@@ -158,7 +171,13 @@ _TEXTS: Final[Mapping[str, Text]] = {
         "Not enough data: {events} alerts at {places} places on the plan in {days:.0f} days. 30 "
         "alerts, 4 places with a position and 28 days are needed to tell what follows what.",
         "数据不足：平面图上 {places} 个地点 {days:.0f} 天内共 {events} 次告警。"
-        "至少需要 30 次、4 个标有位置的地点和 28 天。",
+        "至少需要 30 次、4 个标有位置的地点和 28 天，才能判断先后关系。",
+    ),
+    "repeat-nowhere": Text(
+        "Not known: who is next to whom is read from the plan, and {places} of the places with "
+        "alerts stand on it. 4 are needed: set them on the site's plan.",
+        "无法判断：相邻关系取自平面图，而有告警的地点中只有 {places} 个标在图上。"
+        "至少需要 4 个：请在小区平面图上标出。",
     ),
     "followed": Text("What last time's advice led to", "上期建议的结果"),
     "nothing-advised": Text("Nothing was pointed at in the stretch before this one.",
@@ -232,6 +251,11 @@ class Words:
         """A time on the site's clock."""
         return datetime.fromtimestamp(ms / 1000, UTC).astimezone(self._zone)
 
+    def date(self, ms: int) -> str:
+        """The day of a time, such as "27 May"."""
+        day = self.local(ms)
+        return f"{day.month}月{day.day}日" if self.language == "zh" else f"{day.day} {day:%b}"
+
     def day(self, of_week: int) -> str:
         """The day that an hour of the week lies in."""
         return _DAYS[self.language][of_week // 24]
@@ -240,7 +264,7 @@ class Words:
         """Why hours are unusual."""
         told = self._unusual(found)
         if found.lasting:
-            told += self("lasting", until=f"{self.local(found.end):%m-%d %H:%M}")
+            told += self("lasting", until=f"{self.date(found.end)} {self.local(found.end):%H:%M}")
         return f"{told} ({self(found.verdict)})" if found.verdict else told
 
     def _unusual(self, found: Found) -> str:
@@ -288,7 +312,7 @@ class Words:
         """What is expected in some hours from ``hour`` on, with its ranges."""
         (low80, high80), (low95, high95) = coming.range(0.8), coming.range(0.95)
         slot = hour.of_week
-        day = f"{self.day(slot)} {self.local(hour.start):%m-%d}"
+        day = f"{self.day(slot)} {self.date(hour.start)}"
         return self(
             key, **more, day=day, start=slot % 24, end=(slot + hours - 1) % 24 + 1,
             mean=number(coming.mean), percent=percent(coming.chance), low80=low80, high80=high80,
@@ -307,7 +331,8 @@ class Words:
 
     def kinds(self, kinds: Sequence[tuple[str, int]], site: SiteFile) -> str:
         """Kinds of events, each with how often: "A door stands open (4×)"."""
-        return ", ".join(f"{self._kind(kind, site)} ({count}×)" for kind, count in kinds)
+        told = (self("kind", kind=self._kind(kind, site), count=count) for kind, count in kinds)
+        return self("between").join(told)
 
     def _kind(self, kind: str, site: SiteFile) -> str:
         if kind == MISSED:
@@ -329,6 +354,8 @@ class Words:
 
     def repeats(self, found: Repeats, site: SiteFile) -> list[str]:
         """Whether neighbouring places follow each other; the most frequent pairs."""
+        if found.places < LEAST_PLACES:
+            return [self("repeat-nowhere", places=found.places)]
         if not found.enough:
             return [self("repeat-little", events=found.events, places=found.places,
                          days=found.days)]  # fmt: skip

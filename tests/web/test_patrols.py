@@ -308,7 +308,7 @@ def test_who_plans_a_walk_is_told_where_it_matters_most_in_the_week(
     reader: Open, engine: Engine, name: str
 ) -> None:
     staff = reader(name)
-    told = "In the next 7 days a patrol matters most at Bike shed, Wednesday 11-25 02:00–03:00:"
+    told = "In the next 7 days a patrol matters most at Bike shed, Wednesday 25 Nov 02:00–03:00:"
     assert told not in staff.client.get("/patrols").text
     with engine.begin() as connection:
         for week in range(1, 11):

@@ -157,7 +157,7 @@ def _draw(
             "change": words.change(found),
             "next": words.next(found),
             "anomalies": [
-                f"{words.local(one.worst.hour.start):%m-%d}: {words.anomaly(one)}"
+                f"{words.date(one.worst.hour.start)} · {words.anomaly(one)}"
                 for one in found.anomalies
             ],
             "svg": Markup(draw.flow(found, words)),  # noqa: S704 - it escapes its texts

@@ -118,7 +118,7 @@ def test_what_is_coming_is_told_with_ranges_and_where_to_walk(built: tuple[Path,
     assert found.ahead.hours[0].start == world.END
     line = digest.patrols_ahead(found, Words(found.site.site, "en"))[0]
     assert line.startswith(
-        "In the next 24 hours a patrol matters most at Bike shed, Monday 06-02 0"
+        "In the next 24 hours a patrol matters most at Bike shed, Monday 2 Jun 0"
     )
     assert "A door stands open" in line
     text = digest.page(found)
@@ -205,9 +205,9 @@ def test_a_site_that_never_counted_says_what_it_takes(built: tuple[Path, Digest]
             Found(0, HOUR.start, Window(1, HOUR, 0, 20.0, 0.1, 4.0), 12, 33, lasting=True),
             (
                 "nothing at all for a Monday 15:00; usual 12–33, seen 0; different since, until "
-                "11-20 15:00 at least"
+                "20 Nov 15:00 at least"
             ),
-            "周一 15:00 完全没有；通常 12–33，实际 0；此后一直不同于以往，至少到 11-20 15:00",
+            "周一 15:00 完全没有；通常 12–33，实际 0；此后一直不同于以往，至少到 11月20日 15:00",
         ),
     ],
 )

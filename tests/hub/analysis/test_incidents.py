@@ -2,8 +2,9 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,9 +60,19 @@ def test_ranges_hold_as_often_as_they_say_and_hours_are_near_their_true_rates() 
     rng = random.Random(11)
     sites = [_Site(rng) for _ in range(8)]
     held, said = {0.8: 0, 0.95: 0}, {0.8: 0.0, 0.95: 0.0}
-    error = plain = 0.0
+    error = plain = walked = best = 0.0
+    hottest = 0
     for site in sites:
-        for name, (row, doubt) in incidents.learn(site.counts, [WEEKS] * WEEK_H).items():
+        learned = incidents.learn(site.counts, [WEEKS] * WEEK_H)
+        true = {(name, h): site.rates[name][h] for name in learned for h in range(24)}
+        seen = {(name, h): learned[name][0][h].mean for name, h in true}
+        walked += sum(true[one] for one in _top(seen, 20))
+        best += sum(true[one] for one in _top(true, 20))
+        hottest += len(
+            set(_top({name: sum(row) for name, row in site.rates.items()}, 3))
+            & set(_top({name: sum(c.mean for c in row) for name, (row, _) in learned.items()}, 3))
+        )
+        for name, (row, doubt) in learned.items():
             week = incidents.Row(PLACE, row, doubt).over(0, WEEK_H)
             for share in held:
                 low, high = week.range(share)
@@ -76,6 +87,12 @@ def test_ranges_hold_as_often_as_they_say_and_hours_are_near_their_true_rates() 
     assert held[0.8] == pytest.approx(said[0.8], abs=12)
     assert held[0.95] == pytest.approx(said[0.95], abs=6)
     assert math.sqrt(error / plain) < 0.4  # beside the mean of each hour of the week
+    assert walked > 0.95 * best  # the twenty hottest hours of places, of six hundred
+    assert hottest >= 22  # of the three hottest places of eight sites
+
+
+def _top(rates: Mapping[Any, float], count: int) -> list[Any]:
+    return sorted(rates, key=rates.__getitem__, reverse=True)[:count]
 
 
 class _Site:
