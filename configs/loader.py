@@ -92,7 +92,7 @@ def load_site(path: Path, drafts: Drafts = NONE, edges: Sequence[EdgeFile] = ())
         sources += [(rule, of) for rule in extra]
         documents.append(of)
     if not unread:
-        together.site(site, sources, document)
+        together.site(site, sources, places, document)
         across.site(site, sources, edges, document)
     problems = [*unread, *(problem for of in documents for problem in of.problems)]
     if problems:

@@ -4,7 +4,7 @@ Each check leaves what it finds in the document's problems, as those of `configs
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 
 from configs.check import country_known, differ
@@ -13,6 +13,7 @@ from configs.document import Document
 from configs.problems import did_you_mean
 from configs.rules import Active, Alternative, Clear, Condition, Rule, Take
 from configs.signals import bounds, counts, is_signal, known_signals
+from configs.site import Override
 
 MINUTE_MS = 60_000
 THRESHOLDS = ("above", "below", "equals")
@@ -27,12 +28,17 @@ def rules(
         if not rule.places:
             hint = 'name ids, tags or "*"'
             document.complain(rule, "places", "names no place, so it watches nothing", hint)
-        for index, target in enumerate(rule.places):
-            if known_places is not None and target not in known_places:
-                hint = did_you_mean(target, known_places)
-                message = f"{target!r} is no place or tag of the site"
-                document.complain(rule, f"places.{index}", message, hint)
+        if known_places is not None:
+            targets(rule, known_places, document)
         rule_alone(rule, document, country)
+
+
+def targets(of: Rule | Override, known: Collection[str], document: Document) -> None:
+    """The places and tags that a rule or an override names, against those of the site."""
+    for index, target in enumerate(of.places):
+        if target not in known:
+            message = f"{target!r} is no place or tag of the site"
+            document.complain(of, f"places.{index}", message, did_you_mean(target, known))
 
 
 def rule_alone(rule: Rule, document: Document, country: str | None) -> None:

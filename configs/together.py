@@ -3,7 +3,7 @@
 The rules may stand in several documents; what is wrong lands in the one that says it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -21,8 +21,11 @@ Source = tuple[Rule, Document]
 """A rule and the document it was read from."""
 
 
-def site(file: SiteFile, sources: Sequence[Source], document: Document) -> None:
-    """A site with all its rules; ``document`` is the site's own."""
+def site(
+    file: SiteFile, sources: Sequence[Source], places: Collection[str], document: Document
+) -> None:
+    """A site with all its rules; ``places`` are all that a rule may name as its places,
+    ``document`` is the site's own."""
     known = {name for of in (document, *(of for _, of in sources)) for name in of.ids("rules")}
     for rule, of in sources:
         _producible(rule, file.places, of)
@@ -36,6 +39,8 @@ def site(file: SiteFile, sources: Sequence[Source], document: Document) -> None:
         if not is_signal(term.signal) or term.signal == "risk":
             hint = did_you_mean(term.signal, set(known_signals()) - {"risk"})
             document.complain(term, "signal", f"{term.signal!r} is no signal to add", hint)
+    for override in file.overrides:
+        rule_check.targets(override, places, document)
     _overrides(file, {rule.id: rule for rule, _ in sources}, known, document)
 
 

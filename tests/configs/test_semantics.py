@@ -230,6 +230,13 @@ def test_an_override_changes_a_rule_at_its_places_alone(tmp_path: Path) -> None:
             "13: overrides[0].rule: 'crowds' is no rule of the site (did you mean 'crowd'?)",
         ),
         (
+            "{rule: crowd, places: [yard, hal], set: {cooldown: 1s}}",
+            (
+                "13: overrides[0].places[1]: 'hal' is no place or tag of the site "
+                "(did you mean 'hall'?)"
+            ),
+        ),
+        (
             "{rule: crowd, places: [hall], set: {cooldown: 1s}}",
             (
                 "13: overrides[0].places: changes nothing: none of these places has crowd "
