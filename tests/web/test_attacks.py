@@ -225,15 +225,11 @@ def test_nobody_is_called_what_the_log_would_take_for_somebody_else(
         assert name not in connection.scalars(select(User.name)).all()
 
 
-def test_dates_beyond_the_calendar_and_numbers_beyond_the_store_are_refused_in_words(
+def test_numbers_beyond_the_store_and_digits_that_are_none_are_no_errors_of_ours(
     reader: Open,
 ) -> None:
-    anybody, staff = reader(""), reader("operator")
-    for asked in ("start_date=9999-12-31", "end_date=0001-01-01"):
-        answer = anybody.client.get(f"/open311/v2/requests.json?{asked}")
-        assert answer.status_code == 400
-        assert "beyond the calendar" in answer.text
-    for page in ("/audit", "/rules", "/trends", "/handover"):
+    staff = reader("operator")
+    for page in ("/audit", "/cases/blocks", "/rules", "/trends", "/handover"):
         odd = {"before": str(10**22), "days": str(10**22), "hours": "²"}
         admin = reader("admin") if page == "/audit" else staff
         assert admin.client.get(page, query_string=odd).status_code == 200, page

@@ -268,13 +268,6 @@ def _description(service_name: str) -> str:
 
 def _range(start: str, end: str) -> tuple[int, int]:
     """Milliseconds. Raises `Refused` for what is no date, or longer than 90 days."""
-    try:
-        return _span(start, end)
-    except OverflowError:
-        raise Refused(400, "start_date or end_date lies beyond the calendar") from None
-
-
-def _span(start: str, end: str) -> tuple[int, int]:
     now = datetime.fromtimestamp(console().now() / 1000, UTC)
     if start and not end:
         first = _date("start_date", start)
