@@ -42,7 +42,9 @@ def write_scene(
         edge["doors"] = []
     site |= {
         "broker": {"port": broker},
-        "hub": {"data": "."},
+        # A film that is read as fast as it goes is of the past, on a slow device ever more so:
+        # time goes with it, however long it takes.
+        "hub": {"data": "."} | ({"patience": "7d"} if video and pace == "fast" else {}),
         "web": {"data": ".", "port": web},
         "rule_files": ["rules.yaml"],
     }
