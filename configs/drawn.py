@@ -55,7 +55,7 @@ def lacking(signal: str, places: Iterable[Place], drawn: Drawn) -> Lacking | Non
     """What keeps a signal at 0 at all of the places; None where nothing does, or where one of
     their zones or lines is not known."""
     family = family_of(signal)
-    counted = signal in PERSONS or family.startswith("flow.")
+    counted = signal.startswith(PERSONS) or family.startswith("flow.")
     if not counted and not family.endswith(".<label>"):
         return None
     label = signal.rpartition(".")[2] if family.endswith(".<label>") else "person"

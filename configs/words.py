@@ -52,7 +52,7 @@ FAMILIES = {
 }
 SURPRISES = {
     "3h": Text("three hours", "三小时"),
-    "news": Text("what is new", "新出现"),
+    "news": Text("new", "新出现"),
     "15m": Text("15 minutes", "15 分钟"),
     "5m": Text("5 minutes", "5 分钟"),
     "low": Text("usual, at least", "通常至少"),

@@ -137,7 +137,9 @@ def test_what_no_edge_file_has_is_told_where_the_site_says_it(
     assert [line for line in told if line] == [says]
 
 
-@pytest.mark.parametrize("signal", ["flow.in", "flow.out", "tailgating", "surprise.flow"])
+@pytest.mark.parametrize("signal", [
+    "flow.in", "flow.out", "tailgating", "surprise.flow", "surprise.flow.news",
+])  # fmt: skip
 def test_what_counts_persons_over_a_line_for_cars_alone_is_told(
     tmp_path: Path, signal: str
 ) -> None:
