@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 from hub.state import store
 
@@ -43,3 +43,20 @@ def test_a_database_that_does_not_answer_is_named_without_its_password() -> None
 
 def test_the_migrations_are_one_chain() -> None:
     (_head,) = ScriptDirectory(str(store.MIGRATIONS)).get_heads()
+
+
+def test_what_is_deleted_is_overwritten_in_the_file(tmp_path: Path) -> None:
+    engine = store.connect(store.address("", tmp_path))
+    words = "A car of house 7 stands in the fire lane. " * 200  # over several pages of the file
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE said (words TEXT)"))
+        connection.execute(text("INSERT INTO said VALUES (:words)"), {"words": words})
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM said"))
+    with engine.connect() as connection:
+        cursor = connection.connection.cursor()
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("state.db*"))
+    assert len(kept) > len(words)
+    assert b"house 7" not in kept
