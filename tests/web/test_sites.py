@@ -117,7 +117,9 @@ def test_each_route_shows_and_does_nothing_of_another_site(
         elif rule.arguments & SUBJECTS.keys():
             assert answer.status_code == 404, endpoint
         else:
-            assert answer.status_code < 400 or EMPTY.get(endpoint) == answer.status_code, endpoint
+            # The API takes JSON, and no form.
+            empty = 400 if endpoint.startswith("api.") and posts else EMPTY.get(endpoint)
+            assert answer.status_code < 400 or answer.status_code == empty, endpoint
         if endpoint != "live.stream":
             text = answer.text.casefold().replace(path.casefold(), "")
             for secret in ("garden", "painters", alert, case["code"].casefold()):
