@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from flask import Flask, Response, current_app, g, render_template, request
+from flask import Flask, Response, abort, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_limiter import RateLimitExceeded
@@ -75,6 +75,7 @@ SHIFT = timedelta(hours=12)
 RESERVED_THREADS = 8
 """Threads that live events leave to the pages."""
 MAX_FORM_BYTES = 64 * 1024
+NUL = "\0"
 
 
 def wall_clock_ms() -> int:
@@ -158,6 +159,7 @@ def _install_accounts(app: Flask, here: Console) -> None:
     app.before_request(roles.gate)
     app.before_request(account.gate)
     app.before_request(residents.widen)
+    app.before_request(_refuse_nul)
     CSRFProtect(app).exempt(api.blueprint)  # which looks for itself: scripts have no form
 
 
@@ -198,6 +200,14 @@ def _install_errors(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(RateLimitExceeded, _too_many)
     app.register_error_handler(HTTPException, _excuse)
+
+
+def _refuse_nul() -> None:
+    """No text of people has a NUL, and PostgreSQL takes none."""
+    # What scripts send is no form, whatever they call it: `web.api.part` reads it.
+    given = request.args if tokens.is_api(request) else request.values
+    if NUL in request.path or any(NUL in text for text in given.values()):
+        abort(400)
 
 
 def _too_many(_error: RateLimitExceeded) -> ResponseReturnValue:

@@ -21,7 +21,7 @@ from hub.state.tables import Base, NodeState, SourceState, User
 from tests.web import seed
 from tests.web.conftest import NOW, PASSWORD, Clock, Reader
 from tests.web.test_doors import PATHS
-from web import users
+from web import tokens, users
 from web.app import close, create_app
 from web.residents import photos
 from web.residents.photos import MAX_SCANS, MAX_WHOLE_PIXELS, redraw
@@ -268,3 +268,20 @@ def test_who_tries_keys_of_open311_is_soon_refused_and_who_has_one_elsewhere_is_
     assert codes == [403] * 60 + [429]
     other = {"REMOTE_ADDR": "10.0.0.9"}
     assert client.post(path, data=told, environ_overrides=other).status_code == 403
+
+
+def test_a_text_with_a_nul_reaches_no_store(app: Flask, reader: Open, engine: Engine) -> None:
+    staff = reader("operator")
+    for path in ("/alerts?q=%00", "/open311/v2/requests/A%00.json", "/report?place=%00"):
+        assert staff.client.get(path).status_code == 400, path
+    token = tokens.create(engine, "robot", actor="x", now=NOW, role=Role.OPERATOR)
+    answer = app.test_client().post(
+        "/api/v1/handover/notes", headers={"Authorization": f"Bearer {token}"},
+        json={"site": "garden", "note": "the gate\0"},
+    )  # fmt: skip
+    assert (answer.status_code, answer.json) == (
+        400,
+        {"error": "what was sent: a text holds a NUL"},
+    )
+    sent = staff.post("/handover/notes", page="/", site="garden", note="the gate\0")
+    assert sent.status_code == 400

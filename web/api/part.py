@@ -17,6 +17,8 @@ from web.api.shapes import Done
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 T = TypeVar("T", bound=Struct)
+NUL = rb"\u0000"
+"""As JSON spells it; the stores take none."""
 View = Callable[..., Struct]
 PART = re.compile(r"<([^:>]+):([^>]+)>")
 """A part of an address as Flask writes it: converter and name."""
@@ -108,7 +110,10 @@ def _query(kind: type[T]) -> T:
 
 
 def _body(kind: type[T]) -> T:
+    sent = request.get_data() or b"{}"
+    if NUL in sent:
+        abort(400, "what was sent: a text holds a NUL")
     try:
-        return msgspec.json.decode(request.get_data() or b"{}", type=kind)
+        return msgspec.json.decode(sent, type=kind)
     except msgspec.DecodeError as error:
         abort(400, f"what was sent: {error}")
