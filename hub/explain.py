@@ -5,8 +5,13 @@ is found by giving the place's stored records to the same engine that runs live.
 """
 
 import json
+import logging
+import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,15 +20,18 @@ from msgspec import Struct
 from sqlalchemy import Connection, select
 from sqlalchemy import Engine as Database
 
+from configs.servers import HubSettings
 from configs.site import Place, SiteFile
 from hub import silences, uptime
 from hub.backtest.reader import applied, others
 from hub.backtest.replayer import give
 from hub.downs import Down
 from hub.rules.engine import Engine
+from hub.rules.lack import Lack
 from hub.rules.place import Outcome, PlaceAtWork
-from hub.rules.watch import Phase, Watch
-from hub.series.points import SeriesStore
+from hub.series.open import open_series
+from hub.series.points import SeriesError, SeriesStore
+from hub.state import store
 from hub.state.store import reading
 from hub.state.tables import Alert, AlertEvent
 from wire.codec import encode_record
@@ -33,6 +41,9 @@ BEFORE_MS = 60_000
 """Records are shown from this long before the alert began to be pending."""
 SHOWN = 200
 """At most so many records in an explanation: the newest."""
+NICE = 10
+"""Of a process that explains beside a console: the hub and the pages come first."""
+log = logging.getLogger(__name__)
 
 
 class ExplainError(Exception):
@@ -101,7 +112,7 @@ class Reason(Struct, frozen=True):
 
     rule: str
     phase: str
-    missing: list[str]
+    missing: list[Lack]
 
 
 class Absence(Struct, frozen=True):
@@ -130,7 +141,7 @@ class Absence(Struct, frozen=True):
         lines += [f"  {name} = {_number(value)}" for name, value in sorted(self.values.items())]
         for one in self.rules:
             lines += ["", f"{one.rule}: {one.phase}"]
-            lines += [f"  {line}" for line in one.missing]
+            lines += [f"  {lack.in_words()}" for lack in one.missing]
         return "\n".join(lines)
 
 
@@ -214,10 +225,31 @@ def absence(
     until = gaps[-1].start if gaps and gaps[-1].end >= at else at
     count = _replay(database, series, narrow, engine, work, at=until, before_ms=before_ms)
     reasons = [
-        Reason(watch.rule.id, str(watch.phase), _missing(watch, work.values, until))
+        Reason(watch.rule.id, str(watch.phase), watch.missing(work.values, until))
         for watch in watches
     ]
     return Absence(file.site.id, place, at, count, dict(work.values), reasons, gaps)
+
+
+def work(
+    pipe: Pipe, settings: HubSettings, file: SiteFile, place: str, at: int, rule: str,
+    before_ms: int,
+) -> None:  # fmt: skip
+    """`absence` in a process of its own. Down the pipe goes ("found", `Absence`) or ("failed",
+    why)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us and ends us
+    os.nice(NICE)
+    try:
+        database = store.connect(store.address(settings.state_url, Path(settings.data)))
+        series = open_series(settings.series, Path(settings.data))
+        found = absence(database, series, file, place, at=at, rule=rule, before_ms=before_ms)
+    except (ExplainError, SeriesError, store.StateError) as error:
+        pipe.send(("failed", str(error)))
+    except Exception as error:
+        log.exception("why nothing fired at %s could not be told", place)
+        pipe.send(("failed", repr(error)))
+    else:
+        pipe.send(("found", found))
 
 
 def _replay(
@@ -264,12 +296,6 @@ def _overruled(connection: Connection, start: int, end: int) -> list[tuple[int, 
 def _overrule(engine: Engine, work: PlaceAtWork, ts: int, alert_id: str, outcome: Outcome) -> None:
     engine.advance_place(work.site, work.id, ts, outcome)
     engine.overrule(work.site, work.id, alert_id)
-
-
-def _missing(watch: Watch, values: Mapping[str, float], at: int) -> list[str]:
-    if watch.phase is Phase.FIRING:
-        return ["it fires"]
-    return watch.missing(values, at)
 
 
 def _place(sites: Sequence[SiteFile], site: str, place: str) -> Place | None:

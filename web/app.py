@@ -59,13 +59,14 @@ from web.cases.words import OUTCOMES, STATES
 from web.console import Console, WebError, console
 from web.news import Draughtsman
 from web.now.snapshot import active, newest_change
+from web.places import why
 from web.secret import session_secret
 from web.tail import ChangeTail
 from web.tuning.shelf import Shelf
 from web.tuning.trials import Trials
 
 PARTS = (
-    vitals, login, me, now, alerts, places, cameras, devices, rules, handover, audit, people,
+    vitals, login, me, now, alerts, places, why, cameras, devices, rules, handover, audit, people,
     trends, analysis, api, live, pictures, tuning, first, totp,
 )  # fmt: skip
 PUBLIC = ("residents", "account", "walks")

@@ -69,6 +69,7 @@ LEAST: dict[str, Role | None] = {
     "now.plan": Role.VIEWER,
     "devices.page": Role.VIEWER,
     "places.page": Role.VIEWER,
+    "why.page": ACT,
     "cameras.page": Role.VIEWER,
     "cameras.watch": ACT,
     "cameras.stop": ACT,

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from configs.rules import Alternative, Clear, Rule, Severity
 from hub.fusion.signal import soonest
+from hub.rules.lack import Lack, Short, Why
 from hub.rules.schedule import Schedule
 from hub.rules.threshold import Gate, Threshold, holds, limits_of, spell
 
@@ -307,44 +308,41 @@ class Watch:
         for gate, saved in zip(self._gates, gates, strict=True):
             gate.load(saved)
 
-    def missing(self, values: Mapping[str, float], at: int) -> list[str]:
-        """What keeps it from firing at ``at`` (ms), a line each; for explanations after a replay.
+    def missing(self, values: Mapping[str, float], at: int) -> list[Lack]:
+        """What keeps it from firing at ``at`` (ms); for explanations after a replay.
 
         ``values`` are those of the place. It looks at them as `look` does, and decides nothing.
         """
+        if self.phase is Phase.FIRING:
+            return [Lack(Why.FIRES)]
         watching = self._schedule.watches(at)
         self._gate.look(values, at, watching=watching)
-        lines = [] if watching else ["outside its hours"]
+        lacks = [] if watching else [Lack(Why.HOURS)]
         if self._overruled:
-            lines.append("an operator ended its alert, and its conditions have held since")
+            lacks.append(Lack(Why.OVERRULED))
         if at < self._quiet_until:
-            lines.append(f"in its cooldown for another {(self._quiet_until - at) / 1000:g} s")
+            lacks.append(Lack(Why.COOLDOWN, left_s=(self._quiet_until - at) / 1000))
         thresholds = iter(self._gate.thresholds)
         for condition in self.rule.when:
             parts = [next(thresholds) for _ in condition.alternatives]
             short = [_short(part, at) for part in parts]
-            if all(short):
-                lines.append(" or ".join(short))
-        return lines
+            if None not in short:
+                lacks.append(Lack(Why.CONDITION, short=tuple(one for one in short if one)))
+        return lacks
 
 
-def _short(part: Threshold, at: int) -> str:
-    """How far a threshold is from being met; "" where nothing is missing."""
+def _short(part: Threshold, at: int) -> Short | None:
+    """How far a threshold is from being met; None where nothing is missing."""
     condition, value = part.condition, part.value
+    signal, text = condition.signal, spell(condition)
     if value is None:
-        return f"{spell(condition)}: no value is known"
+        return Short(signal, text)
     if not holds(condition, value):
-        limits = (condition.above, condition.below, condition.equals)
-        limit = next(one for one in limits if one is not None)
-        return f"{spell(condition)}: it is {value:g}, {abs(limit - value):g} away"
-    if part.since is None:
-        return ""
-    held, needed = at - part.since, condition.for_
-    return (
-        ""
-        if held >= needed
-        else (f"{spell(condition)}: held for {held / 1000:g} s of {needed / 1000:g} s")
-    )
+        return Short(signal, text, value, away=abs(limits_of(condition)[0] - value))
+    if part.since is None or at - part.since >= condition.for_:
+        return None
+    held_s, needed_s = (at - part.since) / 1000, condition.for_.seconds
+    return Short(signal, text, value, held_s=held_s, needed_s=needed_s)
 
 
 def inhibitors_first(watches: Iterable[Watch]) -> list[Watch]:

@@ -47,7 +47,7 @@ def _absence(
     said = explain.absence(hub.database, series, site, "yard", at=at, rule=rule)
     series.close()
     (reason,) = said.rules
-    return reason.phase, reason.missing
+    return reason.phase, [lack.in_words() for lack in reason.missing]
 
 
 def test_an_alert_names_the_records_and_the_signals_they_moved(hub: Hub) -> None:

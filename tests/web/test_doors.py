@@ -49,6 +49,7 @@ PATHS = {
     "now.plan": "/plans/garden",
     "devices.page": "/devices",
     "places.page": "/places/garden/bike-shed",
+    "why.page": "/places/garden/bike-shed/why",
     "cameras.page": "/cameras/garden/gate-1/cam-gate",
     "cameras.watch": "/cameras/garden/gate-1/cam-gate/watch",
     "cameras.snapshot": "/cameras/garden/gate-1/cam-gate/gate-1.jpg",
