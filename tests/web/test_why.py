@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,16 @@ def test_a_store_that_is_not_there_is_said(app: Flask, li: Reader, tmp_path: Pat
     answer = li.client.get(at(app, 15))
     assert answer.status_code == 503
     assert "start the hub, it makes it" in answer.text
+
+
+def test_a_process_that_cannot_be_started_keeps_nobody_from_asking_again(
+    app: Flask, li: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_process: object) -> None:
+        raise OSError("Cannot allocate memory")
+
+    with monkeypatch.context() as full:
+        full.setattr(SpawnProcess, "start", refuse)
+        answer = li.client.get(at(app, 15))
+    assert (answer.status_code, "Cannot allocate memory" in answer.text) == (503, True)
+    assert "short by 5" in li.client.get(at(app, 15)).text

@@ -3,7 +3,7 @@ process of its own, so that a long look through the records holds up no other pa
 
 import multiprocessing
 import threading
-from typing import Final
+from typing import Any, Final
 
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
@@ -76,29 +76,39 @@ def _ask(here: Console, file: SiteFile, place: Place, at: int, before_ms: int) -
     """What `hub.explain` finds. Raises `UnansweredError`."""
     if not _asking.acquire(blocking=False):
         raise UnansweredError(gettext("Somebody else is asking. Try again in a moment."), 503)
-    context = multiprocessing.get_context("spawn")
-    mine, theirs = context.Pipe(duplex=False)
     web = here.settings
     settings = HubSettings(data=web.data, state_url=web.state_url, series=web.series)
-    arguments = (theirs, settings, file, place.id, at, "", before_ms)
-    process = context.Process(target=explain.work, args=arguments, daemon=True)
     try:
-        process.start()
-        theirs.close()
-        if not mine.poll(LIMIT_S):
-            wide = gettext("There is too much to look through: take a shorter time.")
-            raise UnansweredError(wide, 503)
-        word, told = mine.recv()
-    except EOFError:
-        word, told = "failed", "the process ended"
+        word, told = _look(settings, file, place.id, at, "", before_ms)
     finally:
-        process.terminate()
-        process.join()
-        mine.close()
         _asking.release()
     if word != "found" or not isinstance(told, Absence):
         raise UnansweredError(gettext("It cannot be told: %(why)s", why=told), 503)
     return told
+
+
+def _look(*asked: Any) -> tuple[str, Any]:
+    """What `hub.explain.work` says when it is ``asked``, in a process that ends in any case."""
+    context = multiprocessing.get_context("spawn")
+    mine, theirs = context.Pipe(duplex=False)
+    with mine, theirs:
+        process = context.Process(target=explain.work, args=(theirs, *asked), daemon=True)
+        try:
+            process.start()
+        except OSError as error:
+            return "failed", str(error)
+        theirs.close()
+        try:
+            if not mine.poll(LIMIT_S):
+                wide = gettext("There is too much to look through: take a shorter time.")
+                raise UnansweredError(wide, 503)
+            word, told = mine.recv()
+        except EOFError:
+            return "failed", "the process ended"
+        finally:
+            process.terminate()
+            process.join()
+    return word, told
 
 
 def _told(rules: list[Rule], answer: Absence) -> list[tuple[Rule, list[str]]]:
